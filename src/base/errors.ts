@@ -1,0 +1,116 @@
+// Every error of the HTTP API: code, status, sentence. README.md lists them; test/base/errors.test.ts holds the two together.
+
+type Details = Readonly<Record<string, string | number>>;
+
+interface ErrorEntry {
+  readonly status: number;
+  /** What was wrong, which one, what to do. {name} is replaced by the detail of that name. */
+  readonly message: string;
+  /** Sent as Retry-After, always with 429 and 503. */
+  readonly retryAfterS?: number;
+}
+
+export const errorRegistry = {
+  // The request itself
+  InvalidJson: { status: 400, message: 'The body is not valid JSON: {reason}' },
+  InvalidRequest: { status: 400, message: 'The request does not have the expected form: {reason}' },
+  InvalidLines: { status: 400, message: '{rejected} of {lines} lines are bad and nothing was written; `errors` names the first of them. Mend them and send the request again' },
+  InvalidPoints: { status: 400, message: 'The points were refused and nothing was written: {reason}' },
+  InvalidTime: { status: 400, message: '{parameter}: {value} is not a time. Use ISO 8601, seconds since 1970 (or a number with ms, us or ns), or a span like -28d' },
+  InvalidRange: { status: 400, message: 'from ({from}) must be before until ({until})' },
+  InvalidName: { status: 400, message: 'The name {name} {reason}' },
+  InvalidEncoding: { status: 400, message: 'The body cannot be decompressed as {encoding}: {reason}' },
+  AggregationNotSupported: { status: 400, message: 'Aggregation {aggregation} does not work on field {field}, which is {type}' },
+  FilterNotSupported: { status: 400, message: 'Operator {operator} does not work on {name}, which is {type}' },
+  InvalidValue: { status: 400, message: 'Field {field} of series {series}: {reason}' },
+  TimeOutOfRange: { status: 400, message: 'Time {timeNs} ns is outside 1707-09-22 to 2262-04-11' },
+  FieldTypeClash: { status: 400, message: 'Field {field} of series {series} is {have}; the request gives {given}. A field keeps its type: write to another field, or convert the value' },
+  TagFieldClash: { status: 400, message: 'Series {series} would have {name} both as a tag and as a field; rename one of them' },
+  SeriesNotDefined: { status: 400, message: 'Series {series} is not defined and the database is strict; define it with PUT …/series/{series} first' },
+  FieldNotDefined: { status: 400, message: 'Field {field} of series {series} is not defined and the database is strict; add it with PUT …/series/{series} first' },
+  TagNotDefined: { status: 400, message: 'Tag {tag} of series {series} is not defined and the database is strict; add it with PUT …/series/{series} first' },
+  TooManyTagSets: { status: 422, message: 'The write would take the database over {limit} tag sets (series {series}); use fewer distinct tag values' },
+  TooManyFields: { status: 422, message: 'Series {series} would have more than {limit} columns of one kind' },
+  LongOverflow: { status: 422, message: 'The sum of {field} does not fit a 64-bit integer; narrow the range or ask for avg' },
+  ResultTooLarge: { status: 422, message: 'The result has more than {limit} rows; narrow the range, use interval-sec, or set limit' },
+  BodyTooLarge: { status: 413, message: 'The body has more than {limitBytes} bytes (after decompression); send smaller batches' },
+  UnsupportedMediaType: { status: 415, message: 'Content type {type} is not accepted here; use {accepted}' },
+  UnsupportedEncoding: { status: 415, message: 'Content-Encoding {encoding} is not accepted; use gzip or none' },
+  // Who asks
+  TokenMissing: { status: 401, message: 'No token was given; send Authorization: Bearer <token>' },
+  TokenUnknown: { status: 401, message: 'The token is unknown, expired or revoked; ask for a new one' },
+  ScopeMissing: { status: 403, message: 'The token does not have the scope {scope}; use one that has' },
+  OperatorOnly: { status: 403, message: 'Only the operator may do this' },
+  // What it is about
+  RouteNotFound: { status: 404, message: '{method} {path} is not a route of this API; GET / lists them' },
+  MethodNotAllowed: { status: 405, message: '{method} is not possible on {path}' },
+  DatabaseNotFound: { status: 404, message: 'There is no database {database}' },
+  SeriesNotFound: { status: 404, message: 'There is no series {series}' },
+  FieldNotFound: { status: 404, message: 'Series {series} has no field {field}' },
+  TagNotFound: { status: 404, message: 'Series {series} has no tag {tag}' },
+  TaskNotFound: { status: 404, message: 'There is no task {task}' },
+  TokenNotFound: { status: 404, message: 'There is no token {token}' },
+  DatabaseExists: { status: 409, message: 'Database {database} exists already; choose another name' },
+  AccountExists: { status: 409, message: 'Account {account} exists already; choose another name' },
+  DatabaseBusy: { status: 409, message: 'Database {database} is {status}; wait for its task to end' },
+  Conflict: { status: 409, message: '{what} was changed by somebody else at the same time; read it again and retry' },
+  CursorGone: { status: 410, message: 'The position {generation} is no longer kept; start again from a query' },
+  WrongRegion: { status: 421, message: 'Database {database} lives in {region}; send the request to {endpoint}' },
+  // The service
+  InternalError: { status: 500, message: 'Something failed on our side; the request id finds it in our logs' },
+  DatabaseNotReady: { status: 503, message: 'Database {database} is {status}; retry', retryAfterS: 1 },
+  DatabaseUnavailable: { status: 503, message: 'Database {database} does not answer; retry', retryAfterS: 2 },
+  DatabaseOverloaded: { status: 503, message: 'Database {database} is overloaded; retry', retryAfterS: 1 },
+  DeadlineExceeded: { status: 503, message: 'The request took longer than {timeoutMs} ms and was cancelled; narrow it or retry', retryAfterS: 5 },
+  StorageFull: { status: 503, message: 'Database {database} has no room on its volumes; nothing was written. Retry later', retryAfterS: 30 },
+  MetadataUnavailable: { status: 503, message: 'The metadata store does not answer; retry', retryAfterS: 2 },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorRegistry;
+
+/** One entry of `errors` in a receipt. */
+export interface PointFault {
+  /** 1-based line of the body, or 1-based row of JSON rows. */
+  readonly line: number;
+  readonly series?: string;
+  /** Field, tag or character column the fault is at. */
+  readonly column?: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export class ApiError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryAfterS: number | undefined;
+  /** Goes into the body beside code, message and requestId. */
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, details: Details, extra: Readonly<Record<string, unknown>>, cause: unknown) {
+    super(sentence(code, details), { cause });
+    const entry: ErrorEntry = errorRegistry[code];
+    this.code = code;
+    this.status = entry.status;
+    this.retryAfterS = entry.retryAfterS;
+    this.extra = extra;
+  }
+}
+
+/** The message of a code with its details filled in. */
+export function sentence(code: ErrorCode, details: Details): string {
+  return errorRegistry[code].message.replace(/\{(\w+)\}/g, (_, name: string) => shown(String(details[name] ?? `<${name}>`)));
+}
+
+export function apiError(
+  code: ErrorCode,
+  details: Details = {},
+  { cause, extra = {} }: { cause?: unknown; extra?: Readonly<Record<string, unknown>> } = {},
+): ApiError {
+  return new ApiError(code, details, extra, cause);
+}
+
+/** Values from outside are shortened and made one line, so that no message becomes a vehicle. */
+function shown(value: string): string {
+  const line = value.replace(/[\u0000-\u001f\u007f]/g, ' ');
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}

@@ -1,0 +1,19 @@
+// Names shared by code and infrastructure. This file imports nothing.
+
+export const tables = {
+  accounts: 'tsg-accounts',
+  tokens: 'tsg-tokens',
+  databases: 'tsg-databases',
+  hosts: 'tsg-hosts',
+  tasks: 'tsg-tasks',
+} as const;
+
+/** Per region: the management queue and its dead letters. */
+export const queues = {
+  tasks: 'tsg-tasks',
+  tasksDead: 'tsg-tasks-dead',
+} as const;
+
+/** Redis: key prefixes and the channel on which every API process drops its own copy of a key. */
+export const cacheKeys = { token: 'tsg:token:', database: 'tsg:database:' } as const;
+export const invalidationChannel = 'tsg:invalidate';

@@ -1,0 +1,70 @@
+// The engine contract on the wire: every call, its arguments and its reply as q types. A database process answers these calls and nothing else.
+// The grammar below is what call codecs (calls/*.ts) implement and what q code is checked against.
+//
+// Types: s symbol · S symbol vector · j long · J long vector · i int · I int vector · F float vector · x byte · X byte vector · b boolean ·
+// B boolean vector · C char vector · g guid · :: generic null · (a; b; …) general list · [x] list of any number of x · a|b either.
+// Times are longs: nanoseconds since 1970. A string column is (I lengths; C bytes). A null long is 0Nj, a null float 0n, a null boolean byte 0x02.
+
+export const contractVersion = 1;
+
+/** One symbol per type; wire letters for field values: f float, j long, b boolean, s string, n number (engine.ts, FieldValues). */
+export const fieldTypeLetters = { float: 'f', long: 'j', boolean: 'b', string: 's', number: 'n' } as const;
+
+export type Lane = 'health' | 'write' | 'query';
+
+export interface Call {
+  readonly arguments: string;
+  readonly reply: string;
+  /** Which connections carry it (pool.ts). */
+  readonly lane: Lane;
+  readonly timeoutMs: number;
+}
+
+const column = '(s name; c kind; values)';
+
+/** Names for what several calls share. */
+export const grammar = {
+  part: '(s series; S tags; [S] keys, one vector per tag; I row; J time; S fields; C types, one of f j b s n each; [:: | B] validity; [F | J | B | (I; C)] columns)',
+  filter:
+    '(`and; [filter]) | (`or; [filter]) | (`not; filter) | (`in; s tag; S values) | (`eq|`ne|`lt|`le|`gt|`ge; s field; f | j | b | C) | (`null; s field)',
+  bucket: ':: | (`width; j width; j origin) | (`edges; J edges)',
+  aggregate: '(s operator: count sum avg min max first last; s field; s as)',
+  column: `${column}; kind t: J · g: (S dictionary; I index) · f: F · j: J · b: X · s: (:: | B validity; I lengths; C bytes)`,
+  result: '([column]; j rows; :: | (j time; j id))',
+  series: '(s series; S tags; S fields; C types; j tagSets; j first; j last; j rows)',
+} as const;
+
+/** How deep and/or/not may nest. */
+export const maxFilterDepth = 16;
+
+export const calls = {
+  '.tsg.hello': { arguments: '::', reply: '(j contract; s engine; s schema; j catalogueVersion; j maxTagSets)', lane: 'health', timeoutMs: 2_000 },
+  '.tsg.define': { arguments: '(s series; S tags; S fields; C types)', reply: 'series', lane: 'write', timeoutMs: 10_000 },
+  '.tsg.drop': { arguments: 's series', reply: '::', lane: 'write', timeoutMs: 60_000 },
+  /** One request. Reply (rows; late; catalogue version; generation; offset). */
+  '.tsg.insert': { arguments: 'g batchId; [part]', reply: 'J', lane: 'write', timeoutMs: 30_000 },
+  /** Requests that waited for a connection, joined: each has its own receipt, or the text of its own error. */
+  '.tsg.inserts': { arguments: '[(g batchId; [part])]', reply: '[J | C]', lane: 'write', timeoutMs: 30_000 },
+  '.tsg.query': {
+    arguments:
+      '`series`from`to`where`by`bucket`select`fields`order`limit`cut`after!(s; j; j; :: | filter; S; bucket; [aggregate]; S; `asc|`desc; j; b; :: | (j time; j id))',
+    reply: 'result',
+    lane: 'query',
+    timeoutMs: 30_000,
+  },
+  '.tsg.latest': { arguments: '(s series; :: | filter; S fields)', reply: 'result', lane: 'query', timeoutMs: 30_000 },
+  '.tsg.tags': { arguments: 's series', reply: '[(s tag; S values; I tagSets)]', lane: 'query', timeoutMs: 30_000 },
+  '.tsg.stats': {
+    arguments: '::',
+    reply: '([series]; J bytesPerVolume; j journalBytes; j hotRows; j lateRows; j parts)',
+    lane: 'query',
+    timeoutMs: 10_000,
+  },
+  '.tsg.delete': { arguments: '(s series; j from; j to; :: | filter; b dryRun)', reply: 'j', lane: 'write', timeoutMs: 60_000 },
+  '.tsg.retain': { arguments: 'j before', reply: 'j', lane: 'write', timeoutMs: 60_000 },
+  '.tsg.checkpoint': { arguments: '::', reply: '::', lane: 'write', timeoutMs: 600_000 },
+  '.tsg.backup': { arguments: 's name', reply: '[(j volume; C path; j bytes; C sha256)]', lane: 'query', timeoutMs: 600_000 },
+  '.tsg.tail': { arguments: '(s series; j generation; j offset; j maxRows)', reply: '([part]; j generation; j offset)', lane: 'query', timeoutMs: 10_000 },
+} as const satisfies Record<string, Call>;
+
+export type CallName = keyof typeof calls;
