@@ -1,0 +1,98 @@
+// The environment of each process: read once, checked, frozen, handed down. Nothing else reads process.env.
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A variable is missing or wrong: the process must not start. The message names it. */
+export class ConfigError extends Error {}
+
+/** What every process of a region needs. */
+export interface RegionConfig {
+  readonly region: string;
+  /** Undefined: AWS's own. */
+  readonly dynamodbEndpoint: string | undefined;
+  readonly sqsEndpoint: string | undefined;
+  /** Redis of this process's zone; undefined: the in-process tier alone. */
+  readonly redisUrl: string | undefined;
+  readonly logLevel: string;
+  /** Stop when standard input ends: the parent is gone. */
+  readonly stopWithParent: boolean;
+}
+
+export interface ApiConfig extends RegionConfig {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** The operator's token; it also owns the account `local`. Undefined: whatever is in the tokens table. */
+  readonly adminToken: string | undefined;
+  /** Of a request body, also after decompression. */
+  readonly maxBodyBytes: number;
+}
+
+export interface WorkerConfig extends RegionConfig {
+  readonly agentSecret: string;
+}
+
+export interface AgentConfig extends RegionConfig {
+  readonly hostId: string;
+  readonly zone: string;
+  /** Where the control port and the database ports listen. */
+  readonly host: string;
+  readonly port: number;
+  readonly agentSecret: string;
+  /** One directory per volume. */
+  readonly volumes: readonly string[];
+  /** How many databases it takes. */
+  readonly slots: number;
+}
+
+export function readApiConfig(env: Environment): ApiConfig {
+  return Object.freeze({
+    ...readRegionConfig(env),
+    host: text(env, 'TSG_HOST', '127.0.0.1'),
+    port: integer(env, 'PORT', 8080, 0, 65_535),
+    adminToken: env['TSG_ADMIN_TOKEN'] || undefined,
+    maxBodyBytes: integer(env, 'TSG_MAX_BODY_BYTES', 32 * 1024 * 1024, 1024, 1024 * 1024 * 1024),
+  });
+}
+
+export function readWorkerConfig(env: Environment): WorkerConfig {
+  return Object.freeze({ ...readRegionConfig(env), agentSecret: text(env, 'TSG_AGENT_SECRET') });
+}
+
+export function readAgentConfig(env: Environment): AgentConfig {
+  return Object.freeze({
+    ...readRegionConfig(env),
+    hostId: text(env, 'TSG_HOST_ID'),
+    zone: text(env, 'TSG_ZONE'),
+    host: text(env, 'TSG_AGENT_HOST', '127.0.0.1'),
+    port: integer(env, 'TSG_AGENT_PORT', 0, 0, 65_535),
+    agentSecret: text(env, 'TSG_AGENT_SECRET'),
+    volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
+    slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
+  });
+}
+
+function readRegionConfig(env: Environment): RegionConfig {
+  return {
+    region: text(env, 'TSG_REGION'),
+    dynamodbEndpoint: env['TSG_DYNAMODB_ENDPOINT'] || undefined,
+    sqsEndpoint: env['TSG_SQS_ENDPOINT'] || undefined,
+    redisUrl: env['REDIS_URL'] || undefined,
+    logLevel: text(env, 'TSG_LOG_LEVEL', 'info'),
+    stopWithParent: env['TSG_STOP_WITH_PARENT'] === '1',
+  };
+}
+
+function text(env: Environment, name: string, fallback?: string): string {
+  const value = env[name] || fallback;
+  if (value === undefined) throw new ConfigError(`${name} is not set`);
+  return value;
+}
+
+function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {
+  const value = env[name];
+  if (value === undefined || value === '') return fallback;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < min || number > max) throw new ConfigError(`${name} is ${value}; it must be an integer from ${min} to ${max}`);
+  return number;
+}
