@@ -41,6 +41,7 @@ export const calls = {
   '.tsg.hello': { arguments: '::', reply: '(j contract; s engine; s schema; j catalogueVersion; j maxTagSets)', lane: 'health', timeoutMs: 2_000 },
   '.tsg.define': { arguments: '(s series; S tags; S fields; C types)', reply: 'series', lane: 'write', timeoutMs: 10_000 },
   '.tsg.drop': { arguments: 's series', reply: '::', lane: 'write', timeoutMs: 60_000 },
+  '.tsg.describe': { arguments: 's series', reply: 'series', lane: 'query', timeoutMs: 10_000 },
   /** One request. Reply (rows; late; catalogue version; generation; offset). */
   '.tsg.insert': { arguments: 'g batchId; [part]', reply: 'J', lane: 'write', timeoutMs: 30_000 },
   /** Requests that waited for a connection, joined: each has its own receipt, or the text of its own error. */

@@ -220,6 +220,7 @@ export interface Engine {
   /** Creates or extends; a different type for an existing field is FieldTypeClash and changes nothing. */
   define(definition: SeriesDefinition): Promise<SeriesInfo>;
   drop(series: string): Promise<void>;
+  describe(series: string): Promise<SeriesInfo>;
   /** Applied whole or not at all, and fsynced before it resolves where the engine can (else `durable` waits). */
   insert(batch: InsertBatch): Promise<InsertReceipt>;
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult>;
