@@ -1,0 +1,42 @@
+import type { Log } from './log.ts';
+
+/** A stop that takes longer than this is cut short: a parent, or systemd, would kill the process a little later anyway. */
+const stopDeadlineMs = 30_000;
+
+interface StopOptions {
+  /** Stop when standard input ends: it is a pipe from the parent, and the parent is gone. */
+  readonly stopWithParent: boolean;
+  readonly log: Log;
+}
+
+/** Runs `stop` once, on SIGTERM, SIGINT or the parent's end, and leaves with code 0. A second signal leaves at once. */
+export function onStop(stop: () => Promise<void>, { stopWithParent, log }: StopOptions): void {
+  let stopping = false;
+
+  const begin = (reason: string): void => {
+    if (stopping) process.exit(0);
+    stopping = true;
+    log.info('stopping', { reason });
+    const deadline = setTimeout(() => {
+      log.error('the stop took too long', { stopDeadlineMs });
+      process.exit(1);
+    }, stopDeadlineMs);
+    deadline.unref();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error('the stop failed', { error });
+        process.exit(1);
+      },
+    );
+  };
+
+  process.on('SIGTERM', () => begin('SIGTERM'));
+  process.on('SIGINT', () => begin('SIGINT'));
+  if (!stopWithParent) return;
+  // 'end' and 'error' of one pipe may both come; only signals of a person count as the second request.
+  const parentGone = (): void => {
+    if (!stopping) begin('the parent is gone');
+  };
+  process.stdin.on('end', parentGone).on('error', parentGone).resume();
+}
