@@ -1,30 +1,83 @@
-import type { Request, Response } from 'restify';
+import type { Request, RequestHandler, Response } from 'restify';
+import { randomBytes } from 'node:crypto';
 import type { Log } from '../base/log.ts';
 import type { Database, Token } from '../management/records.ts';
-import type { Services } from '../server.ts';
+import { replyError } from './reply.ts';
+import type { Services } from './services.ts';
 
 /** One request on its way through its steps. A step reads what earlier steps put here and adds its own. */
 export interface Context {
   readonly services: Services;
   readonly request: Request;
   readonly response: Response;
-  /** Name of the route: log field, metric label and test title. */
+  /** Name of the route: log field, metric label, test title. */
   readonly route: string;
   readonly requestId: string;
   readonly log: Log;
-  readonly startedMs: number;
   /** Path parameters, decoded. */
   readonly params: Readonly<Record<string, string>>;
   /** Set by `authenticate`. */
   token?: Token;
   /** Set by `findDatabase`. */
   database?: Database;
-  /** Set by `readBody` (decompressed) and `readJson` (parsed and checked). */
+  /** Set by `readBody`: decompressed. */
   body?: Buffer;
+  /** Set by `readJson`: parsed and checked. */
   json?: unknown;
-  /** Query parameters, checked, by `readParameters`. */
-  parameters?: Readonly<Record<string, unknown>>;
+  /** Set by `readParameters`: the query string, checked. */
+  parameters?: Parameters;
 }
+
+export type Parameters = Readonly<Record<string, string | readonly string[]>>;
 
 /** A named function; it throws an ApiError to end the request. */
 export type Step = (context: Context) => void | Promise<void>;
+
+/** Makes a restify handler of a route's steps: runs them in order, turns what is thrown into a reply, logs the request once. */
+export function handler(services: Services, route: string, steps: readonly Step[]): RequestHandler {
+  return async (request: Request, response: Response) => {
+    const startedMs = performance.now();
+    const requestId = nextRequestId();
+    response.setHeader('X-Request-Id', requestId);
+    const context: Context = { services, request, response, route, requestId, log: services.log, params: request.params as Record<string, string> };
+    let failedIn: string | undefined;
+    let fault: unknown;
+    for (const step of steps) {
+      try {
+        const pending = step(context);
+        if (pending) await pending;
+      } catch (error) {
+        failedIn = step.name;
+        fault = replyError(context, error);
+        break;
+      }
+    }
+    services.log.info('request', {
+      requestId,
+      route,
+      status: response.statusCode,
+      durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
+      ...(context.token && { account: context.token.accountId }),
+      ...(context.database && { database: context.database.id }),
+      ...(failedIn && { failedIn, error: fault }),
+    });
+  };
+}
+
+const requestIdPrefix = randomBytes(6).toString('hex');
+let requestCount = 0;
+
+/** Unique over processes and restarts, cheap to make, and in order within a process. */
+function nextRequestId(): string {
+  requestCount += 1;
+  return `${requestIdPrefix}-${requestCount.toString(36)}`;
+}
+
+/** Aborted when the client hangs up before it has its reply. */
+export function clientGone(context: Context): AbortSignal {
+  const controller = new AbortController();
+  context.response.once('close', () => {
+    if (!context.response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}

@@ -54,8 +54,6 @@ export const errorRegistry = {
   AccountExists: { status: 409, message: 'Account {account} exists already; choose another name' },
   DatabaseBusy: { status: 409, message: 'Database {database} is {status}; wait for its task to end' },
   Conflict: { status: 409, message: '{what} was changed by somebody else at the same time; read it again and retry' },
-  CursorGone: { status: 410, message: 'The position {generation} is no longer kept; start again from a query' },
-  WrongRegion: { status: 421, message: 'Database {database} lives in {region}; send the request to {endpoint}' },
   // The service
   InternalError: { status: 500, message: 'Something failed on our side; the request id finds it in our logs' },
   DatabaseNotReady: { status: 503, message: 'Database {database} is {status}; retry', retryAfterS: 1 },

@@ -1,0 +1,45 @@
+import { gunzip } from 'node:zlib';
+import { apiError } from '../base/errors.ts';
+import type { Context } from './step.ts';
+
+/** Step: the whole body, decompressed. The limit holds before and after decompression. */
+export async function readBody(context: Context): Promise<void> {
+  const limitBytes = context.services.config.maxBodyBytes;
+  const encoding = context.request.headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity' && encoding !== 'gzip') throw apiError('UnsupportedEncoding', { encoding });
+  const received = await receive(context, limitBytes);
+  context.body = encoding === 'gzip' ? await decompress(received, limitBytes) : received;
+}
+
+async function receive(context: Context, limitBytes: number): Promise<Buffer> {
+  const { request } = context;
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw apiError('BodyTooLarge', { limitBytes });
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  return new Promise((resolve, reject) => {
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes > limitBytes) fail(apiError('BodyTooLarge', { limitBytes }));
+    };
+    const fail = (error: Error): void => {
+      request.off('data', take);
+      request.pause();
+      reject(error);
+    };
+    request.on('data', take);
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)));
+    request.once('error', fail);
+    request.once('close', () => fail(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' })));
+  });
+}
+
+function decompress(packed: Buffer, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    gunzip(packed, { maxOutputLength: limitBytes }, (error, body) => {
+      if (!error) resolve(body);
+      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') reject(apiError('BodyTooLarge', { limitBytes }));
+      else reject(apiError('InvalidEncoding', { encoding: 'gzip', reason: error.message }));
+    });
+  });
+}

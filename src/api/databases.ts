@@ -1,0 +1,81 @@
+import { apiError } from '../base/errors.ts';
+import { nameFault } from '../base/limits.ts';
+import type { SchemaMode } from '../kdb/engine.ts';
+import type { Database } from '../management/records.ts';
+import { coversDatabase } from '../auth/token.ts';
+import { access, accountAccess, findDatabase } from './access.ts';
+import { readBody } from './body.ts';
+import { replyJson } from './reply.ts';
+import { readJson } from './schema.ts';
+import type { Context, Step } from './step.ts';
+import { shownTask } from './tasks.ts';
+
+interface NewDatabase {
+  readonly name: string;
+  readonly volumes?: number;
+  readonly schema?: SchemaMode;
+  readonly region?: string;
+}
+
+const defaultVolumes = 2;
+/** A host has at most this many volumes. */
+const maxVolumes = 16;
+
+export const createDatabase: Step[] = [
+  ...accountAccess,
+  readBody,
+  readJson({
+    type: 'object',
+    required: ['name'],
+    additionalProperties: false,
+    properties: {
+      name: { type: 'string', minLength: 1, maxLength: 255 },
+      volumes: { type: 'integer', minimum: 1, maximum: maxVolumes },
+      schema: { enum: ['flexible', 'strict'] },
+      region: { type: 'string', minLength: 1, maxLength: 64 },
+    },
+  }),
+  async function createDatabase(context: Context): Promise<void> {
+    const { config, management, tasks, log } = context.services;
+    const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = context.json as NewDatabase;
+    const reason = nameFault(name);
+    if (reason) throw apiError('InvalidName', { name, reason });
+    if (region !== config.region) throw apiError('InvalidRequest', { reason: `body.region: ${region} is not a region of this service` });
+    const { database, task } = await management.databases.createDatabase({ accountId: context.token!.accountId, name, volumes, schema, region });
+    await tasks.announce(task, log);
+    replyJson(context, 202, { database: shownDatabase(database), task: shownTask(task) });
+  },
+];
+
+export const listDatabases: Step[] = [
+  ...access('read'),
+  async function listDatabases(context: Context): Promise<void> {
+    const { accountId } = context.token!;
+    const databases = await context.services.management.databases.listDatabases(accountId);
+    replyJson(context, 200, { databases: databases.filter(({ name }) => coversDatabase(context.token!, name)).map(shownDatabase) });
+  },
+];
+
+export const getDatabase: Step[] = [
+  ...access('read'),
+  findDatabase,
+  function getDatabase(context: Context): void {
+    replyJson(context, 200, { database: shownDatabase(context.database!) });
+  },
+];
+
+export const deleteDatabase: Step[] = [
+  ...accountAccess,
+  findDatabase,
+  async function deleteDatabase(context: Context): Promise<void> {
+    const { management, tasks, log } = context.services;
+    const { database, task } = await management.databases.requestDelete(context.token!.accountId, context.database!.name);
+    await tasks.announce(task, log);
+    replyJson(context, 202, { database: shownDatabase(database), task: shownTask(task) });
+  },
+];
+
+/** Where it runs and how it is reached stays inside. */
+function shownDatabase({ name, region, status, volumes, schema, createdAt }: Database): object {
+  return { name, region, status, volumes, schema, createdAt };
+}

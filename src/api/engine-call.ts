@@ -1,0 +1,42 @@
+import { type ApiError, apiError, type ErrorCode, errorRegistry } from '../base/errors.ts';
+import type { Engine } from '../kdb/engine.ts';
+import { ConnectionLost, EngineError } from '../kdb/engine-error.ts';
+import type { Context } from './step.ts';
+
+/**
+ * Calls the engine of the request's database. When nobody answers there, the database may have moved since its record was cached: the
+ * record is read afresh and, if it names another place, the call is made once more there. Calls are safe to repeat: inserts carry a batch id.
+ */
+export async function engineCall<T>(context: Context, call: (engine: Engine) => Promise<T>): Promise<T> {
+  const { engines, management } = context.services;
+  try {
+    return await call(engines.client(context.database!));
+  } catch (error) {
+    if (!(error instanceof ConnectionLost)) throw fromEngine(context, error);
+    const { accountId, name, endpoint } = context.database!;
+    const database = await management.databases.getDatabase(accountId, name, { fresh: true });
+    if (!database) throw apiError('DatabaseNotFound', { database: name });
+    const moved = database.endpoint && (database.endpoint.port !== endpoint!.port || database.endpoint.host !== endpoint!.host);
+    if (!moved) throw apiError('DatabaseUnavailable', { database: name }, { cause: error });
+    context.database = database;
+    return await call(engines.client(database)).catch((again: unknown) => {
+      throw fromEngine(context, again);
+    });
+  }
+}
+
+/** Engine codes that have another name outside. */
+const outside: Partial<Record<EngineError['code'], ErrorCode>> = {
+  EngineBusy: 'DatabaseOverloaded',
+  StorageFailed: 'DatabaseUnavailable',
+  Cancelled: 'DatabaseUnavailable',
+};
+
+function fromEngine(context: Context, error: unknown): unknown {
+  const database = context.database!.name;
+  if (error instanceof ConnectionLost) return apiError('DatabaseUnavailable', { database }, { cause: error });
+  if (!(error instanceof EngineError)) return error;
+  const code = outside[error.code] ?? error.code;
+  if (!(code in errorRegistry)) return apiError('InternalError', {}, { cause: error });
+  return apiError(code as ErrorCode, { database, ...error.details }, { cause: error }) satisfies ApiError;
+}

@@ -1,0 +1,49 @@
+import { ApiError } from '../base/errors.ts';
+import type { QueryResult } from '../kdb/engine.ts';
+import { encodeJson } from '../query/json-result.ts';
+import { type BuiltQuery, buildLatest, buildSpec } from '../query/parameters.ts';
+import { dataAccess } from './access.ts';
+import { definition } from './definition.ts';
+import { engineCall } from './engine-call.ts';
+import { queryString } from './schema.ts';
+import { clientGone, type Context, type Step } from './step.ts';
+
+export const query: Step[] = [
+  ...dataAccess('read'),
+  async function query(context: Context): Promise<void> {
+    const parameters = queryString(context);
+    const signal = clientGone(context);
+    // All fields means all that there are now, so a remembered definition will not do.
+    const { built, result } = await withDefinition(context, parameters['field'] === undefined, async (series) => {
+      const built = buildSpec(series, parameters, context.services.nowNs());
+      return { built, result: await engineCall(context, (engine) => engine.query(built.spec, signal)) };
+    });
+    await replyRows(context, result, built);
+  },
+];
+
+/** What a definition that is no longer true can look like. */
+const stale: readonly string[] = ['SeriesNotFound', 'FieldNotFound', 'TagNotFound', 'AggregationNotSupported', 'FilterNotSupported', 'InvalidRequest'];
+
+async function withDefinition<T>(context: Context, fresh: boolean, run: (series: Parameters<typeof buildSpec>[0]) => Promise<T>): Promise<T> {
+  const { info, cached } = await definition(context, fresh);
+  try {
+    return await run(info);
+  } catch (error) {
+    if (!cached || !(error instanceof ApiError) || !stale.includes(error.code)) throw error;
+    return await run((await definition(context, true)).info);
+  }
+}
+
+export const latest: Step[] = [
+  ...dataAccess('read'),
+  async function latest(context: Context): Promise<void> {
+    const parameters = queryString(context);
+    const signal = clientGone(context);
+    const { built, result } = await withDefinition(context, false, async (series) => {
+      const built = buildLatest(series, parameters);
+      return { built, result: await engineCall(context, (engine) => engine.latest(built.spec, signal)) };
+    });
+    await replyRows(context, result, built);
+  },
+];

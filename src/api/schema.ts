@@ -1,0 +1,46 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { parse } from 'node:querystring';
+import { apiError } from '../base/errors.ts';
+import type { Context, Parameters, Step } from './step.ts';
+
+const ajv = new Ajv2020({ allErrors: false, strict: true });
+
+/** Step: parses the body as JSON and checks it. */
+export function readJson(schema: object): Step {
+  const validate = ajv.compile(schema);
+  return function readJson(context: Context): void {
+    const text = context.body!.toString('utf8');
+    let value: unknown;
+    try {
+      value = text.trim() === '' ? {} : JSON.parse(text);
+    } catch (error) {
+      throw apiError('InvalidJson', { reason: (error as Error).message });
+    }
+    if (!validate(value)) throw apiError('InvalidRequest', { reason: `body${explain(validate)}` });
+    context.json = value;
+  };
+}
+
+/** Step: checks the query string. A parameter given once is a string, else an array of strings. */
+export function readParameters(schema: object): Step {
+  const validate = ajv.compile(schema);
+  return function readParameters(context: Context): void {
+    const parameters = queryString(context);
+    if (!validate(parameters)) throw apiError('InvalidRequest', { reason: `query string${explain(validate)}` });
+    context.parameters = parameters;
+  };
+}
+
+/** The query string, unchecked. At most 1,000 parameters are read. */
+export function queryString(context: Context): Parameters {
+  const url = context.request.url ?? '';
+  const start = url.indexOf('?');
+  return start < 0 ? {} : ({ ...parse(url.slice(start + 1), '&', '=', { maxKeys: 1000 }) } as Parameters);
+}
+
+function explain(validate: ValidateFunction): string {
+  const error = validate.errors![0]!;
+  const { additionalProperty, allowedValues } = error.params as { additionalProperty?: string; allowedValues?: unknown[] };
+  const about = additionalProperty !== undefined ? ` (${additionalProperty})` : allowedValues ? ` (${allowedValues.join(', ')})` : '';
+  return `${error.instancePath.replaceAll('/', '.')} ${error.message}${about}`;
+}

@@ -1,0 +1,25 @@
+import { replyJson } from './reply.ts';
+import type { Context, Step } from './step.ts';
+
+/** The process is up. */
+export const health: Step[] = [
+  function health(context: Context): void {
+    replyJson(context, 200, { status: 'up' });
+  },
+];
+
+/** Metadata can be read, so requests can be authenticated. */
+export const ready: Step[] = [
+  async function ready(context: Context): Promise<void> {
+    const metadata = await context.services.management.ping();
+    replyJson(context, metadata ? 200 : 503, { status: metadata ? 'ready' : 'not ready', metadata: metadata ? 'reachable' : 'unreachable' });
+  },
+];
+
+export function routeList(routes: readonly string[]): Step[] {
+  return [
+    function listRoutes(context: Context): void {
+      replyJson(context, 200, { service: 'tsg', routes });
+    },
+  ];
+}

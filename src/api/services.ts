@@ -1,0 +1,16 @@
+import type { ApiConfig } from '../base/config.ts';
+import type { Log } from '../base/log.ts';
+import type { Engines } from '../kdb/engines.ts';
+import type { Management } from '../management/index.ts';
+import type { Tasks } from '../tasks/index.ts';
+
+/** What the handlers work with; main.ts makes them in this order. */
+export interface Services {
+  readonly config: ApiConfig;
+  readonly log: Log;
+  readonly management: Management;
+  readonly tasks: Tasks;
+  readonly engines: Engines;
+  /** Nanoseconds since 1970. */
+  readonly nowNs: () => bigint;
+}

@@ -1,0 +1,65 @@
+import { apiError } from '../base/errors.ts';
+import { type Scope, scopes, type Token } from '../management/records.ts';
+import { accountAccess } from './access.ts';
+import { readBody } from './body.ts';
+import { replyJson, replyNothing } from './reply.ts';
+import { readJson } from './schema.ts';
+import type { Context, Step } from './step.ts';
+
+interface NewToken {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly databases?: readonly string[];
+  readonly expiresAt?: string;
+}
+
+export const createToken: Step[] = [
+  ...accountAccess,
+  readBody,
+  readJson({
+    type: 'object',
+    required: ['name', 'scopes'],
+    additionalProperties: false,
+    properties: {
+      name: { type: 'string', minLength: 1, maxLength: 255 },
+      scopes: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: scopes } },
+      databases: { type: 'array', minItems: 1, maxItems: 1000, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 255 } },
+      expiresAt: { type: 'string', maxLength: 40 },
+    },
+  }),
+  async function createToken(context: Context): Promise<void> {
+    const input = context.json as NewToken;
+    const expiresMs = input.expiresAt === undefined ? undefined : Date.parse(input.expiresAt);
+    if (expiresMs !== undefined && !(expiresMs > Date.now())) throw apiError('InvalidRequest', { reason: 'body.expiresAt must be an ISO 8601 time in the future' });
+    const { token, secret } = await context.services.management.tokens.createToken({
+      accountId: context.token!.accountId,
+      name: input.name,
+      scopes: input.scopes,
+      databases: input.databases ?? null,
+      expiresAt: expiresMs === undefined ? null : new Date(expiresMs).toISOString(),
+    });
+    replyJson(context, 201, { token: shown(token), secret });
+  },
+];
+
+export const listTokens: Step[] = [
+  ...accountAccess,
+  async function listTokens(context: Context): Promise<void> {
+    const tokens = await context.services.management.tokens.listTokens(context.token!.accountId);
+    replyJson(context, 200, { tokens: tokens.map(shown) });
+  },
+];
+
+export const revokeToken: Step[] = [
+  ...accountAccess,
+  async function revokeToken(context: Context): Promise<void> {
+    await context.services.management.tokens.revokeToken(context.token!.accountId, context.params['token']!);
+    replyNothing(context);
+  },
+];
+
+/** Everything but the hash, which is as good as the secret for nobody but is nobody's business. */
+function shown(token: Token): object {
+  const { id, name, scopes, databases, operator, expiresAt, createdAt } = token;
+  return { id, name, scopes, databases, operator, expiresAt, createdAt };
+}

@@ -1,0 +1,59 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { apiError } from '../base/errors.ts';
+import type { TimeUnit } from '../base/time.ts';
+import { type Batch, decoderFor } from '../ingest/index.ts';
+import { refusedPoints } from '../ingest/faults.ts';
+import { EngineError } from '../kdb/engine-error.ts';
+import { dataAccess } from './access.ts';
+import { readBody } from './body.ts';
+import { engineCall } from './engine-call.ts';
+import { replyJson } from './reply.ts';
+import { readParameters } from './schema.ts';
+import type { Context, Step } from './step.ts';
+
+export const write: Step[] = [
+  ...dataAccess('write'),
+  readParameters({
+    type: 'object',
+    additionalProperties: false,
+    properties: { precision: { enum: ['ns', 'us', 'ms', 's'] } },
+  }),
+  readBody,
+  async function write(context: Context): Promise<void> {
+    const batch = decode(context);
+    if (batch.faultCount > 0) throw invalidLines(batch);
+    if (batch.points > 0) await insert(context, batch);
+    replyJson(context, 200, { accepted: batch.points, rejected: 0, errors: [] });
+  },
+];
+
+function decode(context: Context): Batch {
+  const { nowNs } = context.services;
+  const decoder = decoderFor(context.request.headers['content-type']);
+  return decoder(context.body!, { precision: (context.parameters!['precision'] ?? 'ns') as TimeUnit & ('ns' | 'us' | 'ms' | 's'), nowNs: nowNs() });
+}
+
+async function insert(context: Context, batch: Batch): Promise<void> {
+  const batchId = batchIdOf(context);
+  try {
+    await engineCall(context, (engine) => engine.insert({ batchId, parts: batch.parts }));
+  } catch (error) {
+    const cause = (error as Error).cause;
+    if (cause instanceof EngineError) {
+      const refused = refusedPoints(batch, cause);
+      if (refused) throw invalidLines({ ...batch, ...refused });
+    }
+    throw error;
+  }
+}
+
+/** A request with an Idempotency-Key changes nothing the second time: the key, within its database, is the batch's name. */
+function batchIdOf(context: Context): Buffer {
+  const key = context.request.headers['idempotency-key'];
+  if (key === undefined) return randomBytes(16);
+  return createHash('sha256').update(`${key}`).digest().subarray(0, 16);
+}
+
+function invalidLines({ faults, faultCount, lines }: Pick<Batch, 'faults' | 'faultCount' | 'lines'>): Error {
+  return apiError('InvalidLines', { rejected: faultCount, lines }, { extra: { accepted: 0, rejected: faultCount, errors: faults } });
+}

@@ -1,0 +1,41 @@
+import { createEngineClient, type EngineClient } from './client.ts';
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EngineTarget {
+  readonly id: string;
+  readonly endpoint: Address | null;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The clients of the databases that this process talks to, one each, made at the first call. */
+export class Engines {
+  readonly #clients = new Map<string, { endpoint: Address; client: EngineClient }>();
+
+  /** The client of a placed database; a database that has moved gets a new one. */
+  client(database: EngineTarget): EngineClient {
+    const endpoint = database.endpoint!;
+    const known = this.#clients.get(database.id);
+    if (known && known.endpoint.host === endpoint.host && known.endpoint.port === endpoint.port) return known.client;
+    void known?.client.close();
+    const client = createEngineClient({ ...endpoint, user: database.user, password: database.password });
+    this.#clients.set(database.id, { endpoint, client });
+    return client;
+  }
+
+  /** For a database that is no more. */
+  async forget(databaseId: string): Promise<void> {
+    const known = this.#clients.get(databaseId);
+    this.#clients.delete(databaseId);
+    await known?.client.close();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#clients.values()].map(({ client }) => client.close()));
+    this.#clients.clear();
+  }
+}

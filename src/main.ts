@@ -1,0 +1,48 @@
+// The API process of a region.
+
+import type { AddressInfo } from 'node:net';
+import { createClock } from './base/clock.ts';
+import { type ApiConfig, ConfigError, readApiConfig } from './base/config.ts';
+import { onStop } from './base/lifecycle.ts';
+import { createLog } from './base/log.ts';
+import { Engines } from './kdb/engines.ts';
+import { createManagement } from './management/index.ts';
+import { createServer } from './server.ts';
+import { createTasks } from './tasks/index.ts';
+
+async function main(config: ApiConfig): Promise<void> {
+  const log = createLog('api', config.logLevel);
+  const management = createManagement(config, log);
+  const tasks = createTasks(config);
+  const engines = new Engines();
+  const server = createServer({ config, log, management, tasks, engines, nowNs: createClock() });
+
+  if (config.adminToken !== undefined) await management.tokens.ensureOperator(config.adminToken);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.port, config.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  log.info('listening', { host: config.host, port });
+  process.stdout.write(`listening ${port}\n`);
+
+  onStop(
+    async () => {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      });
+      await engines.close();
+      await management.close();
+    },
+    { stopWithParent: config.stopWithParent, log },
+  );
+}
+
+try {
+  await main(readApiConfig(process.env));
+} catch (error) {
+  if (!(error instanceof ConfigError) && (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,60 @@
+import restify, { type Request, type Response, type Server } from 'restify';
+import { createAccount } from './api/accounts.ts';
+import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
+import { latest, query } from './api/query.ts';
+import { writeError } from './api/reply.ts';
+import { defineSeries, describeSeries, dropSeries, listSeries } from './api/series.ts';
+import { health, ready, routeList } from './api/service.ts';
+import type { Services } from './api/services.ts';
+import { handler, type Step } from './api/step.ts';
+import { getTask, listTasks } from './api/tasks.ts';
+import { createToken, listTokens, revokeToken } from './api/tokens.ts';
+import { write } from './api/write.ts';
+import { apiError } from './base/errors.ts';
+
+type Method = 'get' | 'post' | 'put' | 'del';
+
+const series = '/v1/databases/:database/series/:series';
+
+/** Every route: method, path, name, steps. */
+const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = [
+  ['get', '/health', 'health', health],
+  ['get', '/ready', 'ready', ready],
+  ['post', '/v1/accounts', 'createAccount', createAccount],
+  ['post', '/v1/tokens', 'createToken', createToken],
+  ['get', '/v1/tokens', 'listTokens', listTokens],
+  ['del', '/v1/tokens/:token', 'revokeToken', revokeToken],
+  ['post', '/v1/databases', 'createDatabase', createDatabase],
+  ['get', '/v1/databases', 'listDatabases', listDatabases],
+  ['get', '/v1/databases/:database', 'getDatabase', getDatabase],
+  ['del', '/v1/databases/:database', 'deleteDatabase', deleteDatabase],
+  ['post', '/v1/databases/:database/write', 'write', write],
+  ['get', '/v1/databases/:database/series', 'listSeries', listSeries],
+  ['put', series, 'defineSeries', defineSeries],
+  ['get', series, 'describeSeries', describeSeries],
+  ['del', series, 'dropSeries', dropSeries],
+  ['get', `${series}/query`, 'query', query],
+  ['get', `${series}/latest`, 'latest', latest],
+  ['get', '/v1/tasks', 'listTasks', listTasks],
+  ['get', '/v1/tasks/:task', 'getTask', getTask],
+];
+
+export function createServer(services: Services): Server {
+  const server = restify.createServer({ name: 'tsg', noWriteContinue: false });
+  for (const [method, path, name, steps] of routes) server[method]({ path, name }, handler(services, name, steps));
+  server.get({ path: '/', name: 'routes' }, handler(services, 'routes', routeList(routes.map(([method, path]) => `${method === 'del' ? 'DELETE' : method.toUpperCase()} ${path}`))));
+  server.on('restifyError', refuse);
+  return server;
+}
+
+/** What restify refuses by itself: no such route, a method that the route does not have, a path that cannot be decoded. */
+function refuse(request: Request, response: Response, error: Error & { statusCode?: number }, done: () => void): void {
+  const method = request.method ?? '';
+  const path = (request.url ?? '').split('?')[0]!;
+  if (!response.headersSent) {
+    const known = { 404: apiError('RouteNotFound', { method, path }), 405: apiError('MethodNotAllowed', { method, path }) };
+    const status = error.statusCode ?? 500;
+    writeError(response, known[status as 404 | 405] ?? (status < 500 ? apiError('InvalidRequest', { reason: error.message }) : apiError('InternalError')), '');
+  }
+  done();
+}
