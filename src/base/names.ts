@@ -17,3 +17,13 @@ export const queues = {
 /** Redis: key prefixes and the channel on which every API process drops its own copy of a key. */
 export const cacheKeys = { token: 'tsg:token:', database: 'tsg:database:' } as const;
 export const invalidationChannel = 'tsg:invalidate';
+
+/** Secondary indexes of the tables (management/tables.ts has their keys). */
+export const indexes = {
+  tokensByAccount: 'tokens-by-account',
+  databasesById: 'databases-by-id',
+  databasesByHost: 'databases-by-host',
+  hostsByRegion: 'hosts-by-region',
+  tasksByAccount: 'tasks-by-account',
+  tasksDue: 'tasks-due',
+} as const;

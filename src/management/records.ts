@@ -31,7 +31,8 @@ export interface Token extends Versioned {
   readonly expiresAt: string | null;
 }
 
-export type DatabaseStatus = 'provisioning' | 'active' | 'deleting';
+/** failed: its task gave up; deleting it is what remains. */
+export type DatabaseStatus = 'provisioning' | 'active' | 'deleting' | 'failed';
 
 export interface Endpoint {
   readonly host: string;
@@ -80,6 +81,8 @@ export interface Task extends Versioned {
   readonly databaseName: string;
   readonly databaseId: string;
   readonly attempts: number;
+  /** How often its message had to be sent again. */
+  readonly sends: number;
   /** Who works on it and until when that claim holds (ISO). */
   readonly leaseOwner: string | null;
   readonly leaseUntil: string | null;

@@ -1,0 +1,192 @@
+// Cached reads of one kind of record: this process (a second) → Redis of the zone → DynamoDB.
+// Versions decide everywhere: a newer one is never replaced by an older one, however late that arrives.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import { ApiError } from '../base/errors.ts';
+import type { Entry, RedisTier } from './redis-tier.ts';
+
+/** How long this process believes its own copy without asking. */
+const processFreshMs = 1_000;
+/** How long Redis is believed without asking DynamoDB. */
+const redisFreshMs = 60_000;
+/** How long "there is no such record" is believed: never used, or removed (long enough to outlive any slow reader's fill). */
+const unknownUsableMs = 10_000;
+const removedUsableMs = 60_000;
+/** Entries in this process. Unknown keys have their own room, so that guesses cannot push records out. */
+const maxRecords = 50_000;
+const maxUnknown = 10_000;
+/** How long a caller waits for news of a record of which an old copy is at hand. */
+const patienceMs = 300;
+
+/** Where reads were answered. */
+export interface CacheCounters {
+  process: number;
+  redis: number;
+  dynamo: number;
+  /** From an old copy, because DynamoDB did not answer. */
+  stale: number;
+}
+
+interface Copy<T> {
+  readonly entry: Entry<T>;
+  /** When it came here, and when it was read from DynamoDB. */
+  readonly storedMs: number;
+  readonly readMs: number;
+}
+
+export interface RecordCacheOptions<T> {
+  /** Of its Redis keys. */
+  readonly prefix: string;
+  /** A consistent read from DynamoDB. */
+  readonly load: (key: string) => Promise<Entry<T>>;
+  /** How old a copy may be served while DynamoDB does not answer. */
+  readonly usableMs: number;
+  /** Records that are about to change are not kept. */
+  readonly settled: (record: T) => boolean;
+  readonly redis: RedisTier | undefined;
+  /** Milliseconds that pass evenly: the wall clock may be set back. */
+  readonly clock: () => number;
+  readonly counters: CacheCounters;
+}
+
+export class RecordCache<T extends object> {
+  readonly #options: RecordCacheOptions<T>;
+  readonly #records = new LRUCache<string, Copy<T>>({ max: maxRecords });
+  readonly #unknown = new LRUCache<string, Copy<T>>({ max: maxUnknown });
+  readonly #loading = new Map<string, Promise<Copy<T>>>();
+  /** DynamoDB did not answer; until then old copies are served without asking again. */
+  #awayUntilMs = 0;
+
+  constructor(options: RecordCacheOptions<T>) {
+    this.#options = options;
+  }
+
+  async find(key: string): Promise<T | null> {
+    const { clock, counters } = this.#options;
+    const copy = this.#records.get(key) ?? this.#unknown.get(key);
+    if (copy && clock() - copy.storedMs < processFreshMs) {
+      counters.process += 1;
+      return copy.entry.record;
+    }
+    if (!copy || !this.#usable(copy)) return (await this.#loadOnce(key)).entry.record;
+    if (clock() < this.#awayUntilMs) {
+      counters.stale += 1;
+      return copy.entry.record;
+    }
+    return (await this.#loadOrKeep(key, copy)).entry.record;
+  }
+
+  /** The record was changed, or removed (record null), and DynamoDB has it: every copy in the region follows. */
+  async changed(key: string, entry: Entry<T>): Promise<void> {
+    const { redis, prefix, clock } = this.#options;
+    this.#loading.delete(key);
+    this.#keep(key, { entry, storedMs: clock(), readMs: clock() });
+    await redis?.write(prefix + key, entry, this.#usableMs(entry));
+    await redis?.announce(prefix + key);
+  }
+
+  /** A message of the invalidation channel, for any kind of record. */
+  drop(redisKey: string): void {
+    if (!redisKey.startsWith(this.#options.prefix)) return;
+    const key = redisKey.slice(this.#options.prefix.length);
+    // A load under way may have read the old version: its result is not kept, and callers from now on start another.
+    this.#loading.delete(key);
+    this.#records.delete(key);
+    this.#unknown.delete(key);
+  }
+
+  /** News may have been missed: no copy is believed any more, but all stay for the case that DynamoDB is away. */
+  distrustAll(): void {
+    this.#loading.clear();
+    for (const copies of [this.#records, this.#unknown]) {
+      for (const [key, copy] of copies.entries()) copies.set(key, { ...copy, storedMs: Number.NEGATIVE_INFINITY });
+    }
+  }
+
+  /** One load per key, however many ask. */
+  #loadOnce(key: string): Promise<Copy<T>> {
+    const loading = this.#loading.get(key);
+    if (loading) return loading;
+    const load = this.#load(key).then(
+      (copy) => {
+        if (this.#loading.get(key) === load) {
+          this.#loading.delete(key);
+          this.#keep(key, copy);
+        }
+        return copy;
+      },
+      (error: unknown) => {
+        if (this.#loading.get(key) === load) this.#loading.delete(key);
+        throw error;
+      },
+    );
+    this.#loading.set(key, load);
+    return load;
+  }
+
+  async #load(key: string): Promise<Copy<T>> {
+    const { redis, prefix, load, clock, counters } = this.#options;
+    const stored = await redis?.read<T>(prefix + key);
+    const ageMs = stored ? this.#usableMs(stored.entry) - stored.remainingMs : 0;
+    if (stored && ageMs < redisFreshMs && this.#isSettled(stored.entry)) {
+      counters.redis += 1;
+      return { entry: stored.entry, storedMs: clock(), readMs: clock() - ageMs };
+    }
+    const readMs = clock();
+    try {
+      const entry = await load(key);
+      counters.dynamo += 1;
+      const newest = (await redis?.write(prefix + key, entry, this.#usableMs(entry))) ?? entry;
+      return { entry: newest, storedMs: clock(), readMs };
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      this.#awayUntilMs = clock() + processFreshMs;
+      if (!stored) throw error;
+      counters.stale += 1;
+      return { entry: stored.entry, storedMs: clock(), readMs: readMs - ageMs };
+    }
+  }
+
+  async #loadOrKeep(key: string, copy: Copy<T>): Promise<Copy<T>> {
+    const load = this.#loadOnce(key).catch((error: unknown) => {
+      if (!isAway(error)) throw error;
+      return undefined;
+    });
+    const patience = new AbortController();
+    const loaded = await Promise.race([load, delay(patienceMs, undefined, { signal: patience.signal })]);
+    patience.abort();
+    if (loaded !== undefined) return loaded;
+    this.#awayUntilMs = this.#options.clock() + processFreshMs;
+    this.#options.counters.stale += 1;
+    return copy;
+  }
+
+  #keep(key: string, copy: Copy<T>): void {
+    const { record, version } = copy.entry;
+    const have = this.#records.get(key) ?? this.#unknown.get(key);
+    const fresh = have && copy.storedMs - have.storedMs < processFreshMs;
+    if (fresh && have.entry.version > version) return;
+    this.#records.delete(key);
+    this.#unknown.delete(key);
+    if (record === null) this.#unknown.set(key, copy);
+    else if (this.#isSettled(copy.entry)) this.#records.set(key, copy);
+  }
+
+  #usable(copy: Copy<T>): boolean {
+    return this.#options.clock() - copy.readMs < this.#usableMs(copy.entry);
+  }
+
+  #usableMs({ record, version }: Entry<T>): number {
+    if (record !== null) return this.#options.usableMs;
+    return version === 0 ? unknownUsableMs : removedUsableMs;
+  }
+
+  #isSettled({ record }: Entry<T>): boolean {
+    return record === null || this.#options.settled(record);
+  }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'MetadataUnavailable';
+}

@@ -1,0 +1,98 @@
+import { indexes, tables } from '../base/names.ts';
+import { assignments, type Dynamo, queryItems, readItem, type TransactionItem, updateItem } from './dynamo.ts';
+import type { Host } from './records.ts';
+
+/** Three heartbeats missed: the host gets no new databases. */
+const heartbeatValidMs = 15_000;
+
+export type HostReport = Pick<Host, 'id' | 'region' | 'zone' | 'agent' | 'slots' | 'volumes'>;
+
+interface HostsOptions {
+  readonly dynamo: Dynamo;
+  readonly region: string;
+  readonly clock: () => number;
+}
+
+export class Hosts {
+  readonly #dynamo: Dynamo;
+  readonly #region: string;
+  readonly #clock: () => number;
+
+  constructor({ dynamo, region, clock }: HostsOptions) {
+    this.#dynamo = dynamo;
+    this.#region = region;
+    this.#clock = clock;
+  }
+
+  /** The host's agent has started; what is placed on the host stays. */
+  async register({ id, ...report }: HostReport): Promise<void> {
+    const now = new Date(this.#clock()).toISOString();
+    const { set, ...placeholders } = assignments({ ...report, heartbeatAt: now });
+    await updateItem(this.#dynamo, {
+      TableName: tables.hosts,
+      Key: { id },
+      UpdateExpression: `SET ${set}, createdAt = if_not_exists(createdAt, :heartbeatAt), usedSlots = if_not_exists(usedSlots, :none) ADD #version :one`,
+      ExpressionAttributeNames: { ...placeholders.ExpressionAttributeNames, '#version': 'version' },
+      ExpressionAttributeValues: { ...placeholders.ExpressionAttributeValues, ':none': 0, ':one': 1 },
+    });
+  }
+
+  async heartbeat(id: string): Promise<void> {
+    await updateItem(this.#dynamo, {
+      TableName: tables.hosts,
+      Key: { id },
+      UpdateExpression: 'SET heartbeatAt = :now',
+      ConditionExpression: 'attribute_exists(id)',
+      ExpressionAttributeValues: { ':now': new Date(this.#clock()).toISOString() },
+    });
+  }
+
+  async getHost(id: string): Promise<Host | undefined> {
+    return (await readItem(this.#dynamo, tables.hosts, { id })) as Host | undefined;
+  }
+
+  async listHosts(): Promise<Host[]> {
+    const items = await queryItems(this.#dynamo, {
+      TableName: tables.hosts,
+      IndexName: indexes.hostsByRegion,
+      KeyConditionExpression: '#region = :region',
+      ExpressionAttributeNames: { '#region': 'region' },
+      ExpressionAttributeValues: { ':region': this.#region },
+    });
+    return items as unknown as Host[];
+  }
+
+  /** Hosts that live and have room and enough volumes, the one with most room first. */
+  async hostsWithRoom(volumes: number): Promise<Host[]> {
+    const aliveSince = new Date(this.#clock() - heartbeatValidMs).toISOString();
+    const room = (host: Host): number => host.slots - host.usedSlots;
+    return (await this.listHosts())
+      .filter((host) => room(host) > 0 && host.volumes >= volumes && host.heartbeatAt >= aliveSince)
+      .toSorted((a, b) => room(b) - room(a));
+  }
+}
+
+/** Part of the transaction that places a database: refused when the host has become full. */
+export function takeSlot(hostId: string): TransactionItem {
+  return {
+    Update: {
+      TableName: tables.hosts,
+      Key: { id: hostId },
+      UpdateExpression: 'ADD usedSlots :one',
+      ConditionExpression: 'usedSlots < slots',
+      ExpressionAttributeValues: { ':one': 1 },
+    },
+  };
+}
+
+/** Part of the transaction that removes a database. */
+export function releaseSlot(hostId: string): TransactionItem {
+  return {
+    Update: {
+      TableName: tables.hosts,
+      Key: { id: hostId },
+      UpdateExpression: 'ADD usedSlots :less',
+      ExpressionAttributeValues: { ':less': -1 },
+    },
+  };
+}
