@@ -33,6 +33,7 @@ async function main(config: ApiConfig): Promise<void> {
         server.closeIdleConnections();
       });
       await engines.close();
+      tasks.close();
       await management.close();
     },
     { stopWithParent: config.stopWithParent, log },

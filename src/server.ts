@@ -42,7 +42,14 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
 export function createServer(services: Services): Server {
   const server = restify.createServer({ name: 'tsg', noWriteContinue: false });
   for (const [method, path, name, steps] of routes) server[method]({ path, name }, handler(services, name, steps));
-  server.get({ path: '/', name: 'routes' }, handler(services, 'routes', routeList(routes.map(([method, path]) => `${method === 'del' ? 'DELETE' : method.toUpperCase()} ${path}`))));
+  server.get(
+    { path: '/', name: 'routes' },
+    handler(
+      services,
+      'routes',
+      routeList(routes.map(([method, path]) => `${method === 'del' ? 'DELETE' : method.toUpperCase()} ${path}`)),
+    ),
+  );
   server.on('restifyError', refuse);
   return server;
 }
@@ -52,9 +59,17 @@ function refuse(request: Request, response: Response, error: Error & { statusCod
   const method = request.method ?? '';
   const path = (request.url ?? '').split('?')[0]!;
   if (!response.headersSent) {
-    const known = { 404: apiError('RouteNotFound', { method, path }), 405: apiError('MethodNotAllowed', { method, path }) };
+    const known = {
+      404: apiError('RouteNotFound', { method, path }),
+      405: apiError('MethodNotAllowed', { method, path }),
+    };
     const status = error.statusCode ?? 500;
-    writeError(response, known[status as 404 | 405] ?? (status < 500 ? apiError('InvalidRequest', { reason: error.message }) : apiError('InternalError')), '');
+    writeError(
+      response,
+      known[status as 404 | 405] ??
+        (status < 500 ? apiError('InvalidRequest', { reason: error.message }) : apiError('InternalError')),
+      '',
+    );
   }
   done();
 }

@@ -20,7 +20,9 @@ function authorise(scope: Scope): Step {
 export async function findDatabase(context: Context): Promise<void> {
   const name = context.params['database']!;
   const token = context.token!;
-  const database = coversDatabase(token, name) ? await context.services.management.databases.getDatabase(token.accountId, name) : undefined;
+  const database = coversDatabase(token, name)
+    ? await context.services.management.databases.getDatabase(token.accountId, name)
+    : undefined;
   if (!database) throw apiError('DatabaseNotFound', { database: name });
   context.database = database;
 }

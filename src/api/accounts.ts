@@ -1,5 +1,5 @@
-import { nameFault } from '../base/limits.ts';
 import { apiError } from '../base/errors.ts';
+import { nameFault } from '../base/limits.ts';
 import { operatorAccess } from './access.ts';
 import { readBody } from './body.ts';
 import { replyJson } from './reply.ts';
@@ -20,6 +20,9 @@ export const createAccount: Step[] = [
     const reason = nameFault(name);
     if (reason) throw apiError('InvalidName', { name, reason });
     const { account, secret } = await context.services.management.accounts.createAccount(name);
-    replyJson(context, 201, { account: { id: account.id, name: account.name, createdAt: account.createdAt }, token: secret });
+    replyJson(context, 201, {
+      account: { id: account.id, name: account.name, createdAt: account.createdAt },
+      token: secret,
+    });
   },
 ];

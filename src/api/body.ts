@@ -30,7 +30,9 @@ async function receive(context: Context, limitBytes: number): Promise<Buffer> {
     request.on('data', take);
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)));
     request.once('error', fail);
-    request.once('close', () => fail(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' })));
+    request.once('close', () =>
+      fail(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' })),
+    );
   });
 }
 
@@ -38,7 +40,8 @@ function decompress(packed: Buffer, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     gunzip(packed, { maxOutputLength: limitBytes }, (error, body) => {
       if (!error) resolve(body);
-      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') reject(apiError('BodyTooLarge', { limitBytes }));
+      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+        reject(apiError('BodyTooLarge', { limitBytes }));
       else reject(apiError('InvalidEncoding', { encoding: 'gzip', reason: error.message }));
     });
   });

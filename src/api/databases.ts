@@ -1,8 +1,8 @@
+import { coversDatabase } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
 import { nameFault } from '../base/limits.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
 import type { Database } from '../management/records.ts';
-import { coversDatabase } from '../auth/token.ts';
 import { access, accountAccess, findDatabase } from './access.ts';
 import { readBody } from './body.ts';
 import { replyJson } from './reply.ts';
@@ -40,8 +40,15 @@ export const createDatabase: Step[] = [
     const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = context.json as NewDatabase;
     const reason = nameFault(name);
     if (reason) throw apiError('InvalidName', { name, reason });
-    if (region !== config.region) throw apiError('InvalidRequest', { reason: `body.region: ${region} is not a region of this service` });
-    const { database, task } = await management.databases.createDatabase({ accountId: context.token!.accountId, name, volumes, schema, region });
+    if (region !== config.region)
+      throw apiError('InvalidRequest', { reason: `body.region: ${region} is not a region of this service` });
+    const { database, task } = await management.databases.createDatabase({
+      accountId: context.token!.accountId,
+      name,
+      volumes,
+      schema,
+      region,
+    });
     await tasks.announce(task, log);
     replyJson(context, 202, { database: shownDatabase(database), task: shownTask(task) });
   },
@@ -52,7 +59,9 @@ export const listDatabases: Step[] = [
   async function listDatabases(context: Context): Promise<void> {
     const { accountId } = context.token!;
     const databases = await context.services.management.databases.listDatabases(accountId);
-    replyJson(context, 200, { databases: databases.filter(({ name }) => coversDatabase(context.token!, name)).map(shownDatabase) });
+    replyJson(context, 200, {
+      databases: databases.filter(({ name }) => coversDatabase(context.token!, name)).map(shownDatabase),
+    });
   },
 ];
 
@@ -69,7 +78,10 @@ export const deleteDatabase: Step[] = [
   findDatabase,
   async function deleteDatabase(context: Context): Promise<void> {
     const { management, tasks, log } = context.services;
-    const { database, task } = await management.databases.requestDelete(context.token!.accountId, context.database!.name);
+    const { database, task } = await management.databases.requestDelete(
+      context.token!.accountId,
+      context.database!.name,
+    );
     await tasks.announce(task, log);
     replyJson(context, 202, { database: shownDatabase(database), task: shownTask(task) });
   },

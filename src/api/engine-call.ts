@@ -16,7 +16,8 @@ export async function engineCall<T>(context: Context, call: (engine: Engine) => 
     const { accountId, name, endpoint } = context.database!;
     const database = await management.databases.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
-    const moved = database.endpoint && (database.endpoint.port !== endpoint!.port || database.endpoint.host !== endpoint!.host);
+    const moved =
+      database.endpoint && (database.endpoint.port !== endpoint!.port || database.endpoint.host !== endpoint!.host);
     if (!moved) throw apiError('DatabaseUnavailable', { database: name }, { cause: error });
     context.database = database;
     return await call(engines.client(database)).catch((again: unknown) => {

@@ -1,12 +1,12 @@
 import { ApiError } from '../base/errors.ts';
-import type { QueryResult } from '../kdb/engine.ts';
-import { encodeJson } from '../query/json-result.ts';
-import { type BuiltQuery, buildLatest, buildSpec } from '../query/parameters.ts';
+import type { SeriesDefinition } from '../kdb/engine.ts';
+import { buildLatest, buildSpec } from '../query/parameters.ts';
 import { dataAccess } from './access.ts';
 import { definition } from './definition.ts';
 import { engineCall } from './engine-call.ts';
+import { replyRows } from './rows.ts';
 import { queryString } from './schema.ts';
-import { clientGone, type Context, type Step } from './step.ts';
+import { type Context, clientGone, type Step } from './step.ts';
 
 export const query: Step[] = [
   ...dataAccess('read'),
@@ -22,19 +22,6 @@ export const query: Step[] = [
   },
 ];
 
-/** What a definition that is no longer true can look like. */
-const stale: readonly string[] = ['SeriesNotFound', 'FieldNotFound', 'TagNotFound', 'AggregationNotSupported', 'FilterNotSupported', 'InvalidRequest'];
-
-async function withDefinition<T>(context: Context, fresh: boolean, run: (series: Parameters<typeof buildSpec>[0]) => Promise<T>): Promise<T> {
-  const { info, cached } = await definition(context, fresh);
-  try {
-    return await run(info);
-  } catch (error) {
-    if (!cached || !(error instanceof ApiError) || !stale.includes(error.code)) throw error;
-    return await run((await definition(context, true)).info);
-  }
-}
-
 export const latest: Step[] = [
   ...dataAccess('read'),
   async function latest(context: Context): Promise<void> {
@@ -47,3 +34,28 @@ export const latest: Step[] = [
     await replyRows(context, result, built);
   },
 ];
+
+/** What a definition that is no longer true can look like. */
+const stale: readonly string[] = [
+  'SeriesNotFound',
+  'FieldNotFound',
+  'TagNotFound',
+  'AggregationNotSupported',
+  'FilterNotSupported',
+  'InvalidRequest',
+];
+
+/** Runs a query with the series' definition; with a fresh one, once more, when a remembered one may be why it failed. */
+async function withDefinition<T>(
+  context: Context,
+  fresh: boolean,
+  run: (series: SeriesDefinition) => Promise<T>,
+): Promise<T> {
+  const { info, cached } = await definition(context, fresh);
+  try {
+    return await run(info);
+  } catch (error) {
+    if (!cached || !(error instanceof ApiError) || !stale.includes(error.code)) throw error;
+    return await run((await definition(context, true)).info);
+  }
+}

@@ -16,7 +16,11 @@ export function replyError(context: Context, thrown: unknown): unknown {
   const error = thrown instanceof ApiError ? thrown : apiError('InternalError', {}, { cause: thrown });
   const { response } = context;
   if (error.status >= 500 && error.status !== 503) {
-    context.log.error('request failed', { requestId: context.requestId, route: context.route, error: error.cause ?? error });
+    context.log.error('request failed', {
+      requestId: context.requestId,
+      route: context.route,
+      error: error.cause ?? error,
+    });
   }
   if (response.headersSent) {
     // The reply is half out: cutting the connection is the only way left to say that it is not whole.

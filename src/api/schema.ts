@@ -1,5 +1,5 @@
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'node:querystring';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
 import type { Context, Parameters, Step } from './step.ts';
 
@@ -40,7 +40,15 @@ export function queryString(context: Context): Parameters {
 
 function explain(validate: ValidateFunction): string {
   const error = validate.errors![0]!;
-  const { additionalProperty, allowedValues } = error.params as { additionalProperty?: string; allowedValues?: unknown[] };
-  const about = additionalProperty !== undefined ? ` (${additionalProperty})` : allowedValues ? ` (${allowedValues.join(', ')})` : '';
+  const { additionalProperty, allowedValues } = error.params as {
+    additionalProperty?: string;
+    allowedValues?: unknown[];
+  };
+  const about =
+    additionalProperty !== undefined
+      ? ` (${additionalProperty})`
+      : allowedValues
+        ? ` (${allowedValues.join(', ')})`
+        : '';
   return `${error.instancePath.replaceAll('/', '.')} ${error.message}${about}`;
 }

@@ -24,7 +24,11 @@ export const defineSeries: Step[] = [
     additionalProperties: false,
     properties: {
       tags: { type: 'array', maxItems: maxTagsPerSeries, uniqueItems: true, items: { type: 'string' } },
-      fields: { type: 'object', maxProperties: maxFieldsPerSeries, additionalProperties: { enum: ['float', 'long', 'boolean', 'string'] } },
+      fields: {
+        type: 'object',
+        maxProperties: maxFieldsPerSeries,
+        additionalProperties: { enum: ['float', 'long', 'boolean', 'string'] },
+      },
     },
   }),
   async function defineSeries(context: Context): Promise<void> {

@@ -12,7 +12,10 @@ export const health: Step[] = [
 export const ready: Step[] = [
   async function ready(context: Context): Promise<void> {
     const metadata = await context.services.management.ping();
-    replyJson(context, metadata ? 200 : 503, { status: metadata ? 'ready' : 'not ready', metadata: metadata ? 'reachable' : 'unreachable' });
+    replyJson(context, metadata ? 200 : 503, {
+      status: metadata ? 'ready' : 'not ready',
+      metadata: metadata ? 'reachable' : 'unreachable',
+    });
   },
 ];
 

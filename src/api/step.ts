@@ -1,5 +1,5 @@
-import type { Request, RequestHandler, Response } from 'restify';
 import { randomBytes } from 'node:crypto';
+import type { Request, RequestHandler, Response } from 'restify';
 import type { Log } from '../base/log.ts';
 import type { Database, Token } from '../management/records.ts';
 import { replyError } from './reply.ts';
@@ -39,7 +39,15 @@ export function handler(services: Services, route: string, steps: readonly Step[
     const startedMs = performance.now();
     const requestId = nextRequestId();
     response.setHeader('X-Request-Id', requestId);
-    const context: Context = { services, request, response, route, requestId, log: services.log, params: request.params as Record<string, string> };
+    const context: Context = {
+      services,
+      request,
+      response,
+      route,
+      requestId,
+      log: services.log,
+      params: request.params as Record<string, string>,
+    };
     let failedIn: string | undefined;
     let fault: unknown;
     for (const step of steps) {

@@ -1,5 +1,5 @@
-import { apiError } from '../base/errors.ts';
 import { coversDatabase } from '../auth/token.ts';
+import { apiError } from '../base/errors.ts';
 import type { Task } from '../management/records.ts';
 import { access } from './access.ts';
 import { replyJson } from './reply.ts';
@@ -9,7 +9,9 @@ export const listTasks: Step[] = [
   ...access('read'),
   async function listTasks(context: Context): Promise<void> {
     const tasks = await context.services.management.tasks.listTasks(context.token!.accountId);
-    replyJson(context, 200, { tasks: tasks.filter((task) => coversDatabase(context.token!, task.databaseName)).map(shownTask) });
+    replyJson(context, 200, {
+      tasks: tasks.filter((task) => coversDatabase(context.token!, task.databaseName)).map(shownTask),
+    });
   },
 ];
 
@@ -18,12 +20,23 @@ export const getTask: Step[] = [
   async function getTask(context: Context): Promise<void> {
     const id = context.params['task']!;
     const task = await context.services.management.tasks.getTask(id);
-    const mine = task && task.accountId === context.token!.accountId && coversDatabase(context.token!, task.databaseName);
+    const mine =
+      task && task.accountId === context.token!.accountId && coversDatabase(context.token!, task.databaseName);
     if (!mine) throw apiError('TaskNotFound', { task: id });
     replyJson(context, 200, { task: shownTask(task) });
   },
 ];
 
-export function shownTask({ id, kind, state, databaseName, attempts, progress, error, createdAt, updatedAt }: Task): object {
+export function shownTask({
+  id,
+  kind,
+  state,
+  databaseName,
+  attempts,
+  progress,
+  error,
+  createdAt,
+  updatedAt,
+}: Task): object {
   return { id, kind, state, database: databaseName, attempts, progress, error, createdAt, updatedAt };
 }

@@ -23,14 +23,21 @@ export const createToken: Step[] = [
     properties: {
       name: { type: 'string', minLength: 1, maxLength: 255 },
       scopes: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: scopes } },
-      databases: { type: 'array', minItems: 1, maxItems: 1000, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 255 } },
+      databases: {
+        type: 'array',
+        minItems: 1,
+        maxItems: 1000,
+        uniqueItems: true,
+        items: { type: 'string', minLength: 1, maxLength: 255 },
+      },
       expiresAt: { type: 'string', maxLength: 40 },
     },
   }),
   async function createToken(context: Context): Promise<void> {
     const input = context.json as NewToken;
     const expiresMs = input.expiresAt === undefined ? undefined : Date.parse(input.expiresAt);
-    if (expiresMs !== undefined && !(expiresMs > Date.now())) throw apiError('InvalidRequest', { reason: 'body.expiresAt must be an ISO 8601 time in the future' });
+    if (expiresMs !== undefined && !(expiresMs > Date.now()))
+      throw apiError('InvalidRequest', { reason: 'body.expiresAt must be an ISO 8601 time in the future' });
     const { token, secret } = await context.services.management.tokens.createToken({
       accountId: context.token!.accountId,
       name: input.name,

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import type { TimeUnit } from '../base/time.ts';
-import { type Batch, decoderFor } from '../ingest/index.ts';
 import { refusedPoints } from '../ingest/faults.ts';
+import { type Batch, decoderFor } from '../ingest/index.ts';
 import { EngineError } from '../kdb/engine-error.ts';
 import { dataAccess } from './access.ts';
 import { readBody } from './body.ts';
@@ -30,7 +30,10 @@ export const write: Step[] = [
 function decode(context: Context): Batch {
   const { nowNs } = context.services;
   const decoder = decoderFor(context.request.headers['content-type']);
-  return decoder(context.body!, { precision: (context.parameters!['precision'] ?? 'ns') as TimeUnit & ('ns' | 'us' | 'ms' | 's'), nowNs: nowNs() });
+  return decoder(context.body!, {
+    precision: (context.parameters!['precision'] ?? 'ns') as TimeUnit & ('ns' | 'us' | 'ms' | 's'),
+    nowNs: nowNs(),
+  });
 }
 
 async function insert(context: Context, batch: Batch): Promise<void> {
@@ -55,5 +58,9 @@ function batchIdOf(context: Context): Buffer {
 }
 
 function invalidLines({ faults, faultCount, lines }: Pick<Batch, 'faults' | 'faultCount' | 'lines'>): Error {
-  return apiError('InvalidLines', { rejected: faultCount, lines }, { extra: { accepted: 0, rejected: faultCount, errors: faults } });
+  return apiError(
+    'InvalidLines',
+    { rejected: faultCount, lines },
+    { extra: { accepted: 0, rejected: faultCount, errors: faults } },
+  );
 }

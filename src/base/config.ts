@@ -93,6 +93,7 @@ function integer(env: Environment, name: string, fallback: number, min: number, 
   const value = env[name];
   if (value === undefined || value === '') return fallback;
   const number = Number(value);
-  if (!Number.isInteger(number) || number < min || number > max) throw new ConfigError(`${name} is ${value}; it must be an integer from ${min} to ${max}`);
+  if (!Number.isInteger(number) || number < min || number > max)
+    throw new ConfigError(`${name} is ${value}; it must be an integer from ${min} to ${max}`);
   return number;
 }

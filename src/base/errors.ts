@@ -14,26 +14,67 @@ export const errorRegistry = {
   // The request itself
   InvalidJson: { status: 400, message: 'The body is not valid JSON: {reason}' },
   InvalidRequest: { status: 400, message: 'The request does not have the expected form: {reason}' },
-  InvalidLines: { status: 400, message: '{rejected} of {lines} lines are bad and nothing was written; `errors` names the first of them. Mend them and send the request again' },
+  InvalidLines: {
+    status: 400,
+    message:
+      '{rejected} of {lines} lines are bad and nothing was written; `errors` names the first of them. Mend them and send the request again',
+  },
   InvalidPoints: { status: 400, message: 'The points were refused and nothing was written: {reason}' },
-  InvalidTime: { status: 400, message: '{parameter}: {value} is not a time. Use ISO 8601, seconds since 1970 (or a number with ms, us or ns), or a span like -28d' },
+  InvalidTime: {
+    status: 400,
+    message:
+      '{parameter}: {value} is not a time. Use ISO 8601, seconds since 1970 (or a number with ms, us or ns), or a span like -28d',
+  },
   InvalidRange: { status: 400, message: 'from ({from}) must be before until ({until})' },
   InvalidName: { status: 400, message: 'The name {name} {reason}' },
   InvalidEncoding: { status: 400, message: 'The body cannot be decompressed as {encoding}: {reason}' },
-  AggregationNotSupported: { status: 400, message: 'Aggregation {aggregation} does not work on field {field}, which is {type}' },
+  AggregationNotSupported: {
+    status: 400,
+    message: 'Aggregation {aggregation} does not work on field {field}, which is {type}',
+  },
   FilterNotSupported: { status: 400, message: 'Operator {operator} does not work on {name}, which is {type}' },
   InvalidValue: { status: 400, message: 'Field {field} of series {series}: {reason}' },
   TimeOutOfRange: { status: 400, message: 'Time {timeNs} ns is outside 1707-09-22 to 2262-04-11' },
-  FieldTypeClash: { status: 400, message: 'Field {field} of series {series} is {have}; the request gives {given}. A field keeps its type: write to another field, or convert the value' },
-  TagFieldClash: { status: 400, message: 'Series {series} would have {name} both as a tag and as a field; rename one of them' },
-  SeriesNotDefined: { status: 400, message: 'Series {series} is not defined and the database is strict; define it with PUT …/series/{series} first' },
-  FieldNotDefined: { status: 400, message: 'Field {field} of series {series} is not defined and the database is strict; add it with PUT …/series/{series} first' },
-  TagNotDefined: { status: 400, message: 'Tag {tag} of series {series} is not defined and the database is strict; add it with PUT …/series/{series} first' },
-  TooManyTagSets: { status: 422, message: 'The write would take the database over {limit} tag sets (series {series}); use fewer distinct tag values' },
+  FieldTypeClash: {
+    status: 400,
+    message:
+      'Field {field} of series {series} is {have}; the request gives {given}. A field keeps its type: write to another field, or convert the value',
+  },
+  TagFieldClash: {
+    status: 400,
+    message: 'Series {series} would have {name} both as a tag and as a field; rename one of them',
+  },
+  SeriesNotDefined: {
+    status: 400,
+    message: 'Series {series} is not defined and the database is strict; define it with PUT …/series/{series} first',
+  },
+  FieldNotDefined: {
+    status: 400,
+    message:
+      'Field {field} of series {series} is not defined and the database is strict; add it with PUT …/series/{series} first',
+  },
+  TagNotDefined: {
+    status: 400,
+    message:
+      'Tag {tag} of series {series} is not defined and the database is strict; add it with PUT …/series/{series} first',
+  },
+  TooManyTagSets: {
+    status: 422,
+    message: 'The write would take the database over {limit} tag sets (series {series}); use fewer distinct tag values',
+  },
   TooManyFields: { status: 422, message: 'Series {series} would have more than {limit} columns of one kind' },
-  LongOverflow: { status: 422, message: 'The sum of {field} does not fit a 64-bit integer; narrow the range or ask for avg' },
-  ResultTooLarge: { status: 422, message: 'The result has more than {limit} rows; narrow the range, use interval-sec, or set limit' },
-  BodyTooLarge: { status: 413, message: 'The body has more than {limitBytes} bytes (after decompression); send smaller batches' },
+  LongOverflow: {
+    status: 422,
+    message: 'The sum of {field} does not fit a 64-bit integer; narrow the range or ask for avg',
+  },
+  ResultTooLarge: {
+    status: 422,
+    message: 'The result has more than {limit} rows; narrow the range, use interval-sec, or set limit',
+  },
+  BodyTooLarge: {
+    status: 413,
+    message: 'The body has more than {limitBytes} bytes (after decompression); send smaller batches',
+  },
   UnsupportedMediaType: { status: 415, message: 'Content type {type} is not accepted here; use {accepted}' },
   UnsupportedEncoding: { status: 415, message: 'Content-Encoding {encoding} is not accepted; use gzip or none' },
   // Who asks
@@ -59,8 +100,16 @@ export const errorRegistry = {
   DatabaseNotReady: { status: 503, message: 'Database {database} is {status}; retry', retryAfterS: 1 },
   DatabaseUnavailable: { status: 503, message: 'Database {database} does not answer; retry', retryAfterS: 2 },
   DatabaseOverloaded: { status: 503, message: 'Database {database} is overloaded; retry', retryAfterS: 1 },
-  DeadlineExceeded: { status: 503, message: 'The request took longer than {timeoutMs} ms and was cancelled; narrow it or retry', retryAfterS: 5 },
-  StorageFull: { status: 503, message: 'Database {database} has no room on its volumes; nothing was written. Retry later', retryAfterS: 30 },
+  DeadlineExceeded: {
+    status: 503,
+    message: 'The request took longer than {timeoutMs} ms and was cancelled; narrow it or retry',
+    retryAfterS: 5,
+  },
+  StorageFull: {
+    status: 503,
+    message: 'Database {database} has no room on its volumes; nothing was written. Retry later',
+    retryAfterS: 30,
+  },
   MetadataUnavailable: { status: 503, message: 'The metadata store does not answer; retry', retryAfterS: 2 },
 } as const satisfies Record<string, ErrorEntry>;
 
@@ -96,7 +145,9 @@ export class ApiError extends Error {
 
 /** The message of a code with its details filled in. */
 export function sentence(code: ErrorCode, details: Details): string {
-  return errorRegistry[code].message.replace(/\{(\w+)\}/g, (_, name: string) => shown(String(details[name] ?? `<${name}>`)));
+  return errorRegistry[code].message.replace(/\{(\w+)\}/g, (_, name: string) =>
+    shown(String(details[name] ?? `<${name}>`)),
+  );
 }
 
 export function apiError(

@@ -11,7 +11,8 @@ export const maxTagsPerSeries = 64;
 export function nameFault(name: string): string | null {
   if (name.length === 0) return 'is empty';
   if (/[\u0000-\u001f\u007f]/.test(name)) return 'has a control character';
-  if (name.length > maxNameBytes / 4 && Buffer.byteLength(name) > maxNameBytes) return `is longer than ${maxNameBytes} bytes`;
+  if (name.length > maxNameBytes / 4 && Buffer.byteLength(name) > maxNameBytes)
+    return `is longer than ${maxNameBytes} bytes`;
   if (!name.isWellFormed()) return 'is not valid Unicode';
   return null;
 }

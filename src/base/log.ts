@@ -7,7 +7,11 @@ export function createLog(process: string, level: string): Log {
   return winston.createLogger({
     level,
     defaultMeta: { process },
-    format: winston.format.combine(winston.format.timestamp(), winston.format.errors({ stack: true, cause: true }), winston.format.json()),
+    format: winston.format.combine(
+      winston.format.timestamp(),
+      winston.format.errors({ stack: true, cause: true }),
+      winston.format.json(),
+    ),
     transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   });
 }

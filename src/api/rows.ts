@@ -1,0 +1,24 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { QueryResult } from '../kdb/engine.ts';
+import { encodeJson, jsonChunks, type ResultFormat } from '../query/json-result.ts';
+import type { Context } from './step.ts';
+
+/** Results up to this many rows are sent in one piece, with their length. */
+const wholeRows = 5_000;
+
+/** Answers with the result; a big one goes out in parts, as fast as the client takes them. */
+export async function replyRows(context: Context, result: QueryResult, format: ResultFormat): Promise<void> {
+  const { response } = context;
+  if (result.rows <= wholeRows) {
+    const body = encodeJson(result, format);
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+    response.end(body);
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': 'application/json' });
+  await pipeline(Readable.from(jsonChunks(result, format), { objectMode: false }), response).catch((error: unknown) => {
+    // A client that hangs up in the middle is no fault of anybody.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  });
+}
