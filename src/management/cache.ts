@@ -77,6 +77,11 @@ export class RecordCache<T extends object> {
     return (await this.#loadOrKeep(key, copy)).entry.record;
   }
 
+  /** From DynamoDB, whatever the copies say; they learn of it. */
+  async refresh(key: string): Promise<T | null> {
+    return (await this.#share(key, this.#read(key))).entry.record;
+  }
+
   /** The record was changed, or removed (record null), and DynamoDB has it: every copy in the region follows. */
   async changed(key: string, entry: Entry<T>): Promise<void> {
     const { redis, prefix, clock } = this.#options;
@@ -106,18 +111,18 @@ export class RecordCache<T extends object> {
 
   /** One load per key, however many ask. */
   #loadOnce(key: string): Promise<Copy<T>> {
-    const loading = this.#loading.get(key);
-    if (loading) return loading;
-    const load = this.#load(key).then(
+    return this.#loading.get(key) ?? this.#share(key, this.#load(key));
+  }
+
+  /** Callers that come while it runs get its result too. It is kept unless the key is changed or dropped meanwhile. */
+  #share(key: string, reading: Promise<Copy<T>>): Promise<Copy<T>> {
+    const load: Promise<Copy<T>> = reading.then(
       (copy) => {
-        if (this.#loading.get(key) === load) {
-          this.#loading.delete(key);
-          this.#keep(key, copy);
-        }
+        if (this.#ended(key, load)) this.#keep(key, copy);
         return copy;
       },
       (error: unknown) => {
-        if (this.#loading.get(key) === load) this.#loading.delete(key);
+        this.#ended(key, load);
         throw error;
       },
     );
@@ -125,27 +130,40 @@ export class RecordCache<T extends object> {
     return load;
   }
 
+  /** False when it is no longer the load of the key. */
+  #ended(key: string, load: Promise<Copy<T>>): boolean {
+    if (this.#loading.get(key) !== load) return false;
+    this.#loading.delete(key);
+    return true;
+  }
+
   async #load(key: string): Promise<Copy<T>> {
-    const { redis, prefix, load, clock, counters } = this.#options;
+    const { redis, prefix, clock, counters } = this.#options;
     const stored = await redis?.read<T>(prefix + key);
     const ageMs = stored ? this.#usableMs(stored.entry) - stored.remainingMs : 0;
     if (stored && ageMs < redisFreshMs && this.#isSettled(stored.entry)) {
       counters.redis += 1;
       return { entry: stored.entry, storedMs: clock(), readMs: clock() - ageMs };
     }
-    const readMs = clock();
     try {
-      const entry = await load(key);
-      counters.dynamo += 1;
-      const newest = (await redis?.write(prefix + key, entry, this.#usableMs(entry))) ?? entry;
-      return { entry: newest, storedMs: clock(), readMs };
+      return await this.#read(key);
     } catch (error) {
       if (!isAway(error)) throw error;
       this.#awayUntilMs = clock() + processFreshMs;
       if (!stored) throw error;
       counters.stale += 1;
-      return { entry: stored.entry, storedMs: clock(), readMs: readMs - ageMs };
+      return { entry: stored.entry, storedMs: clock(), readMs: clock() - ageMs };
     }
+  }
+
+  /** From DynamoDB. Redis learns of it; where it knows of something newer, that is the answer. */
+  async #read(key: string): Promise<Copy<T>> {
+    const { redis, prefix, load, clock, counters } = this.#options;
+    const readMs = clock();
+    const entry = await load(key);
+    counters.dynamo += 1;
+    const newest = (await redis?.write(prefix + key, entry, this.#usableMs(entry))) ?? entry;
+    return { entry: newest, storedMs: clock(), readMs };
   }
 
   async #loadOrKeep(key: string, copy: Copy<T>): Promise<Copy<T>> {

@@ -83,9 +83,8 @@ export class Databases {
 
   /** Through the cache: at most a second old while it is active, read from DynamoDB while it is not, or when `fresh` is asked for. */
   async getDatabase(accountId: string, name: string, { fresh = false } = {}): Promise<Database | undefined> {
-    const database = fresh
-      ? (await loadDatabase(this.#dynamo, accountId, name)).record
-      : await this.#cache.find(cacheKey({ accountId, name }));
+    const key = cacheKey({ accountId, name });
+    const database = await (fresh ? this.#cache.refresh(key) : this.#cache.find(key));
     return database ?? undefined;
   }
 
@@ -148,6 +147,14 @@ export class Databases {
     }
     await this.#announce(placed);
     return placed;
+  }
+
+  /** The host refused it: another one may take it. */
+  async unplace(database: Database): Promise<Database> {
+    const free: Database = { ...database, hostId: null, version: database.version + 1 };
+    await this.#commit(database.name, [databasePut(free, database.version), releaseSlot(database.hostId!)]);
+    await this.#announce(free);
+    return free;
   }
 
   /** Conflict when somebody else changed it since it was read. */

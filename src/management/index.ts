@@ -1,5 +1,6 @@
 // Accounts, tokens, databases, hosts and tasks: what every process of a region knows of them, and the one place to change them.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { RegionConfig } from '../base/config.ts';
 import type { Log } from '../base/log.ts';
@@ -17,6 +18,7 @@ import { loadToken, Tokens } from './tokens.ts';
 /** How old a copy may be served while DynamoDB does not answer. */
 const tokenUsableMs = 15 * 60_000;
 const databaseUsableMs = 24 * 3_600_000;
+const pingTimeoutMs = 1_000;
 
 export interface Management {
   readonly accounts: Accounts;
@@ -102,11 +104,13 @@ export function managementOver({ dynamo, redis, region, clock, log }: Management
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),
     cache: { counters, redisFaults: () => tier?.faults ?? 0 },
-    ping: () =>
-      accounts.getAccount('none').then(
+    async ping() {
+      const read = accounts.getAccount('none').then(
         () => true,
         () => false,
-      ),
+      );
+      return Promise.race([read, delay(pingTimeoutMs, false, { ref: false })]);
+    },
     close: async () => tier?.close(),
   };
 }
