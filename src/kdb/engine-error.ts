@@ -66,3 +66,6 @@ export class EngineError extends Error {
 
 /** The API gave up on a connection: nobody knows whether the call was applied. A batch id makes its retry harmless. */
 export class ConnectionLost extends Error {}
+
+/** No connection could be made, or it was gone before: nothing was sent. */
+export class ConnectionFailed extends ConnectionLost {}

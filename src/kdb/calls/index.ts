@@ -1,0 +1,26 @@
+import type { CallName } from '../contract.ts';
+import { insert, inserts } from './insert.ts';
+import { latest, query } from './query.ts';
+import { define, describe, drop, stats, tags } from './series.ts';
+import { backup, checkpoint, deletion, hello, retain, tail } from './upkeep.ts';
+
+export { badCall, badReply, readRequest, requestFrame } from './request.ts';
+
+/** The codec of every call of contract.ts. */
+export const codecs = {
+  '.tsg.hello': hello,
+  '.tsg.define': define,
+  '.tsg.drop': drop,
+  '.tsg.describe': describe,
+  '.tsg.insert': insert,
+  '.tsg.inserts': inserts,
+  '.tsg.query': query,
+  '.tsg.latest': latest,
+  '.tsg.tags': tags,
+  '.tsg.stats': stats,
+  '.tsg.delete': deletion,
+  '.tsg.retain': retain,
+  '.tsg.checkpoint': checkpoint,
+  '.tsg.backup': backup,
+  '.tsg.tail': tail,
+} as const satisfies Record<CallName, { readonly name: CallName }>;

@@ -1,0 +1,135 @@
+import type { Aggregate, AggregateOp, Bucket, LatestSpec, QueryResult, QuerySpec } from '../engine.ts';
+import { Dict, type QValue, Sym, Symbols } from '../qvalue.ts';
+import { decodeFilter, encodeFilter } from './filter.ts';
+import {
+  boolean,
+  type CallCodec,
+  count,
+  fault,
+  GrammarFault,
+  list,
+  long,
+  longs,
+  only,
+  symbol,
+  symbols,
+} from './grammar.ts';
+import { decodeCursor, decodeResult, encodeCursor, encodeResult } from './result.ts';
+
+const operators: ReadonlySet<string> = new Set<AggregateOp>(['count', 'sum', 'avg', 'min', 'max', 'first', 'last']);
+
+export const query: CallCodec<QuerySpec, QueryResult> = {
+  name: '.tsg.query',
+  encodeArguments: (spec) => [
+    Dict.of({
+      series: new Sym(spec.series),
+      from: spec.fromNs,
+      to: spec.toNs,
+      where: spec.where && encodeFilter(spec.where),
+      by: new Symbols(spec.by),
+      bucket: encodeBucket(spec.bucket),
+      select: spec.select.map(({ op, field, as }) => [new Sym(op), new Sym(field), new Sym(as)]),
+      fields: new Symbols(spec.fields),
+      order: new Sym(spec.order),
+      limit: BigInt(spec.limit),
+      cut: spec.cut,
+      after: encodeCursor(spec.after),
+    }),
+  ],
+  decodeArguments(given) {
+    const entry = entries(only(given), 12);
+    const where = entry('where');
+    const order = symbol(entry('order'), 'order');
+    if (order !== 'asc' && order !== 'desc') throw fault('order', 'asc or desc');
+    const spec: QuerySpec = {
+      series: symbol(entry('series'), 'series'),
+      fromNs: long(entry('from'), 'from'),
+      toNs: long(entry('to'), 'to'),
+      where: where === null ? null : decodeFilter(where),
+      by: distinct(symbols(entry('by'), 'by'), 'by'),
+      bucket: decodeBucket(entry('bucket')),
+      select: list(entry('select'), 'select').map(decodeAggregate),
+      fields: distinct(symbols(entry('fields'), 'fields'), 'fields'),
+      order,
+      limit: count(entry('limit'), 'limit'),
+      cut: boolean(entry('cut'), 'cut'),
+      after: decodeCursor(entry('after')),
+    };
+    distinct(
+      spec.select.map((aggregate) => aggregate.as),
+      'result names',
+    );
+    return spec;
+  },
+  encodeReply: encodeResult,
+  decodeReply: decodeResult,
+};
+
+export const latest: CallCodec<LatestSpec, QueryResult> = {
+  name: '.tsg.latest',
+  encodeArguments: ({ series, where, fields }) => [
+    [new Sym(series), where && encodeFilter(where), new Symbols(fields)],
+  ],
+  decodeArguments(given) {
+    const [series, where, fields] = list(only(given), 'latest', 3) as [QValue, QValue, QValue];
+    return {
+      series: symbol(series, 'series'),
+      where: where === null ? null : decodeFilter(where),
+      fields: distinct(symbols(fields, 'fields'), 'fields'),
+    };
+  },
+  encodeReply: encodeResult,
+  decodeReply: decodeResult,
+};
+
+/** Reads a dictionary with exactly the given number of symbol keys, each of which is then asked for. */
+function entries(value: QValue, size: number): (key: string) => QValue {
+  if (!(value instanceof Dict) || !(value.keys instanceof Symbols)) throw fault('the query', 'a dictionary');
+  const keys = value.keys.names;
+  const values = list(value.values, 'values of the query', keys.length);
+  const byKey = new Map(keys.map((key, i) => [key, values[i]!]));
+  if (byKey.size !== size || keys.length !== size) throw new GrammarFault(`the query does not have ${size} keys`);
+  return (key) => {
+    const entry = byKey.get(key);
+    if (entry === undefined) throw new GrammarFault(`the query has no ${key}`);
+    return entry;
+  };
+}
+
+function encodeBucket(bucket: Bucket | null): QValue {
+  if (bucket === null) return null;
+  return bucket.kind === 'width'
+    ? [new Sym('width'), bucket.widthNs, bucket.originNs]
+    : [new Sym('edges'), bucket.edgesNs];
+}
+
+function decodeBucket(value: QValue): Bucket | null {
+  if (value === null) return null;
+  const items = list(value, 'bucket');
+  const kind = symbol(items[0] ?? null, 'kind of bucket');
+  if (kind === 'width') {
+    const [, width, origin] = list(value, 'bucket', 3) as [QValue, QValue, QValue];
+    const widthNs = long(width, 'width');
+    if (widthNs <= 0n) throw fault('width', 'more than 0');
+    return { kind, widthNs, originNs: long(origin, 'origin') };
+  }
+  if (kind !== 'edges') throw fault('kind of bucket', 'width or edges');
+  const [, edges] = list(value, 'bucket', 2) as [QValue, QValue];
+  const edgesNs = longs(edges, 'edges');
+  if (edgesNs.length < 2) throw new GrammarFault('edges are fewer than 2');
+  for (let i = 1; i < edgesNs.length; i++)
+    if (edgesNs[i]! <= edgesNs[i - 1]!) throw new GrammarFault('edges do not ascend');
+  return { kind, edgesNs };
+}
+
+function decodeAggregate(value: QValue): Aggregate {
+  const [op, field, as] = list(value, 'aggregate', 3) as [QValue, QValue, QValue];
+  const operator = symbol(op, 'operator');
+  if (!operators.has(operator)) throw fault('operator', 'one of count sum avg min max first last');
+  return { op: operator as AggregateOp, field: symbol(field, 'field'), as: symbol(as, 'as') };
+}
+
+function distinct(names: readonly string[], what: string): readonly string[] {
+  if (new Set(names).size !== names.length) throw new GrammarFault(`${what} has a name twice`);
+  return names;
+}

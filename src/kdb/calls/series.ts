@@ -1,0 +1,152 @@
+import { maxFieldsPerSeries, maxTagsPerSeries, nameFault } from '../../base/limits.ts';
+import { fieldTypeLetters } from '../contract.ts';
+import type { FieldType, SeriesDefinition, SeriesInfo, Stats, TagValues } from '../engine.ts';
+import { EngineError } from '../engine-error.ts';
+import { Chars, type QValue, Sym, Symbols } from '../qvalue.ts';
+import {
+  type CallCodec,
+  chars,
+  fault,
+  GrammarFault,
+  ints,
+  list,
+  long,
+  longs,
+  nothing,
+  only,
+  symbol,
+  symbols,
+} from './grammar.ts';
+import { checkName, checkNames } from './part.ts';
+
+/** A long that is not there: q's 0Nj. */
+const nullLong = -(2n ** 63n);
+
+const typeOfLetter: Readonly<Record<string, FieldType>> = { f: 'float', j: 'long', b: 'boolean', s: 'string' };
+
+export const define: CallCodec<SeriesDefinition, SeriesInfo> = {
+  name: '.tsg.define',
+  encodeArguments(definition) {
+    checkDefinition(definition);
+    return [encodeDefinition(definition)];
+  },
+  decodeArguments(given) {
+    const definition = decodeDefinition(list(only(given), 'definition', 4));
+    checkDefinition(definition);
+    return definition;
+  },
+  encodeReply: encodeInfo,
+  decodeReply: decodeInfo,
+};
+
+export const drop: CallCodec<string, void> = {
+  name: '.tsg.drop',
+  encodeArguments: (series) => [new Sym(series)],
+  decodeArguments: (given) => symbol(only(given), 'series'),
+  encodeReply: () => null,
+  decodeReply: (reply) => void nothing(reply, 'reply'),
+};
+
+export const describe: CallCodec<string, SeriesInfo> = {
+  name: '.tsg.describe',
+  encodeArguments: (series) => [new Sym(series)],
+  decodeArguments: (given) => symbol(only(given), 'series'),
+  encodeReply: encodeInfo,
+  decodeReply: decodeInfo,
+};
+
+export const tags: CallCodec<string, readonly TagValues[]> = {
+  name: '.tsg.tags',
+  encodeArguments: (series) => [new Sym(series)],
+  decodeArguments: (given) => symbol(only(given), 'series'),
+  encodeReply: (reply) => reply.map(({ tag, values, tagSets }) => [new Sym(tag), new Symbols(values), tagSets]),
+  decodeReply: (reply) => list(reply, 'tags').map(decodeTagValues),
+};
+
+export const stats: CallCodec<void, Stats> = {
+  name: '.tsg.stats',
+  encodeArguments: () => [null],
+  decodeArguments: (given) => void nothing(only(given), 'argument'),
+  encodeReply: (reply) => [
+    reply.series.map(encodeInfo),
+    reply.bytesPerVolume,
+    reply.journalBytes,
+    reply.hotRows,
+    reply.lateRows,
+    reply.parts,
+  ],
+  decodeReply(reply) {
+    const [series, bytesPerVolume, journalBytes, hotRows, lateRows, parts] = list(reply, 'stats', 6) as QValue[];
+    return {
+      series: list(series!, 'series').map(decodeInfo),
+      bytesPerVolume: longs(bytesPerVolume!, 'bytes per volume'),
+      journalBytes: long(journalBytes!, 'journal bytes'),
+      hotRows: long(hotRows!, 'hot rows'),
+      lateRows: long(lateRows!, 'late rows'),
+      parts: long(parts!, 'parts'),
+    };
+  },
+};
+
+function encodeDefinition({ series, tags: tagNames, fields }: SeriesDefinition): QValue[] {
+  return [
+    new Sym(series),
+    new Symbols(tagNames),
+    new Symbols(fields.map((field) => field.name)),
+    Chars.of(fields.map((field) => fieldTypeLetters[field.type]).join('')),
+  ];
+}
+
+function decodeDefinition(given: readonly QValue[]): SeriesDefinition {
+  const [series, tagNames, fields, types] = given as [QValue, QValue, QValue, QValue];
+  const letters = chars(types, 'types').toString();
+  const names = symbols(fields, 'fields');
+  if (letters.length !== names.length) throw new GrammarFault('types are not as many as fields');
+  return {
+    series: symbol(series, 'series'),
+    tags: symbols(tagNames, 'tags'),
+    fields: names.map((name, i) => {
+      const type = typeOfLetter[letters[i]!];
+      if (type === undefined) throw fault(`type ${letters[i]}`, 'one of f j b s');
+      return { name, type };
+    }),
+  };
+}
+
+function checkDefinition({ series, tags: tagNames, fields }: SeriesDefinition): void {
+  checkName(series, nameFault(series));
+  if (tagNames.length > maxTagsPerSeries) throw new EngineError('TooManyFields', series, String(maxTagsPerSeries));
+  if (fields.length > maxFieldsPerSeries) throw new EngineError('TooManyFields', series, String(maxFieldsPerSeries));
+  checkNames(
+    series,
+    tagNames,
+    fields.map((field) => field.name),
+  );
+}
+
+function encodeInfo(info: SeriesInfo): QValue {
+  return [...encodeDefinition(info), info.tagSets, info.firstNs ?? nullLong, info.lastNs ?? nullLong, info.rows];
+}
+
+function decodeInfo(reply: QValue): SeriesInfo {
+  const items = list(reply, 'series', 8);
+  const [tagSets, first, last, rows] = items.slice(4) as [QValue, QValue, QValue, QValue];
+  return {
+    ...decodeDefinition(items.slice(0, 4)),
+    tagSets: long(tagSets, 'tag sets'),
+    firstNs: longOrNull(long(first, 'first')),
+    lastNs: longOrNull(long(last, 'last')),
+    rows: long(rows, 'rows'),
+  };
+}
+
+function longOrNull(value: bigint): bigint | null {
+  return value === nullLong ? null : value;
+}
+
+function decodeTagValues(reply: QValue): TagValues {
+  const [tag, values, tagSets] = list(reply, 'tag', 3) as [QValue, QValue, QValue];
+  const decoded = { tag: symbol(tag, 'tag'), values: symbols(values, 'values'), tagSets: ints(tagSets, 'tag sets') };
+  if (decoded.values.length !== decoded.tagSets.length) throw new GrammarFault('values and tag sets differ in length');
+  return decoded;
+}

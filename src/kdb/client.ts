@@ -1,0 +1,132 @@
+import type { CallCodec } from './calls/grammar.ts';
+import { insert } from './calls/insert.ts';
+import { latest, query } from './calls/query.ts';
+import { badReply, requestFrame } from './calls/request.ts';
+import { define, describe, drop, stats, tags } from './calls/series.ts';
+import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
+import { calls } from './contract.ts';
+import type { Endpoint } from './dial.ts';
+import type {
+  BackupFile,
+  DeleteSpec,
+  Engine,
+  Hello,
+  InsertBatch,
+  InsertReceipt,
+  LatestSpec,
+  QueryResult,
+  QuerySpec,
+  SeriesDefinition,
+  SeriesInfo,
+  Stats,
+  TagValues,
+  TailResult,
+  TailSpec,
+} from './engine.ts';
+import { defaultPoolLimits, Pool, type PoolLimits } from './pool.ts';
+
+/** Running calls get this long when the client is closed. */
+const closeGraceMs = 5_000;
+/** The engine ends a query at the call's own deadline and says so; only an engine that does not is hung up on, this much later. */
+const answerGraceMs = 1_000;
+
+/** A database behind its q IPC port. */
+export class EngineClient implements Engine {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  hello(): Promise<Hello> {
+    return this.#pool.hello();
+  }
+
+  define(definition: SeriesDefinition): Promise<SeriesInfo> {
+    return this.#call(define, definition);
+  }
+
+  drop(series: string): Promise<void> {
+    return this.#call(drop, series);
+  }
+
+  describe(series: string): Promise<SeriesInfo> {
+    return this.#call(describe, series);
+  }
+
+  insert(batch: InsertBatch): Promise<InsertReceipt> {
+    return this.#call(insert, batch);
+  }
+
+  query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
+    return this.#call(query, spec, signal);
+  }
+
+  latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult> {
+    return this.#call(latest, spec, signal);
+  }
+
+  tags(series: string): Promise<readonly TagValues[]> {
+    return this.#call(tags, series);
+  }
+
+  stats(): Promise<Stats> {
+    return this.#call(stats, undefined);
+  }
+
+  delete(spec: DeleteSpec): Promise<bigint> {
+    return this.#call(deletion, spec);
+  }
+
+  retain(beforeNs: bigint): Promise<bigint> {
+    return this.#call(retain, beforeNs);
+  }
+
+  checkpoint(): Promise<void> {
+    return this.#call(checkpoint, undefined);
+  }
+
+  backup(name: string): Promise<readonly BackupFile[]> {
+    return this.#call(backup, name);
+  }
+
+  tail(spec: TailSpec): Promise<TailResult> {
+    return this.#call(tail, spec);
+  }
+
+  /** Closes every connection; calls that run get a few seconds, those that wait are refused. */
+  close(): Promise<void> {
+    return this.#pool.close(closeGraceMs);
+  }
+
+  async #call<Arguments, Reply>(
+    codec: CallCodec<Arguments, Reply>,
+    given: Arguments,
+    signal?: AbortSignal,
+  ): Promise<Reply> {
+    const { lane, timeoutMs } = calls[codec.name];
+    if (lane === 'health') throw new Error(`${codec.name} is node-q's`);
+    const reply = await this.#pool.call(lane, {
+      frame: requestFrame(codec, given),
+      kind: codec.name === insert.name ? 'insert' : lane === 'query' ? 'read' : 'change',
+      timeoutMs: lane === 'query' ? timeoutMs + answerGraceMs : timeoutMs,
+      signal,
+    });
+    try {
+      return codec.decodeReply(reply);
+    } catch (error) {
+      throw badReply(error);
+    }
+  }
+}
+
+export type EngineClientOptions = Endpoint & Partial<PoolLimits>;
+
+/** The first call connects. */
+export function createEngineClient({ host, port, user, password, tls, ...limits }: EngineClientOptions): EngineClient {
+  // node-q writes user:password as ASCII, and the first colon ends the user.
+  if (/[^\x21-\x7e]/.test(user + password) || user.includes(':'))
+    throw new Error('user and password must be printable ASCII without spaces, the user without a colon');
+  const endpoint: Endpoint = { host, port, user, password, ...(tls && { tls }) };
+  return new EngineClient(new Pool(endpoint, { ...defaultPoolLimits, ...limits }));
+}

@@ -1,0 +1,96 @@
+import { badReply } from './calls/request.ts';
+import { hello } from './calls/upkeep.ts';
+import { dial, type Endpoint, type QConnection } from './dial.ts';
+import type { Hello } from './engine.ts';
+import { ConnectionLost, EngineError } from './engine-error.ts';
+import { type QValue, Sym } from './qvalue.ts';
+
+/** A long as node-q gives it with long2number off: a long.js value, which prints all its digits. Null and the infinities are not. */
+interface Long {
+  readonly unsigned: boolean;
+  toString(): string;
+}
+
+/**
+ * Health calls are node-q's own, on a connection where node-q also reads: one small call at a time, no text from outside, longs as long.js, so
+ * none of what keeps node-q from the other lanes can touch them. (As arguments node-q would send user text of the form `abc as a symbol, a
+ * timestamp through a double, and a NUL within symbols unescaped; as replies it blocks for seconds on tens of megabytes.)
+ */
+export class Health {
+  readonly #endpoint: Endpoint;
+  readonly #timeoutMs: number;
+  readonly #idleMs: number;
+  #connection: QConnection | undefined;
+  #running: Promise<Hello> | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(endpoint: Endpoint, timeoutMs: number, idleMs: number) {
+    this.#endpoint = endpoint;
+    this.#timeoutMs = timeoutMs;
+    this.#idleMs = idleMs;
+  }
+
+  /** Who asks while a call runs gets its answer. */
+  hello(): Promise<Hello> {
+    this.#running ??= this.#ask().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  close(): void {
+    clearTimeout(this.#idle);
+    this.#connection?.socket.destroy();
+    this.#connection = undefined;
+  }
+
+  async #ask(): Promise<Hello> {
+    clearTimeout(this.#idle);
+    this.#connection ??= await dial(this.#endpoint, this.#timeoutMs, (opened) => this.#keep(opened));
+    try {
+      const reply = await this.#call(this.#connection, hello.name);
+      this.#idle = setTimeout(() => this.close(), this.#idleMs).unref();
+      return hello.decodeReply(reply);
+    } catch (error) {
+      this.close();
+      throw badReply(error);
+    }
+  }
+
+  #keep(opened: QConnection): QConnection {
+    opened.socket.unref();
+    opened.socket.on('close', () => {
+      if (this.#connection === opened) this.close();
+    });
+    return opened;
+  }
+
+  #call(connection: QConnection, name: string): Promise<QValue> {
+    const { promise, resolve, reject } = Promise.withResolvers<QValue>();
+    const lost = (): void => reject(new ConnectionLost('the database closed the connection'));
+    // node-q calls nobody back when the connection closes or the peer stays silent.
+    const deadline = setTimeout(() => reject(new EngineError('DeadlineExceeded')), this.#timeoutMs);
+    connection.socket.once('close', lost);
+    // A string that begins with ` goes over as a symbol; null as ::.
+    connection.k(`\`${name}`, null, (error, reply) => {
+      if (error) reject(EngineError.fromWire(error.message));
+      else resolve(fromNodeQ(reply));
+    });
+    return promise.finally(() => {
+      clearTimeout(deadline);
+      connection.socket.off('close', lost);
+    });
+  }
+}
+
+/** The few kinds of value that the reply of `.tsg.hello` has. */
+function fromNodeQ(value: unknown): QValue {
+  if (Array.isArray(value)) return value.map(fromNodeQ);
+  if (typeof value === 'string') return new Sym(value);
+  if (isLong(value)) return BigInt(value.toString());
+  return null;
+}
+
+function isLong(value: unknown): value is Long {
+  return typeof value === 'object' && value !== null && 'unsigned' in value;
+}

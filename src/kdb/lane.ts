@@ -1,0 +1,267 @@
+import { list } from './calls/grammar.ts';
+import { joinedBytes, joinInserts } from './calls/insert.ts';
+import { badReply } from './calls/request.ts';
+import { decodeMessage } from './codec.ts';
+import { Connection, NoAnswer } from './connection.ts';
+import type { Endpoint } from './dial.ts';
+import { ConnectionFailed, ConnectionLost, EngineError } from './engine-error.ts';
+import { Chars, QError, type QValue } from './qvalue.ts';
+
+export interface LaneLimits {
+  readonly maxConnections: number;
+  /** Of these, how many only inserts may use, so that a checkpoint of minutes does not stop writes. */
+  readonly insertsOnly: number;
+  readonly maxWaiting: number;
+  readonly maxWaitingBytes: number;
+  readonly idleMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxReplyBytes: number;
+}
+
+/** One call on its way. */
+export interface Job {
+  readonly frame: Buffer;
+  /** `insert` may be joined with others, and sent again, since its batch id is applied once; `read` may be sent again; `change` neither. */
+  readonly kind: 'insert' | 'read' | 'change';
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface WaitingJob extends Job {
+  readonly deadlineMs: number;
+  readonly resolve: (reply: QValue) => void;
+  readonly reject: (error: unknown) => void;
+  /** A lost connection is forgiven once, and so is one that cannot be made. */
+  lost: number;
+  refused: number;
+}
+
+const joinLimits = { requests: 1_000, bytes: 4 * 1024 * 1024 };
+const backOffMs = { first: 50, most: 2_000 };
+/** How often the deadlines of waiting jobs are looked at. */
+const sweepMs = 250;
+
+/** The connections of one kind to one database, opened when needed, and the calls that wait for one. */
+export class Lane {
+  readonly #endpoint: Endpoint;
+  readonly #limits: LaneLimits;
+  readonly #inserts: WaitingJob[] = [];
+  readonly #others: WaitingJob[] = [];
+  #waitingBytes = 0;
+  readonly #open = new Set<Connection>();
+  readonly #idle: { connection: Connection; timer: NodeJS.Timeout }[] = [];
+  #connecting = 0;
+  #othersRunning = 0;
+  #failures = 0;
+  #backOff: NodeJS.Timeout | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(endpoint: Endpoint, limits: LaneLimits) {
+    this.#endpoint = endpoint;
+    this.#limits = limits;
+  }
+
+  call(job: Job): Promise<QValue> {
+    if (this.#closed) return Promise.reject(new ConnectionFailed('the client is closed'));
+    if (job.signal?.aborted) return Promise.reject(new EngineError('Cancelled'));
+    const { maxWaiting, maxWaitingBytes } = this.#limits;
+    if (this.#waiting >= maxWaiting || this.#waitingBytes + job.frame.length > maxWaitingBytes)
+      return Promise.reject(new EngineError('EngineBusy'));
+    const { promise, resolve, reject } = Promise.withResolvers<QValue>();
+    // While the database is known to be away, one more attempt is what a call gets.
+    const refused = this.#failures > 1 ? 1 : 0;
+    const waiting: WaitingJob = { ...job, deadlineMs: Date.now() + job.timeoutMs, resolve, reject, lost: 0, refused };
+    const cancel = (): void => this.#refuse((other) => (other === waiting ? new EngineError('Cancelled') : undefined));
+    job.signal?.addEventListener('abort', cancel, { once: true });
+    this.#enqueue(waiting);
+    this.#pump();
+    return promise.finally(() => job.signal?.removeEventListener('abort', cancel));
+  }
+
+  /** Waiting calls are refused; running ones get the time given. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#backOff);
+    this.#refuse(() => new ConnectionFailed('the client is closed'));
+    for (const { connection, timer } of this.#idle.splice(0)) {
+      clearTimeout(timer);
+      connection.close();
+    }
+    const untilMs = Date.now() + graceMs;
+    while (this.#open.size > 0 && Date.now() < untilMs) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const connection of this.#open) connection.close();
+  }
+
+  get #waiting(): number {
+    return this.#inserts.length + this.#others.length;
+  }
+
+  #enqueue(job: WaitingJob, where: 'front' | 'back' = 'back'): void {
+    const queue = job.kind === 'insert' ? this.#inserts : this.#others;
+    if (where === 'back') queue.push(job);
+    else queue.unshift(job);
+    this.#waitingBytes += job.frame.length;
+    this.#sweep ??= setInterval(() => this.#refuseExpired(), sweepMs).unref();
+  }
+
+  #pump(): void {
+    while (this.#waiting > 0 && !this.#closed) {
+      const free = this.#idle.pop();
+      if (free === undefined) {
+        this.#grow();
+        return;
+      }
+      clearTimeout(free.timer);
+      const jobs = this.#take();
+      if (jobs.length === 0) {
+        this.#park(free.connection);
+        return;
+      }
+      void this.#run(free.connection, jobs);
+    }
+  }
+
+  /** What the next free connection sends: one call, or the inserts that wait, joined. */
+  #take(): WaitingJob[] {
+    const { maxConnections, insertsOnly } = this.#limits;
+    const jobs: WaitingJob[] = [];
+    if (this.#others.length > 0 && this.#othersRunning < maxConnections - insertsOnly) {
+      jobs.push(this.#others.shift()!);
+    } else {
+      let bytes = 0;
+      const ready = this.#inserts.findIndex((job, i) => {
+        bytes += joinedBytes(job.frame);
+        return i > 0 && (i >= joinLimits.requests || bytes > joinLimits.bytes);
+      });
+      jobs.push(...this.#inserts.splice(0, ready < 0 ? this.#inserts.length : ready));
+    }
+    for (const job of jobs) this.#waitingBytes -= job.frame.length;
+    if (this.#waiting === 0) this.#stopSweep();
+    return jobs;
+  }
+
+  async #run(connection: Connection, jobs: readonly WaitingJob[]): Promise<void> {
+    const first = jobs[0]!;
+    if (first.kind !== 'insert') this.#othersRunning++;
+    try {
+      const frame = jobs.length === 1 ? first.frame : joinInserts(jobs.map((job) => job.frame));
+      const timeoutMs = Math.max(1, ...jobs.map((job) => job.deadlineMs - Date.now()));
+      this.#answer(jobs, await connection.request(frame, timeoutMs, jobs.length === 1 ? first.signal : undefined));
+    } catch (error) {
+      for (const job of jobs.toReversed()) this.#lose(job, error);
+    }
+    if (first.kind !== 'insert') this.#othersRunning--;
+    if (!connection.closed && this.#closed) connection.close();
+    else if (!connection.closed) this.#park(connection);
+    this.#pump();
+  }
+
+  #answer(jobs: readonly WaitingJob[], reply: Buffer): void {
+    const { value } = decodeMessage(reply, this.#limits.maxReplyBytes);
+    if (value instanceof QError) {
+      for (const job of jobs) job.reject(EngineError.fromWire(value.message));
+      return;
+    }
+    const answers = jobs.length === 1 ? [value] : list(value, 'receipts', jobs.length);
+    for (const [i, job] of jobs.entries()) {
+      const answer = answers[i]!;
+      if (jobs.length > 1 && answer instanceof Chars) job.reject(EngineError.fromWire(answer.toString()));
+      else job.resolve(answer);
+    }
+  }
+
+  #lose(job: WaitingJob, error: unknown): void {
+    const harmless = job.kind !== 'change' || error instanceof ConnectionFailed;
+    const again = harmless && error instanceof ConnectionLost && !(error instanceof NoAnswer);
+    if (again && job.lost === 0 && !this.#closed) {
+      job.lost++;
+      this.#enqueue(job, 'front');
+    } else {
+      const late = error instanceof NoAnswer && job.kind === 'read';
+      job.reject(late ? new EngineError('DeadlineExceeded') : badReply(error));
+    }
+  }
+
+  #park(connection: Connection): void {
+    const timer = setTimeout(() => {
+      const at = this.#idle.findIndex((idle) => idle.connection === connection);
+      if (at >= 0) this.#idle.splice(at, 1);
+      connection.close();
+    }, this.#limits.idleMs).unref();
+    this.#idle.push({ connection, timer });
+  }
+
+  #grow(): void {
+    const { maxConnections } = this.#limits;
+    while (
+      this.#backOff === undefined &&
+      this.#connecting < this.#waiting &&
+      this.#connecting + this.#open.size < maxConnections
+    )
+      void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    this.#connecting++;
+    try {
+      const connection = await Connection.open(this.#endpoint, this.#limits, (closed) => this.#forget(closed));
+      this.#connecting--;
+      this.#failures = 0;
+      if (this.#closed) {
+        connection.close();
+      } else if (!connection.closed) {
+        this.#open.add(connection);
+        this.#park(connection);
+      }
+    } catch (error) {
+      this.#connecting--;
+      if (this.#closed) return;
+      this.#backOffFrom(error);
+    }
+    this.#pump();
+  }
+
+  #forget(connection: Connection): void {
+    this.#open.delete(connection);
+    const at = this.#idle.findIndex((idle) => idle.connection === connection);
+    if (at >= 0) clearTimeout(this.#idle.splice(at, 1)[0]!.timer);
+    this.#pump();
+  }
+
+  #backOffFrom(error: unknown): void {
+    if (this.#backOff !== undefined) return;
+    if (this.#open.size === 0) this.#refuse((job) => (job.refused++ > 0 ? error : undefined));
+    const delayMs = Math.min(backOffMs.most, backOffMs.first * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+    this.#backOff = setTimeout(() => {
+      this.#backOff = undefined;
+      this.#pump();
+    }, delayMs);
+  }
+
+  #refuseExpired(): void {
+    const nowMs = Date.now();
+    this.#refuse((job) => (job.deadlineMs <= nowMs ? new EngineError('DeadlineExceeded') : undefined));
+  }
+
+  /** Takes the jobs for which `why` gives an error out of the queues. */
+  #refuse(why: (job: WaitingJob) => unknown): void {
+    for (const queue of [this.#inserts, this.#others]) {
+      for (const job of queue.splice(0)) {
+        const error = why(job);
+        if (error === undefined) {
+          queue.push(job);
+        } else {
+          this.#waitingBytes -= job.frame.length;
+          job.reject(error);
+        }
+      }
+    }
+    if (this.#waiting === 0) this.#stopSweep();
+  }
+
+  #stopSweep(): void {
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+}
