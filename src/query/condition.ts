@@ -94,9 +94,17 @@ const constantReaders: Readonly<Record<FieldDefinition['type'], (text: string) =
 
 /** Items of a comma-separated list; a backslash before a comma makes it part of the item. */
 export function splitList(text: string): string[] {
-  return (text.match(/(?:^|,)(?:\\.|[^,\\]|\\$)*/gs) ?? []).map((item) =>
-    withoutEscapes(item.startsWith(',') ? item.slice(1) : item),
-  );
+  const items: string[] = [];
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text[i] === ',') {
+      items.push(withoutEscapes(text.slice(start, i)));
+      start = i + 1;
+    }
+  }
+  items.push(withoutEscapes(text.slice(start)));
+  return items;
 }
 
 /** Any other backslash stands for itself, so that C:\temp needs no care. */
