@@ -4,13 +4,13 @@ import type { QueryResult } from '../kdb/engine.ts';
 import { encodeJson, jsonChunks, type ResultFormat } from '../query/json-result.ts';
 import type { Context } from './step.ts';
 
-/** Results up to this many rows are sent in one piece, with their length. */
-const wholeRows = 5_000;
+/** Results up to this many cells are sent in one piece, with their length: about 20 ms of one core at worst. */
+const wholeCells = 50_000;
 
 /** Answers with the result; a big one goes out in parts, as fast as the client takes them. */
 export async function replyRows(context: Context, result: QueryResult, format: ResultFormat): Promise<void> {
   const { response } = context;
-  if (result.rows <= wholeRows) {
+  if (result.rows * result.columns.length <= wholeCells) {
     const body = encodeJson(result, format);
     response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length });
     response.end(body);
