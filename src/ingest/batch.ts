@@ -1,0 +1,67 @@
+import type { PointFault } from '../base/errors.ts';
+import type { InsertPart } from '../kdb/engine.ts';
+import { Budget } from './budget.ts';
+import { Faults } from './fault-list.ts';
+import { checkSeriesName, type Refusal, SeriesRows } from './series.ts';
+
+/** Units of integer times, as the zeros that make nanoseconds of them. */
+export const precisions = { ns: 0, us: 3, ms: 6, s: 9 } as const;
+export type Precision = keyof typeof precisions;
+
+export interface DecodeOptions {
+  readonly precision: Precision;
+  /** The time of points that give none. */
+  readonly nowNs: bigint;
+}
+
+/** One decoded request. With any fault nothing of it is to be written, and there are no parts. */
+export interface Batch {
+  readonly parts: readonly InsertPart[];
+  readonly points: number;
+  /** Points that the body holds, bad ones included. */
+  readonly lines: number;
+  /** The first 100. */
+  readonly faults: readonly PointFault[];
+  readonly faultCount: number;
+  /** Line numbers of each part's points, by row. */
+  readonly lineNumbers: readonly Int32Array[];
+}
+
+/** Collects the points of a request, one SeriesRows per series. */
+export class BatchBuilder {
+  readonly faults = new Faults();
+  lines = 0;
+  private readonly budget: Budget;
+  private readonly series: SeriesRows[] = [];
+  private readonly byName = new Map<string, SeriesRows>();
+
+  constructor(bodyBytes: number) {
+    this.budget = new Budget(bodyBytes);
+  }
+
+  /** The rows of a series, made when it is new. */
+  seriesRows(name: string): SeriesRows | Refusal {
+    const known = this.byName.get(name);
+    if (known !== undefined) return known;
+    const refusal = checkSeriesName(name);
+    if (refusal !== null) return refusal;
+    const rows = new SeriesRows(name, this.series.length, this.budget);
+    this.byName.set(name, rows);
+    this.series.push(rows);
+    return rows;
+  }
+
+  finish(): Batch {
+    const { lines } = this;
+    const { named: faults, count: faultCount } = this.faults;
+    const given = faultCount > 0 ? [] : this.series.filter(({ rows }) => rows > 0);
+    return {
+      parts: given.map((rows) => rows.finish()),
+      points: given.reduce((sum, { rows }) => sum + rows, 0),
+      lines,
+      faults,
+      faultCount,
+      lineNumbers: given.map((rows) => rows.lines),
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import { apiError } from '../base/errors.ts';
+
+/** Series and fields of one request: each costs about 500 bytes before it has a value. */
+const maxColumns = 100_000;
+/**
+ * Points times fields, over all series of one request. Columns are dense, so a request whose points each give another one of many fields
+ * takes room with the square of its size: 9 bytes a cell, 150 MB here. A larger body gets a cell per byte, which no dense body needs.
+ */
+const minCells = 16 * 1024 * 1024;
+
+/** What one request may make us allocate. */
+export class Budget {
+  private readonly maxCells: number;
+  private columns = 0;
+  private cells = 0;
+
+  constructor(bodyBytes: number) {
+    this.maxCells = Math.max(minCells, bodyBytes);
+  }
+
+  takeColumn(): void {
+    if (++this.columns <= maxColumns) return;
+    throw apiError('InvalidPoints', {
+      reason: `more than ${maxColumns} series and fields in one request; send fewer at a time`,
+    });
+  }
+
+  takeCells(count: number, series: string): void {
+    this.cells += count;
+    if (this.cells <= this.maxCells) return;
+    throw apiError('InvalidPoints', {
+      reason: `series ${series} has many fields of which each point gives few; send fewer points in one request`,
+    });
+  }
+}

@@ -1,0 +1,119 @@
+import { randomInt } from 'node:crypto';
+
+/** After this many taken slots nothing more is looked for or kept: no crafted body makes a lookup slow, it only goes without the table. */
+const maxProbes = 16;
+
+/** Start value of every hash; unknown outside, so that collisions cannot be prepared. */
+export const hashSeed = randomInt(2 ** 32) | 0;
+
+/** One step of FNV-1a. */
+export function hashByte(hash: number, byte: number): number {
+  return Math.imul(hash ^ byte, 0x01000193);
+}
+
+/**
+ * Byte ranges of one body, each with a value and a number: what a decoder has understood once (series and tags of a line, name of a field) it
+ * knows again by its bytes. Open addressing over typed arrays: no object and no string per range.
+ */
+export class ByteTable<Value> {
+  private readonly view: DataView;
+  private slots = new Int32Array(64).fill(-1);
+  private starts = new Int32Array(32);
+  private lengths = new Int32Array(32);
+  private hashes = new Int32Array(32);
+  private readonly values: Value[] = [];
+  private numbers = new Int32Array(32);
+  private count = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** The entry of bytes[start, start + length), or -1. */
+  find(start: number, length: number, hash: number): number {
+    const mask = this.slots.length - 1;
+    for (let slot = home(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
+      const entry = this.slots[slot]!;
+      if (entry < 0) return -1;
+      if (this.hashes[entry] === hash && this.lengths[entry] === length && this.matches(entry, start)) return entry;
+    }
+    return -1;
+  }
+
+  /** Whether the bytes from start on are those of the entry. */
+  matches(entry: number, start: number): boolean {
+    const length = this.lengths[entry]!;
+    return start + length <= this.view.byteLength && sameBytes(this.view, this.starts[entry]!, start, length);
+  }
+
+  length(entry: number): number {
+    return this.lengths[entry]!;
+  }
+
+  value(entry: number): Value {
+    return this.values[entry]!;
+  }
+
+  number(entry: number): number {
+    return this.numbers[entry]!;
+  }
+
+  /** Keeps a range that `find` did not have; gives its entry, or -1 when it finds no slot. */
+  add(start: number, length: number, hash: number, value: Value, number: number): number {
+    if (this.count === this.starts.length) this.double();
+    const slot = this.freeSlot(hash);
+    if (slot < 0) return -1;
+    const entry = this.count++;
+    this.slots[slot] = entry;
+    this.starts[entry] = start;
+    this.lengths[entry] = length;
+    this.hashes[entry] = hash;
+    this.values.push(value);
+    this.numbers[entry] = number;
+    return entry;
+  }
+
+  private freeSlot(hash: number): number {
+    const mask = this.slots.length - 1;
+    for (let slot = home(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
+      if (this.slots[slot]! < 0) return slot;
+    }
+    return -1;
+  }
+
+  private double(): void {
+    const size = 2 * this.count;
+    this.starts = longer(this.starts, size);
+    this.lengths = longer(this.lengths, size);
+    this.hashes = longer(this.hashes, size);
+    this.numbers = longer(this.numbers, size);
+    this.slots = new Int32Array(2 * size).fill(-1);
+    for (let entry = 0; entry < this.count; entry++) {
+      const slot = this.freeSlot(this.hashes[entry]!);
+      if (slot >= 0) this.slots[slot] = entry;
+    }
+  }
+}
+
+/** Four bytes at a time, the last four overlapping (measured on 160 bytes: 45 ns, Buffer.compare 75). */
+export function sameBytes(view: DataView, a: number, b: number, length: number): boolean {
+  if (length < 4) {
+    for (let i = 0; i < length; i++) if (view.getUint8(a + i) !== view.getUint8(b + i)) return false;
+    return true;
+  }
+  const last = length - 4;
+  for (let i = 0; i < last; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false;
+  return view.getInt32(a + last) === view.getInt32(b + last);
+}
+
+/** The low bits of FNV-1a depend on the low bits of the bytes alone; this mixes the others in. */
+function home(hash: number): number {
+  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return mixed ^ (mixed >>> 13);
+}
+
+function longer(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const copy = new Int32Array(length);
+  copy.set(array);
+  return copy;
+}

@@ -1,0 +1,25 @@
+// Bodies of data writes by content type.
+
+import { apiError } from '../base/errors.ts';
+import type { Batch, DecodeOptions } from './batch.ts';
+import { decodeJson } from './json.ts';
+import { decodeLineProtocol } from './line-protocol.ts';
+
+export type { Batch, DecodeOptions, Precision } from './batch.ts';
+
+/** Reads a whole body. Throws an ApiError for a body that has no points to name (InvalidJson, InvalidRequest, InvalidPoints). */
+export type Decoder = (body: Buffer, options: DecodeOptions) => Batch;
+
+const decoders: Readonly<Record<string, Decoder>> = {
+  'text/plain': decodeLineProtocol,
+  // What `curl -d` says when nobody tells it otherwise.
+  'application/x-www-form-urlencoded': decodeLineProtocol,
+  'application/json': decodeJson,
+};
+
+/** The decoder of a Content-Type header; line protocol when there is none. */
+export function decoderFor(contentType: string | undefined): Decoder {
+  const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase() || 'text/plain';
+  if (Object.hasOwn(decoders, type)) return decoders[type]!;
+  throw apiError('UnsupportedMediaType', { type, accepted: 'text/plain (line protocol) or application/json' });
+}
