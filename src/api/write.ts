@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
-import type { TimeUnit } from '../base/time.ts';
 import { refusedPoints } from '../ingest/faults.ts';
-import { type Batch, decoderFor } from '../ingest/index.ts';
+import { type Batch, decoderFor, type Precision } from '../ingest/index.ts';
 import { EngineError } from '../kdb/engine-error.ts';
 import { dataAccess } from './access.ts';
 import { readBody } from './body.ts';
@@ -31,7 +30,7 @@ function decode(context: Context): Batch {
   const { nowNs } = context.services;
   const decoder = decoderFor(context.request.headers['content-type']);
   return decoder(context.body!, {
-    precision: (context.parameters!['precision'] ?? 'ns') as TimeUnit & ('ns' | 'us' | 'ms' | 's'),
+    precision: (context.parameters!['precision'] ?? 'ns') as Precision,
     nowNs: nowNs(),
   });
 }
