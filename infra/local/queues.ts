@@ -4,7 +4,7 @@
 import { buildApp } from 'fauxqs';
 import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
-import { createQueueClient, ensureQueues } from '../../src/tasks/queue.ts';
+import { createSqs, ensureQueues } from '../../src/tasks/queue.ts';
 
 const [port, region] = process.argv.slice(2) as [string, string];
 const log = createLog('queues', 'info');
@@ -12,5 +12,5 @@ const log = createLog('queues', 'info');
 const app = buildApp({ logger: false, defaultRegion: region });
 const endpoint = await app.listen({ port: Number(port), host: '127.0.0.1' });
 onStop(() => app.close(), { stopWithParent: true, log });
-await ensureQueues(createQueueClient({ region, endpoint }));
+await ensureQueues(createSqs({ region, endpoint }));
 log.info('ready', { endpoint });
