@@ -211,7 +211,7 @@ class LineDecoder {
       before = byte;
     }
     if (byte !== equals || end === start) {
-      const nothing = this.given === 0 && end === start && endsValue(byte);
+      const nothing = this.given === 0 && (body[start] === newline || body[start] === carriageReturn);
       if (nothing) this.fault('MissingFields', undefined, 'The line has no field', start, start);
       else this.fault('InvalidLine', undefined, 'A field must be name=value, found %', start, start);
       return null;
@@ -411,7 +411,7 @@ class LineDecoder {
   }
 
   private refuse({ code, column, message }: Refusal, resume: number, series?: string): number {
-    return this.fault(code, column, message, resume, resume, series);
+    return this.fault(code, column, message, this.lineStart, resume, series);
   }
 
   /** Notes a fault of the line; % in the message is the text at `at`. */
