@@ -16,7 +16,7 @@ export const leaseMs = 15_000;
 /** A queued task that nobody claimed for so long may have lost its message. */
 const messageLostMs = 10_000;
 /** While a queue is long, messages are sent again ever more rarely. */
-const maxResendMs = 160_000;
+const maxResendMs = 60_000;
 
 interface TasksOptions {
   readonly dynamo: Dynamo;

@@ -74,6 +74,11 @@ export class TaskQueue {
     }
   }
 
+  /** Rejects when the queue does not answer. */
+  async check(): Promise<void> {
+    await this.#sqs.send(new GetQueueAttributesCommand({ QueueUrl: await this.url(), AttributeNames: ['QueueArn'] }));
+  }
+
   /** A task whose message cannot be sent is found by the sweeper: callers need not fail over it. */
   async sendTask(taskId: string, delayMs = 0): Promise<void> {
     const message: TaskMessage = { taskId };

@@ -1,0 +1,176 @@
+// One database's process: started, started again when it ends, stopped.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '../../src/base/log.ts';
+import { endFormerProcess, noteProcess } from './former-process.ts';
+import { changeHome, configPath, type DatabaseConfig } from './home.ts';
+
+const firstBackoffMs = 100;
+const maxBackoffMs = 10_000;
+/** After this long in use an end is no longer part of a series of crashes. */
+const settledMs = 60_000;
+/** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
+const stopPatienceMs = 20_000;
+/** Of what the process last wrote to standard error: for whoever asks why it does not run. */
+const keptLines = 10;
+
+export type ProcessState = 'starting' | 'running' | 'crashed' | 'stopped';
+
+export interface DatabaseProcessOptions {
+  /** Program and arguments; `--config <file>` is added. */
+  readonly command: readonly string[];
+  readonly log: Log;
+  /** It listens on another port than before. */
+  readonly moved: () => void;
+}
+
+export class DatabaseProcess {
+  config: DatabaseConfig;
+  state: ProcessState = 'starting';
+  /** Why it does not run: how it ended last, and its last lines. */
+  fault: string | null = null;
+  readonly #options: DatabaseProcessOptions;
+  readonly #stop = new AbortController();
+  readonly #kept: Promise<void>;
+  #child: ChildProcess | undefined;
+  #listening = Promise.withResolvers<void>();
+
+  constructor(config: DatabaseConfig, options: DatabaseProcessOptions) {
+    this.config = config;
+    this.#options = options;
+    this.#kept = this.#keep();
+  }
+
+  /** Resolves when it runs, or after so long. */
+  async settled(timeoutMs: number): Promise<void> {
+    const waited = new AbortController();
+    await Promise.race([
+      this.#listening.promise,
+      delay(timeoutMs, undefined, { signal: waited.signal, ref: false }).catch(() => {}),
+    ]);
+    waited.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    const child = this.#child;
+    child?.kill('SIGTERM');
+    const late = setTimeout(() => child?.kill('SIGKILL'), stopPatienceMs);
+    await this.#kept;
+    clearTimeout(late);
+  }
+
+  async #keep(): Promise<void> {
+    const { log } = this.#options;
+    const { databaseId } = this.config;
+    let backoffMs = firstBackoffMs;
+    while (!this.#stop.signal.aborted) {
+      const startedMs = performance.now();
+      try {
+        this.fault = await this.#runOnce();
+      } catch (error) {
+        this.fault = (error as Error).message;
+      }
+      if (this.#stop.signal.aborted) break;
+      if (this.state === 'running') this.#listening = Promise.withResolvers();
+      this.state = 'crashed';
+      if (performance.now() - startedMs > settledMs) backoffMs = firstBackoffMs;
+      log.error('a database process ended', { databaseId, fault: this.fault, backoffMs });
+      await delay(backoffMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      backoffMs = Math.min(2 * backoffMs, maxBackoffMs);
+    }
+    this.state = 'stopped';
+  }
+
+  /** From the start of the process to its end; gives how it ended. */
+  async #runOnce(): Promise<string> {
+    const notePath = join(dirname(configPath(this.config)), 'process.json');
+    await endFormerProcess(notePath, stopPatienceMs);
+    const { host, port } = this.config;
+    if (port !== 0 && !(await isFree(host, port))) await this.#change({ port: 0 });
+    if (this.#stop.signal.aborted) return 'not started';
+    this.state = 'starting';
+    const child = this.#spawn();
+    const lastLines = this.#read(child);
+    const ended = endOf(child);
+    if (child.pid !== undefined) await noteProcess(notePath, child.pid, configPath(this.config));
+    const how = await ended;
+    this.#child = undefined;
+    return [how, ...lastLines].join('\n');
+  }
+
+  #spawn(): ChildProcess {
+    const [program, ...args] = this.#options.command as [string, ...string[]];
+    // Its standard input is a pipe from here: it ends with the agent. Nothing of the agent's environment is its business.
+    const child = spawn(program, [...args, '--config', configPath(this.config)], { env: {}, stdio: 'pipe' });
+    child.stdin!.on('error', () => {});
+    this.#child = child;
+    return child;
+  }
+
+  /** Takes the port from standard output, passes standard error on, and gives the lines that it keeps of it. */
+  #read(child: ChildProcess): readonly string[] {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const port = /^listening (\d+)$/.exec(line)?.[1];
+      if (port !== undefined) void this.#listens(Number(port), child);
+    });
+    const kept: string[] = [];
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      process.stderr.write(`${line}\n`);
+      if (kept.push(line) > keptLines) kept.shift();
+    });
+    return kept;
+  }
+
+  async #listens(port: number, child: ChildProcess): Promise<void> {
+    const { databaseId } = this.config;
+    const moved = port !== this.config.port;
+    try {
+      if (moved) await this.#change({ port });
+    } catch (error) {
+      this.#options.log.error('the port cannot be noted', { databaseId, error });
+      child.kill('SIGTERM');
+      return;
+    }
+    if (this.#child !== child) return;
+    this.state = 'running';
+    this.fault = null;
+    this.#listening.resolve();
+    this.#options.log.info('a database runs', { databaseId, port, pid: child.pid });
+    if (moved) this.#options.moved();
+  }
+
+  async #change(change: Pick<DatabaseConfig, 'port'>): Promise<void> {
+    this.config = { ...this.config, ...change };
+    await changeHome(this.config);
+  }
+}
+
+async function endOf(child: ChildProcess): Promise<string> {
+  try {
+    // 'close' comes after the last of its output, 'exit' may come before.
+    const [code, signal] = await once(child, 'close');
+    return signal ? `it was ended by ${signal}` : `it ended with code ${code}`;
+  } catch (error) {
+    return `it cannot be started: ${(error as Error).message}`;
+  }
+}
+
+/** Another program may have taken the port while the database was down. */
+async function isFree(host: string, port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+}

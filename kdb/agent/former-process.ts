@@ -1,0 +1,57 @@
+// A database process outlives an agent that is killed by as long as it takes to notice. Until it is gone it holds the port and the
+// data directory, so the next agent waits for it, and ends it when it does not end.
+
+import { execFile } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const pollMs = 50;
+
+/** Notes whose process it is: `mark` is a part of its command line that no other process has. */
+export async function noteProcess(path: string, pid: number, mark: string): Promise<void> {
+  await writeFile(path, JSON.stringify({ pid, mark }), { mode: 0o600 });
+}
+
+/** Resolves when the noted process is gone. After `patienceMs` it is killed. */
+export async function endFormerProcess(path: string, patienceMs: number): Promise<void> {
+  const noted = await readNote(path);
+  if (!noted) return;
+  for (const deadline = Date.now() + patienceMs; await isRunning(noted); await delay(pollMs)) {
+    if (Date.now() > deadline) killIfThere(noted.pid);
+  }
+  await rm(path, { force: true });
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+interface Note {
+  readonly pid: number;
+  readonly mark: string;
+}
+
+async function readNote(path: string): Promise<Note | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Note;
+  } catch {
+    // None, or half written by an agent that was killed before it started the process.
+    return undefined;
+  }
+}
+
+/** The process id may be another process's by now, so the command line decides. A process that only waits to be reaped has none. */
+async function isRunning({ pid, mark }: Note): Promise<boolean> {
+  try {
+    if (process.platform === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(mark);
+    return (await run('ps', ['-o', 'args=', '-p', String(pid)])).stdout.includes(mark);
+  } catch {
+    return false;
+  }
+}

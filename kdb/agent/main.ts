@@ -1,0 +1,64 @@
+// The agent of a database host: runs its databases, and does what workers ask for on its control port.
+
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type AgentConfig, ConfigError, readAgentConfig } from '../../src/base/config.ts';
+import { onStop } from '../../src/base/lifecycle.ts';
+import { createLog } from '../../src/base/log.ts';
+import { createManagement } from '../../src/management/index.ts';
+import { Agent } from './agent.ts';
+import { createControl } from './control.ts';
+import { Registration } from './registration.ts';
+
+const databaseMain = join(import.meta.dirname, '..', 'embedded', 'main.ts');
+
+async function main(config: AgentConfig): Promise<void> {
+  const { hostId, region, zone, host, slots, volumes } = config;
+  const log = createLog('agent', config.logLevel);
+  let registration: Registration | undefined;
+  const agent = new Agent({
+    host,
+    volumes,
+    slots,
+    command: [process.execPath, databaseMain],
+    log,
+    moved: () => registration?.wake(),
+  });
+  // Before the control port opens: what is on the volumes must be known before anybody may add to it or remove from it.
+  await agent.start();
+
+  const control = createControl({ agent, secret: config.agentSecret, log });
+  await new Promise<void>((resolve, reject) => {
+    control.once('error', reject);
+    control.listen(config.port, host, resolve);
+  });
+  const { port } = control.address() as AddressInfo;
+  const management = createManagement(config, log);
+  registration = new Registration({
+    management,
+    agent,
+    log,
+    host: { id: hostId, region, zone, agent: { host, port }, slots, volumes: volumes.length },
+  });
+  registration.start();
+  process.stdout.write(`listening ${port}\n`);
+
+  onStop(
+    async () => {
+      control.close();
+      control.closeIdleConnections();
+      await registration?.stop();
+      await agent.stop();
+      await management.close();
+    },
+    { stopWithParent: config.stopWithParent, log },
+  );
+}
+
+try {
+  await main(readAgentConfig(process.env));
+} catch (error) {
+  if (!(error instanceof ConfigError) && (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,88 @@
+// What the region knows of this host: that it lives, and where its databases listen. None of it is needed to run them, so every
+// failure is only tried again.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '../../src/base/log.ts';
+import type { HostReport } from '../../src/management/hosts.ts';
+import type { Management } from '../../src/management/index.ts';
+import type { Endpoint } from '../../src/management/records.ts';
+import type { Agent } from './agent.ts';
+
+const heartbeatMs = 5_000;
+
+interface RegistrationOptions {
+  readonly management: Management;
+  readonly host: HostReport;
+  readonly agent: Agent;
+  readonly log: Log;
+}
+
+export class Registration {
+  readonly #options: RegistrationOptions;
+  readonly #stop = new AbortController();
+  #wake = new AbortController();
+  #kept: Promise<void> = Promise.resolve();
+  #registered = false;
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#kept = this.#keep();
+  }
+
+  /** There is news of a database: do not wait for the next heartbeat. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#kept;
+  }
+
+  async #keep(): Promise<void> {
+    const { log } = this.#options;
+    let away = false;
+    while (!this.#stop.signal.aborted) {
+      this.#wake = new AbortController();
+      try {
+        await this.#report();
+        if (away) log.info('the metadata store answers again');
+        away = false;
+      } catch (error) {
+        this.#registered = false;
+        if (!away) log.warn('the metadata store does not take reports; the databases run on', { error });
+        away = true;
+      }
+      const pause = AbortSignal.any([this.#stop.signal, this.#wake.signal]);
+      await delay(heartbeatMs, undefined, { signal: pause }).catch(() => {});
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { management, host } = this.#options;
+    if (this.#registered) await management.hosts.heartbeat(host.id);
+    else await management.hosts.register(host);
+    this.#registered = true;
+    await this.#correctEndpoints();
+  }
+
+  /** A database may have come back on another port, also while the metadata store was away. */
+  async #correctEndpoints(): Promise<void> {
+    const { management, agent, host, log } = this.#options;
+    for (const listed of await management.databases.databasesOfHost(host.id)) {
+      const here = agent.get(listed.id)?.endpoint;
+      if (!here || !listed.endpoint || isSame(listed.endpoint, here)) continue;
+      const database = await management.databases.getDatabase(listed.accountId, listed.name, { fresh: true });
+      if (database?.id !== listed.id || !database.endpoint || isSame(database.endpoint, here)) continue;
+      await management.databases.change(database, { endpoint: here });
+      log.info('a database moved', { databaseId: database.id, ...here });
+    }
+  }
+}
+
+function isSame(a: Endpoint, b: Endpoint): boolean {
+  return a.host === b.host && a.port === b.port;
+}

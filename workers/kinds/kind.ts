@@ -1,0 +1,30 @@
+import type { Hello } from '../../src/kdb/engine.ts';
+import type { Management } from '../../src/management/index.ts';
+import type { Database, Endpoint, Task } from '../../src/management/records.ts';
+import type { AgentClient } from '../agent-client.ts';
+
+/** What every kind of task works with. */
+export interface WorkerServices {
+  readonly management: Management;
+  readonly agents: AgentClient;
+  /** Asks a database process whether it is up. */
+  readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
+}
+
+export interface TaskRun {
+  readonly task: Task;
+  readonly services: WorkerServices;
+  /** Aborted when the task is no longer this worker's to do. */
+  readonly signal: AbortSignal;
+  readonly progress: (done: number, total: number) => Promise<void>;
+}
+
+/**
+ * One kind of task. Every step may be run again after a crash at any point. An error is a passing fault: the task is tried again
+ * later, with the error as its reason, until `giveUp`.
+ */
+export interface Kind {
+  readonly run: (run: TaskRun) => Promise<void>;
+  /** After the last attempt: what the task leaves behind must be something that its owner can act on. */
+  readonly giveUp: (run: Pick<TaskRun, 'task' | 'services'>) => Promise<void>;
+}

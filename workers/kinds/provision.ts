@@ -1,0 +1,81 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database, Endpoint, Host } from '../../src/management/records.ts';
+import { type DatabaseReport, HostRefused } from '../agent-client.ts';
+import { failDatabase, taskDatabase } from './database.ts';
+import type { Kind, TaskRun } from './kind.ts';
+
+const steps = 3;
+const helloEveryMs = 100;
+const helloTimeoutMs = 10_000;
+
+/** Finds a host for the database, has its agent start the process, and waits until that answers. */
+export const provision: Kind = {
+  async run(run) {
+    const { task, services, progress } = run;
+    const database = await taskDatabase(task, services.management);
+    // Active: an earlier attempt came this far.
+    if (database?.status !== 'provisioning') return;
+    const { placed, report } = await start(database, run);
+    if (report.state !== 'running' || !report.endpoint) {
+      throw new Error(`the database process is ${report.state}: ${report.fault ?? 'it does not listen yet'}`);
+    }
+    await progress(2, steps);
+    await untilHello(report.endpoint, placed, run);
+    await services.management.databases.change(placed, { status: 'active', endpoint: report.endpoint });
+    await progress(steps, steps);
+  },
+  giveUp: failDatabase,
+};
+
+/** On the host where it is placed already, else on the first one that takes it. */
+async function start(database: Database, run: TaskRun): Promise<{ placed: Database; report: DatabaseReport }> {
+  const { databases, hosts } = run.services.management;
+  const refusals: string[] = [];
+  let current = database;
+  if (current.hostId !== null) {
+    const host = await hosts.getHost(current.hostId);
+    if (!host) throw new Error(`host ${current.hostId} is not registered`);
+    const report = await startOn(host, current, run, refusals);
+    if (report) return { placed: current, report };
+    current = await databases.unplace(current);
+  }
+  for (const host of await hosts.hostsWithRoom(current.volumes)) {
+    const placed = await databases.place(current, host);
+    if (!placed) continue;
+    await run.progress(1, steps);
+    const report = await startOn(host, placed, run, refusals);
+    if (report) return { placed, report };
+    current = await databases.unplace(placed);
+  }
+  const reasons = refusals.length > 0 ? `: ${refusals.join('; ')}` : '';
+  throw new Error(`no host in ${database.region} has room for a database on ${database.volumes} volumes${reasons}`);
+}
+
+/** Undefined when the host refuses. */
+async function startOn(
+  { agent }: Host,
+  { id, volumes, schema, user, password }: Database,
+  { services, signal }: TaskRun,
+  refusals: string[],
+): Promise<DatabaseReport | undefined> {
+  try {
+    return await services.agents.putDatabase(agent, id, { volumes, schema, user, password }, signal);
+  } catch (error) {
+    if (!(error instanceof HostRefused)) throw error;
+    refusals.push(error.message);
+    return undefined;
+  }
+}
+
+async function untilHello(endpoint: Endpoint, database: Database, { services, signal }: TaskRun): Promise<void> {
+  for (const deadline = Date.now() + helloTimeoutMs; ; await delay(helloEveryMs, undefined, { signal })) {
+    try {
+      await services.hello(endpoint, database);
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) {
+        throw new Error(`the database at ${endpoint.host}:${endpoint.port} does not answer`, { cause: error });
+      }
+    }
+  }
+}
