@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lastLines } from './logs.ts';
 
@@ -12,9 +12,16 @@ export interface ChildDefinition {
   /** Standard output and error are appended to it. */
   readonly logPath: string;
   /** Throws as long as the process is not ready for use. Called again until it does not. */
-  readonly probe: (signal: AbortSignal) => Promise<void>;
+  readonly probe: (attempt: ProbeAttempt) => Promise<void>;
   /** How long its own orderly stop may take. */
   readonly stopTimeoutMs: number;
+}
+
+export interface ProbeAttempt {
+  readonly signal: AbortSignal;
+  readonly sinceSpawnMs: number;
+  /** Where in its log the process began. */
+  readonly logOffset: number;
 }
 
 export interface ChildEvents {
@@ -73,10 +80,10 @@ export class Child {
   /** From spawn to end. `usedMs`: how long it was ready; null: it never was. */
   async #runOnce(ready: () => void): Promise<{ usedMs: number | null; reason: string }> {
     if (this.#stop.signal.aborted) return { usedMs: null, reason: 'was stopped' };
-    const child = this.#spawn();
+    const { child, logOffset } = this.#spawn();
     const gone = new AbortController();
     let readyAtMs: number | undefined;
-    const probing = this.#untilReady(gone.signal).then(
+    const probing = this.#untilReady(gone.signal, logOffset).then(
       () => {
         readyAtMs = Date.now();
         ready();
@@ -92,25 +99,28 @@ export class Child {
     return { usedMs: readyAtMs === undefined ? null : Date.now() - readyAtMs, reason };
   }
 
-  #spawn(): ChildProcess {
+  #spawn(): { child: ChildProcess; logOffset: number } {
     const { name, command, env, logPath } = this.definition;
     const log = openSync(logPath, 'a', 0o600);
+    const logOffset = fstatSync(log).size;
     // Its own process group: Ctrl-C in the terminal reaches this process only, and the children stop in their turn.
     const child = spawn(command[0]!, command.slice(1), { env, detached: true, stdio: ['pipe', log, log] });
     closeSync(log);
     child.stdin!.on('error', () => {});
     this.#process = child;
     if (child.pid !== undefined) this.#events.spawned(name, child.pid);
-    return child;
+    return { child, logOffset };
   }
 
-  async #untilReady(gone: AbortSignal): Promise<void> {
-    for (const deadline = Date.now() + startTimeoutMs; ; await delay(probeEveryMs, undefined, { signal: gone })) {
+  async #untilReady(gone: AbortSignal, logOffset: number): Promise<void> {
+    for (const spawnedAtMs = performance.now(); ; await delay(probeEveryMs, undefined, { signal: gone })) {
+      const sinceSpawnMs = performance.now() - spawnedAtMs;
+      const signal = AbortSignal.any([gone, AbortSignal.timeout(probeTimeoutMs)]);
       try {
-        await this.definition.probe(AbortSignal.any([gone, AbortSignal.timeout(probeTimeoutMs)]));
+        await this.definition.probe({ signal, sinceSpawnMs, logOffset });
         return;
       } catch (error) {
-        if (gone.aborted || Date.now() > deadline) throw error;
+        if (gone.aborted || sinceSpawnMs > startTimeoutMs) throw error;
       }
     }
   }

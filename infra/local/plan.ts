@@ -8,7 +8,7 @@ import type { ChildDefinition } from './child.ts';
 import { keptSecret } from './data-directory.ts';
 import { openLogFolder } from './logs.ts';
 import { freePort } from './ports.ts';
-import { accepts, answers } from './probes.ts';
+import { accepts, answers, logs, runsDatabases } from './probes.ts';
 import { dynoxide, root, stoppedWithParent } from './programs.ts';
 import { findRedis } from './redis.ts';
 import type { LocalSettings } from './settings.ts';
@@ -33,7 +33,7 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
   const { dataDir, region, host } = settings;
   const adminToken = settings.adminToken ?? keptSecret(dataDir, 'admin-token', 'tsg_');
   const agentSecret = keptSecret(dataDir, 'agent-secret', '');
-  const logs = openLogFolder(dataDir);
+  const logFolder = openLogFolder(dataDir);
   const redis = settings.redisUrl === undefined ? await findRedis(dataDir, env['PATH'] ?? '') : undefined;
   const redisUrl = settings.redisUrl ?? redis?.url;
   const port = settings.port || (await freePort(host));
@@ -56,7 +56,7 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
   };
   const cached = { ...service, ...(redisUrl !== undefined && { REDIS_URL: redisUrl }) };
   const node = (script: string, ...rest: string[]) => [process.execPath, join(root, script), ...rest];
-  const logPath = (name: string) => join(logs, `${name}.log`);
+  const logPath = (name: string) => join(logFolder, `${name}.log`);
 
   const metadata: ChildDefinition = {
     name: 'dynoxide',
@@ -68,8 +68,8 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     env: bare,
     logPath: logPath('dynoxide'),
     stopTimeoutMs: 10_000,
-    probe: async (signal) => {
-      await answers(service.TSG_DYNAMODB_ENDPOINT, signal);
+    probe: async (attempt) => {
+      await answers(service.TSG_DYNAMODB_ENDPOINT, attempt);
       const dynamo = createDynamo({ region, endpoint: service.TSG_DYNAMODB_ENDPOINT });
       await ensureTables(dynamo).finally(() => dynamo.destroy());
     },
@@ -80,7 +80,7 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     env: service,
     logPath: logPath('fauxqs'),
     stopTimeoutMs: 10_000,
-    probe: (signal) => answers(`${service.TSG_SQS_ENDPOINT}/health`, signal),
+    probe: (attempt) => answers(`${service.TSG_SQS_ENDPOINT}/health`, attempt),
   };
   const cache: ChildDefinition[] = redis
     ? [
@@ -90,7 +90,7 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
           env: bare,
           logPath: logPath('redis'),
           stopTimeoutMs: 10_000,
-          probe: (signal) => accepts(redis.port, signal),
+          probe: (attempt) => accepts(redis.port, attempt),
         },
       ]
     : [];
@@ -107,7 +107,7 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     },
     logPath: logPath('agent'),
     stopTimeoutMs: 40_000,
-    probe: (signal) => accepts(agentPort, signal),
+    probe: (attempt) => runsDatabases(`http://${loopback}:${agentPort}`, agentSecret, attempt),
   };
   const worker: ChildDefinition = {
     name: 'worker',
@@ -115,7 +115,7 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     env: { ...cached, TSG_AGENT_SECRET: agentSecret },
     logPath: logPath('worker'),
     stopTimeoutMs: 35_000,
-    probe: async () => {},
+    probe: (attempt) => logs('listening', logPath('worker'), attempt),
   };
   const url = `http://${host}:${port}`;
   const api: ChildDefinition = {
@@ -124,13 +124,16 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     env: { ...cached, TSG_HOST: host, PORT: String(port), TSG_ADMIN_TOKEN: adminToken },
     logPath: logPath('api'),
     stopTimeoutMs: 35_000,
-    probe: (signal) => answers(`http://${reachable(host)}:${port}/ready`, signal),
+    probe: (attempt) => answers(`http://${reachable(host)}:${port}/ready`, attempt),
   };
   return {
     url,
     adminToken,
     redis: redis?.description ?? (settings.redisUrl && 'REDIS_URL'),
-    stages: [[metadata, queues, ...cache], [agent, worker], [api]],
+    stages: [
+      [metadata, queues, ...cache],
+      [agent, worker, api],
+    ],
   };
 }
 
