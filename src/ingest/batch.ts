@@ -1,7 +1,9 @@
 import type { PointFault } from '../base/errors.ts';
 import type { InsertPart } from '../kdb/engine.ts';
+import { EngineError } from '../kdb/engine-error.ts';
 import { Budget } from './budget.ts';
 import { Faults } from './fault-list.ts';
+import { refusedPoints } from './faults.ts';
 import { checkSeriesName, type Refusal, SeriesRows } from './series.ts';
 
 /** Units of integer times, as the zeros that make nanoseconds of them. */
@@ -54,8 +56,9 @@ export class BatchBuilder {
   finish(): Batch {
     const { lines } = this;
     const { named: faults, count: faultCount } = this.faults;
-    const given = faultCount > 0 ? [] : this.series.filter(({ rows }) => rows > 0);
-    return {
+    if (faultCount > 0) return { parts: [], points: 0, lines, faults, faultCount, lineNumbers: [] };
+    const given = this.series.filter(({ rows }) => rows > 0);
+    const batch: Batch = {
       parts: given.map((rows) => rows.finish()),
       points: given.reduce((sum, { rows }) => sum + rows, 0),
       lines,
@@ -63,5 +66,16 @@ export class BatchBuilder {
       faultCount,
       lineNumbers: given.map((rows) => rows.lines),
     };
+    const clash = tagFieldClash(batch);
+    return clash === null ? batch : { ...batch, parts: [], points: 0, ...refusedPoints(batch, clash) };
   }
+}
+
+/** What the engine would say of a name that the request itself uses both as a tag and as a field. */
+function tagFieldClash({ parts }: Batch): EngineError | null {
+  for (const { series, tagNames, fields } of parts) {
+    const field = fields.find(({ name }) => tagNames.includes(name));
+    if (field) return new EngineError('TagFieldClash', series, field.name);
+  }
+  return null;
 }

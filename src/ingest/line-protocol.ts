@@ -310,6 +310,7 @@ class LineDecoder {
     const { body } = this;
     const end = this.stringEnd(start);
     if (end < 0) return this.fault('InvalidLine', column.name, 'The string has no closing quote', start, start);
+    this.countLines(start, end);
     if (end - start > maxStringBytes) {
       // Escapes count as written: nobody needs the difference.
       return this.fault(
@@ -323,7 +324,6 @@ class LineDecoder {
     if (!endsValue(body[end + 1]!)) {
       return this.fault('InvalidLine', column.name, 'After a string comes a comma, a space or the end', end, end + 1);
     }
-    this.countLines(start, end);
     const first = body.subarray(start, end).indexOf(backslash);
     let fits: boolean;
     if (first < 0) {

@@ -69,7 +69,6 @@ export class SeriesRows {
     if (known !== undefined) return known;
     const fault = columnNameFault(name);
     if (fault !== null) return new Refusal('InvalidName', `The field name "${shown(name)}" ${fault}`, name);
-    if (this.tagNames.has(name)) return this.clash(name);
     if (this.columns.size >= maxFieldsPerSeries) return this.tooMany('fields', maxFieldsPerSeries, name);
     const column = new Column(this.name, name, this.budget);
     this.columns.set(name, column);
@@ -141,18 +140,9 @@ export class SeriesRows {
       return new Refusal('InvalidUtf8', `The value of tag ${shown(name)} is not valid Unicode`, name);
     }
     if (this.tagNames.has(name)) return null;
-    if (this.columns.has(name)) return this.clash(name);
     if (this.tagNames.size >= maxTagsPerSeries) return this.tooMany('tags', maxTagsPerSeries, name);
     this.tagNames.add(name);
     return null;
-  }
-
-  private clash(name: string): Refusal {
-    return new Refusal(
-      'TagFieldClash',
-      `Series ${this.name} has ${name} both as a tag and as a field; rename one`,
-      name,
-    );
   }
 
   private tooMany(what: string, limit: number, name: string): Refusal {

@@ -220,7 +220,7 @@ describe('types within a request', () => {
   // A bad line does not decide the type for the others.
   refuse('cpu v="x",w=\ncpu v=1', '1 InvalidNumber w');
   refuse('cpu host=1\ncpu,host=a v=1', '2 TagFieldClash host');
-  refuse('cpu,host=a v=1\ncpu host=1', '2 TagFieldClash host');
+  refuse('cpu,host=a v=1\ncpu host=1', '1 TagFieldClash host');
 });
 
 describe('bad lines', () => {
