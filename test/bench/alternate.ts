@@ -1,0 +1,86 @@
+// Targets measured in turns, so that whatever else the machine does falls on all of them alike.
+import type { Bench } from './bench.ts';
+import { Connection } from './http.ts';
+import { succeeded } from './load.ts';
+import { type Query, queries, type Shape } from './shapes.ts';
+import { latency, median } from './statistics.ts';
+import type { Target } from './targets/target.ts';
+import type { DataSet } from './tsbs.ts';
+
+/** Different queries of one shape; each target gets the same ones in the same order. */
+const variety = 50;
+const probes = 5;
+/** Quicker than this: many small differences add up, so many are taken. */
+const quickMs = 2;
+/** A target that is very slow is asked less often, so that a row takes no longer than this for it. */
+const maxSecondsPerTarget = 30;
+
+interface Lane {
+  readonly target: Target;
+  readonly connection: Connection;
+  readonly messages: readonly (readonly Buffer[])[];
+  sent: number;
+  warmUps: number;
+  total: number;
+  readonly timesMs: number[];
+}
+
+/** The median time of each target for a shape, by its name. */
+export async function alternate(
+  bench: Bench,
+  targets: readonly Target[],
+  shape: Shape,
+  data: DataSet,
+): Promise<Map<string, number>> {
+  const asked = queries(shape, data, variety, 42);
+  const lanes: Lane[] = [];
+  try {
+    for (const target of targets) {
+      const connection = await Connection.open(target.address);
+      const messages = asked.map((query) => target.query(query));
+      lanes.push({ target, connection, messages, sent: 0, warmUps: 0, total: 0, timesMs: [] });
+    }
+    await compareAnswers(bench, lanes, asked);
+    for (const lane of lanes) await plan(lane);
+    const rounds = Math.max(...lanes.map((lane) => lane.total));
+    for (let round = 1; round <= rounds; round++) {
+      // A target that is asked less often is asked evenly over the rounds.
+      for (const lane of lanes) if (Math.floor((round * lane.total) / rounds) > lane.sent) await step(lane);
+    }
+    return new Map(lanes.map((lane) => [lane.target.name, latency(lane.timesMs.slice(lane.warmUps)).p50Ms]));
+  } finally {
+    for (const { connection } of lanes) connection.close();
+  }
+}
+
+async function compareAnswers(bench: Bench, lanes: readonly Lane[], asked: readonly Query[]): Promise<void> {
+  for (let i = 0; i < probes; i++) {
+    const answers = [];
+    for (const { target, connection, messages } of lanes) {
+      const { body } = succeeded(await connection.send(messages[i]!));
+      answers.push({ name: target.name, ...target.answer(body) });
+    }
+    const [first, ...others] = answers;
+    for (const other of others) {
+      const same = first!.values === other.values && Math.abs(first!.sum - other.sum) <= 1e-6 * Math.abs(first!.sum);
+      if (!same) bench.fault(`${asked[i]!.shape.name}: the answers differ: ${JSON.stringify([first, other])}`);
+    }
+  }
+}
+
+async function plan(lane: Lane): Promise<void> {
+  for (let i = 0; i < probes; i++) await step(lane);
+  const probeMs = median(lane.timesMs);
+  const [warmUps, measured] = probeMs < quickMs ? [300, 1_000] : [5, 50];
+  lane.timesMs.length = 0;
+  lane.sent = 0;
+  lane.warmUps = warmUps;
+  lane.total = Math.min(warmUps + measured, warmUps + Math.max(5, Math.floor((maxSecondsPerTarget * 1000) / probeMs)));
+}
+
+async function step(lane: Lane): Promise<void> {
+  const message = lane.messages[lane.sent++ % lane.messages.length]!;
+  const sentMs = performance.now();
+  succeeded(await lane.connection.send(message));
+  lane.timesMs.push(performance.now() - sentMs);
+}

@@ -1,0 +1,153 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readRun } from '../../../infra/local/run-file.ts';
+import { findHomes } from '../../../kdb/agent/home.ts';
+import { createEngineClient } from '../../../src/kdb/client.ts';
+import { diskBytes } from '../disk.ts';
+import { get, type Message, post } from '../http.ts';
+import { once } from '../load.ts';
+import { processTree } from '../processes.ts';
+import { Program } from '../program.ts';
+import type { Query } from '../shapes.ts';
+import { type Answer, type StartTarget, sumUp, type Target } from './target.ts';
+
+/** The column of the table that the others are compared with. */
+export const ours = 'ours';
+
+export interface OursOptions {
+  readonly volumes: number;
+  /** A folder for the CPU profiles of the API and database processes; they are written when these stop. */
+  readonly profileFolder: string | undefined;
+}
+
+const root = join(import.meta.dirname, '..', '..', '..');
+const database = '/v1/databases/bench';
+const readyTimeoutMs = 60_000;
+
+/** A whole region, as `npm start` runs it; asked through its public API alone, but for the checkpoint. */
+export function startOurs({ volumes, profileFolder }: OursOptions): StartTarget {
+  return async (folder) => {
+    const dataDir = join(folder, 'data');
+    mkdirSync(dataDir);
+    const env = {
+      PORT: '0',
+      TSG_DATA_DIR: dataDir,
+      TSG_STOP_WITH_PARENT: '1',
+      ...(profileFolder && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileFolder}` }),
+    };
+    let program = await start();
+    let address = apiAddress(dataDir);
+    const headers = { Authorization: `Bearer ${readFileSync(join(dataDir, 'admin-token'), 'utf8').trim()}` };
+    const ask = async (message: Message): Promise<unknown> =>
+      JSON.parse((await once(address, message)).body.toString());
+
+    async function start(): Promise<Program> {
+      const launcher = join(root, 'infra', 'local', 'main.ts');
+      const started = new Program(process.execPath, [launcher], { logPath: join(folder, 'log'), env });
+      await started.ready(async () => {
+        if (!readRun(dataDir)?.ready) throw new Error('not ready yet');
+      });
+      return started;
+    }
+
+    async function databaseActive(): Promise<void> {
+      for (const deadline = Date.now() + readyTimeoutMs; ; await delay(50)) {
+        const reply = (await ask(get(database, headers))) as { database: { status: string } };
+        if (reply.database.status === 'active') return;
+        if (Date.now() > deadline) throw new Error(`the database is still ${reply.database.status}`);
+      }
+    }
+
+    /** After a restart the database process starts beside the API. */
+    async function databaseAnswers(): Promise<void> {
+      for (const deadline = Date.now() + readyTimeoutMs; ; await delay(50)) {
+        try {
+          await ask(get(`${database}/series`, headers));
+          return;
+        } catch (error) {
+          if (Date.now() > deadline) throw error;
+        }
+      }
+    }
+
+    /** The one thing that is no user's business: it goes to the database process. */
+    async function checkpoint(): Promise<void> {
+      for (const { host, port, user, password } of await homes(dataDir)) {
+        const engine = createEngineClient({ host, port, user, password });
+        await engine.checkpoint().finally(() => engine.close());
+      }
+    }
+
+    await ask(
+      post(
+        '/v1/databases',
+        { ...headers, 'Content-Type': 'application/json' },
+        Buffer.from(JSON.stringify({ name: 'bench', volumes })),
+      ),
+    );
+    await databaseActive();
+    const writeHeaders = { ...headers, 'Content-Type': 'text/plain' };
+    return {
+      name: ours,
+      get address() {
+        return address;
+      },
+      pids: () => processTree(program.pid),
+      write: (body) => post(`${database}/write`, writeHeaders, body),
+      query: (query) => get(queryPath(query), headers),
+      answer: readAnswer,
+      rest: async () => {},
+      flush: checkpoint,
+      diskBytes: () => diskBytes(join(dataDir, 'host')),
+      async restart() {
+        await program.stop();
+        program = await start();
+        address = apiAddress(dataDir);
+        await databaseAnswers();
+      },
+      stop: () => program.stop(),
+    } satisfies Target;
+  };
+}
+
+function apiAddress(dataDir: string): { host: string; port: number } {
+  const { hostname, port } = new URL(readRun(dataDir)!.url);
+  return { host: hostname, port: Number(port) };
+}
+
+function homes(dataDir: string): ReturnType<typeof findHomes> {
+  return findHomes(Array.from({ length: 16 }, (_, volume) => join(dataDir, 'host', `v${volume}`)));
+}
+
+function queryPath({ shape, fields, hosts, fromS, untilS }: Query): string {
+  const { op, bucketS, byHost } = shape;
+  const where = hosts ? { where: `hostname=${hosts.join(',')}` } : {};
+  const field = fields.join(',');
+  if (op === 'last') return `${database}/series/cpu/latest?${new URLSearchParams({ field, ...where })}`;
+  const parameters = {
+    from: String(fromS),
+    until: String(untilS),
+    aggregation: op,
+    'interval-sec': String(bucketS),
+    field,
+    ...where,
+    ...(byHost && { 'group-by': 'hostname' }),
+  };
+  return `${database}/series/cpu/query?${new URLSearchParams(parameters)}`;
+}
+
+interface Reply {
+  readonly columns: readonly { readonly type: string }[];
+  readonly rows: readonly (readonly (number | string | null)[])[];
+}
+
+function readAnswer(body: Buffer): Answer {
+  const { columns, rows } = JSON.parse(body.toString()) as Reply;
+  const isValue = columns.map(({ type }) => type !== 'timestamp' && type !== 'tag');
+  return sumUp(
+    rows.flatMap((row) =>
+      row.filter((_, column) => isValue[column]).map((value) => (value === null ? null : Number(value))),
+    ),
+  );
+}
