@@ -1,0 +1,101 @@
+// The file operations that durability rests on, as one object: tests put one in its place that runs out of room, fails to sync or forgets.
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+
+export interface OpenFile {
+  /** Writes all of the buffers at the position. */
+  write(buffers: readonly Uint8Array[], position: number): Promise<void>;
+  datasync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FileLayer {
+  /** For writing; created when it is not there. */
+  open(path: string): Promise<OpenFile>;
+  read(path: string): Promise<Buffer>;
+  size(path: string): Promise<number>;
+  list(directory: string): Promise<string[]>;
+  rename(from: string, to: string): Promise<void>;
+  link(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  isDirectory(path: string): Promise<boolean>;
+  /** Makes creations, renames and removals in the directory last. */
+  syncDirectory(path: string): Promise<void>;
+  /** Makes the contents of a file last that something else wrote. */
+  syncFile(path: string): Promise<void>;
+}
+
+export const realFiles: FileLayer = {
+  async open(path) {
+    const handle = await fs.open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    return {
+      async write(buffers, position) {
+        let at = position;
+        let rest = buffers.filter((buffer) => buffer.length > 0);
+        while (rest.length > 0) {
+          // IOV_MAX is 1024 on Linux.
+          let { bytesWritten } = await handle.writev(rest.slice(0, 1024), at);
+          at += bytesWritten;
+          while (rest.length > 0 && bytesWritten >= rest[0]!.length) {
+            bytesWritten -= rest[0]!.length;
+            rest = rest.slice(1);
+          }
+          if (bytesWritten > 0) rest = [rest[0]!.subarray(bytesWritten), ...rest.slice(1)];
+        }
+      },
+      datasync: () => handle.datasync(),
+      truncate: (length) => handle.truncate(length),
+      close: () => handle.close(),
+    };
+  },
+  read: (path) => fs.readFile(path),
+  size: async (path) => (await fs.stat(path)).size,
+  list: (directory) => fs.readdir(directory),
+  rename: (from, to) => fs.rename(from, to),
+  link: (from, to) => fs.link(from, to),
+  remove: (path) => fs.rm(path, { recursive: true, force: true }),
+  async makeDirectory(path) {
+    await fs.mkdir(path, { recursive: true, mode: 0o700 });
+  },
+  isDirectory: async (path) => (await fs.stat(path).catch(() => null))?.isDirectory() ?? false,
+  syncDirectory: (path) => syncPath(path, constants.O_RDONLY | constants.O_DIRECTORY),
+  syncFile: (path) => syncPath(path, constants.O_RDONLY),
+};
+
+async function syncPath(path: string, flags: number): Promise<void> {
+  const handle = await fs.open(path, flags);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The volume has no room. */
+export function isFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** Writes a whole file so that it is there after a crash, or not at all. */
+export async function writeDurably(
+  files: FileLayer,
+  directory: string,
+  name: string,
+  contents: readonly Uint8Array[],
+): Promise<void> {
+  const path = `${directory}/${name}`;
+  const temporary = `${path}.new`;
+  const file = await files.open(temporary);
+  try {
+    await file.truncate(0);
+    await file.write(contents, 0);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await files.rename(temporary, path);
+  await files.syncDirectory(directory);
+}

@@ -1,0 +1,276 @@
+import { EngineError } from '../../src/kdb/engine-error.ts';
+import { type FileLayer, isFull, type OpenFile } from './files.ts';
+import { decodeRecord, encodeRecord, findLaterGroup, type JournalRecord, type RecordKind } from './journal-record.ts';
+
+/** A file begins with this, its generation u64 (a file put in another's place is noticed) and the sequence of its first record u64. */
+const magic = 'TSGJ0001';
+export const fileHeaderBytes = 24;
+
+const firstStepBytes = 1 << 20;
+const lastStepBytes = 1 << 24;
+const zeros = Buffer.alloc(1 << 20);
+
+export interface Position {
+  readonly generation: number;
+  readonly offset: number;
+}
+
+export interface Entry {
+  readonly kind: RecordKind;
+  readonly body: readonly Uint8Array[];
+}
+
+export interface ReplayReport {
+  readonly records: number;
+  /** Bytes of a record that was being written when the process died. */
+  readonly tornBytes: number;
+}
+
+/** The journal cannot be read: acknowledged data is damaged, so the start refuses. */
+export class JournalDamaged extends Error {}
+
+export function journalName(generation: number): string {
+  return `journal-${String(generation).padStart(10, '0')}.log`;
+}
+
+export function generationOf(name: string): number | null {
+  const found = /^journal-(\d{10})\.log$/.exec(name);
+  return found ? Number(found[1]) : null;
+}
+
+/**
+ * What was written but is not in parts yet. Files are numbered and rotate over the volumes. One write carries everything that waits; it is synced
+ * before anyone is answered. (Measured on a 2-core machine, ext4: 300 KB written and fdatasynced in 0.4 ms where the blocks exist already.)
+ */
+export class Journal {
+  readonly #files: FileLayer;
+  readonly #directories: readonly string[];
+  readonly #maxFileBytes: number;
+  #file: OpenFile | null = null;
+  #generation = 0;
+  #offset = 0;
+  /** Bytes of the file whose blocks exist. */
+  #allocated = 0;
+  #sequence = 1;
+  /** Bytes per kept generation, the current one excluded. */
+  readonly #kept = new Map<number, number>();
+  /** Why nothing more is acknowledged on the current file. */
+  #failure: Error | null = null;
+
+  constructor(files: FileLayer, directories: readonly string[], maxFileBytes = 64 << 20) {
+    this.#files = files;
+    this.#directories = directories;
+    this.#maxFileBytes = maxFileBytes;
+  }
+
+  get position(): Position {
+    return { generation: this.#generation, offset: this.#offset };
+  }
+
+  get bytes(): number {
+    let bytes = this.#offset;
+    for (const kept of this.#kept.values()) bytes += kept;
+    return bytes;
+  }
+
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  pathOf(generation: number): string {
+    return `${this.#directories[generation % this.#directories.length]}/${journalName(generation)}`;
+  }
+
+  /** Reads every record from a generation on, in order, then opens a new file. Older files are removed. */
+  async replay(
+    firstGeneration: number,
+    isNew: boolean,
+    apply: (record: JournalRecord, position: Position) => void | Promise<void>,
+  ): Promise<ReplayReport> {
+    const generations: number[] = [];
+    for (const directory of this.#directories) {
+      for (const name of await this.#files.list(directory)) {
+        const generation = generationOf(name);
+        if (generation === null) continue;
+        if (generation < firstGeneration) await this.#files.remove(`${directory}/${name}`);
+        else generations.push(generation);
+      }
+    }
+    generations.sort((a, b) => a - b);
+    if (generations.length === 0 && !isNew)
+      throw new JournalDamaged(
+        `${this.pathOf(firstGeneration)} is missing: restore it, or restore the database from a backup`,
+      );
+    let records = 0;
+    let tornBytes = 0;
+    let sequence = 0;
+    for (const [i, generation] of generations.entries()) {
+      if (generation !== firstGeneration + i)
+        throw new JournalDamaged(
+          `${this.pathOf(firstGeneration + i)} is missing: restore it, or restore the database from a backup`,
+        );
+      const path = this.pathOf(generation);
+      const file = await this.#files.read(path);
+      const isLast = i === generations.length - 1;
+      let at = fileHeaderBytes;
+      if (!hasHeader(file, generation)) {
+        if (isLast && !file.some((byte) => byte !== 0)) at = file.length;
+        else
+          throw new JournalDamaged(
+            `${path} at offset 0: this is not journal ${generation}; restore the file, or restore the database from a backup`,
+          );
+      } else {
+        const first = Number(file.readBigUInt64LE(16));
+        if (i > 0 && first > sequence + 1)
+          throw new JournalDamaged(
+            `${this.pathOf(generation - 1)} ends before its last record: restore it, or restore the database from a backup`,
+          );
+        sequence = first - 1;
+      }
+      for (;;) {
+        const record = decodeRecord(file, at);
+        if (!record || record.sequence !== sequence + 1) break;
+        await apply(record, { generation, offset: record.end });
+        sequence = record.sequence;
+        at = record.end;
+        records++;
+      }
+      const rest = lastByte(file, at);
+      if (rest > 0) {
+        const later = findLaterGroup(file, at, sequence + 1);
+        if (later >= 0 || !isLast) {
+          throw new JournalDamaged(
+            `${path} is damaged at offset ${at}${later >= 0 ? ` (a sound record follows at ${later})` : ''}: acknowledged data stands there. Restore the file or the database from a backup; ` +
+              `to go on without what follows, cut the file at ${at} bytes and remove later journal files`,
+          );
+        }
+        tornBytes = rest;
+      }
+      this.#kept.set(generation, at);
+      if (isLast && at < file.length) {
+        const open = await this.#files.open(path);
+        await open.truncate(at);
+        await open.datasync();
+        await open.close();
+      }
+    }
+    this.#sequence = sequence + 1;
+    await this.#openFile(generations.length > 0 ? generations.at(-1)! + 1 : firstGeneration);
+    return { records, tornBytes };
+  }
+
+  /** Writes and syncs the entries as one group; gives the position after each. On StorageFull nothing was written, and later calls may succeed. */
+  async append(entries: readonly Entry[]): Promise<Position[]> {
+    if (this.#failure) throw new EngineError('StorageFailed', this.#failure.message);
+    const group = this.#sequence;
+    const buffers: Uint8Array[] = [];
+    const ends: number[] = [];
+    let bytes = 0;
+    for (const [i, { kind, body }] of entries.entries()) {
+      const record = encodeRecord(kind, group + i, group, body);
+      buffers.push(...record);
+      bytes += record.reduce((sum, part) => sum + part.length, 0);
+      ends.push(bytes);
+    }
+    if (this.#offset > fileHeaderBytes && this.#offset + bytes > this.#maxFileBytes) await this.rotate();
+    await this.#allocate(this.#offset + bytes);
+    try {
+      await this.#file!.write(buffers, this.#offset);
+      await this.#file!.datasync();
+    } catch (error) {
+      // What reached the disk is unknown, and a second sync of the same file may lie: only a new file is trusted again.
+      this.#failure = error as Error;
+      throw new EngineError(
+        isFull(error) ? 'StorageFull' : 'StorageFailed',
+        ...(isFull(error) ? [] : [this.#failure.message]),
+      );
+    }
+    const start = this.#offset;
+    this.#offset += bytes;
+    this.#sequence += entries.length;
+    return ends.map((end) => ({ generation: this.#generation, offset: start + end }));
+  }
+
+  /** Goes on in a new file; gives its generation. */
+  async rotate(): Promise<number> {
+    const old = this.#file;
+    const [generation, offset] = [this.#generation, this.#offset];
+    await this.#openFile(generation + 1);
+    this.#kept.set(generation, offset);
+    await old?.close().catch(() => undefined);
+    return this.#generation;
+  }
+
+  /** Removes files whose records are all in parts. */
+  async removeBefore(generation: number): Promise<void> {
+    for (const kept of [...this.#kept.keys()].filter((candidate) => candidate < generation)) {
+      await this.#files.remove(this.pathOf(kept));
+      this.#kept.delete(kept);
+    }
+    this.#failure = null;
+  }
+
+  async close(): Promise<void> {
+    if (!this.#failure) await this.append([{ kind: 'closed', body: [] }]).catch(() => undefined);
+    await this.#file?.truncate(this.#offset).catch(() => undefined);
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  async #openFile(generation: number): Promise<void> {
+    const path = this.pathOf(generation);
+    const header = Buffer.alloc(fileHeaderBytes);
+    header.write(magic, 'latin1');
+    header.writeBigUInt64LE(BigInt(generation), 8);
+    header.writeBigUInt64LE(BigInt(this.#sequence), 16);
+    let file: OpenFile | null = null;
+    try {
+      file = await this.#files.open(path);
+      await file.write([header, zeros.subarray(fileHeaderBytes)], 0);
+      await file.datasync();
+      await this.#files.syncDirectory(this.#directories[generation % this.#directories.length]!);
+    } catch (error) {
+      await file?.close().catch(() => undefined);
+      await this.#files.remove(path).catch(() => undefined);
+      throw storageError(error);
+    }
+    this.#file = file;
+    this.#generation = generation;
+    this.#offset = fileHeaderBytes;
+    this.#allocated = firstStepBytes;
+  }
+
+  /** Fills with zeros ahead, so that a full disk shows before a record is half written, and a sync has no file metadata to write. */
+  async #allocate(end: number): Promise<void> {
+    while (end > this.#allocated) {
+      const step = Math.min(lastStepBytes, Math.max(firstStepBytes, this.#allocated));
+      try {
+        for (let at = 0; at < step; at += zeros.length) await this.#file!.write([zeros], this.#allocated + at);
+        await this.#file!.datasync();
+      } catch (error) {
+        throw storageError(error);
+      }
+      this.#allocated += step;
+    }
+  }
+}
+
+export function storageError(error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  return isFull(error) ? new EngineError('StorageFull') : new EngineError('StorageFailed', (error as Error).message);
+}
+
+function hasHeader(file: Buffer, generation: number): boolean {
+  return (
+    file.length >= fileHeaderBytes &&
+    file.toString('latin1', 0, 8) === magic &&
+    Number(file.readBigUInt64LE(8)) === generation
+  );
+}
+
+/** Bytes from `at` to the last one that is not zero. */
+function lastByte(file: Buffer, at: number): number {
+  let end = file.length;
+  while (end > at && file[end - 1] === 0) end--;
+  return end - at;
+}

@@ -1,0 +1,122 @@
+// Late rows of one series: points not newer than the newest one of their tag set. They stand beside the hot blocks and the parts as runs, newest run
+// last; where times are equal the fields of a later run win. Checkpoints fold them into parts.
+import type { FieldDefinition } from '../../src/kdb/engine.ts';
+import { blockRows, OpenBlock } from './open-block.ts';
+import { orderById, type Run } from './run.ts';
+import { RunBuilder } from './run-builder.ts';
+
+export class LateRows {
+  /** Per era: rows that came since the last look. */
+  readonly #tails = new Map<number, OpenBlock>();
+  /** Per era: oldest first, each at least twice as long as the next. */
+  readonly #runs = new Map<number, Run[]>();
+  /** Being folded by a checkpoint: not to be merged with others. */
+  readonly #frozen = new Set<Run>();
+
+  get rows(): number {
+    let rows = 0;
+    for (const tail of this.#tails.values()) rows += tail.rows;
+    for (const runs of this.#runs.values()) for (const run of runs) rows += run.rows;
+    return rows;
+  }
+
+  get bytes(): number {
+    let bytes = 0;
+    for (const tail of this.#tails.values()) bytes += tail.bytes;
+    for (const runs of this.#runs.values()) for (const run of runs) bytes += run.bytes;
+    return bytes;
+  }
+
+  /** The tail that takes the next row of an era. */
+  tail(era: number, fields: readonly FieldDefinition[]): OpenBlock {
+    let tail = this.#tails.get(era);
+    if (tail && tail.rows === blockRows) {
+      this.#resolve(tail, fields);
+      tail = undefined;
+    }
+    if (!tail) {
+      tail = new OpenBlock(era);
+      this.#tails.set(era, tail);
+    }
+    return tail;
+  }
+
+  /** All late rows, per era the oldest run first. */
+  runs(fields: readonly FieldDefinition[]): readonly Run[] {
+    for (const tail of this.#tails.values()) this.#resolve(tail, fields);
+    return [...this.#runs.values()].flat();
+  }
+
+  freeze(fields: readonly FieldDefinition[]): readonly Run[] {
+    const runs = this.runs(fields);
+    for (const run of runs) this.#frozen.add(run);
+    return runs;
+  }
+
+  unfreeze(): void {
+    this.#frozen.clear();
+  }
+
+  /** Puts other runs in the place of some (none: they are folded or deleted). */
+  replace(change: (run: Run) => Run | null): void {
+    for (const [era, runs] of this.#runs) {
+      const kept = runs.map(change).filter((run) => run !== null);
+      if (kept.length > 0) this.#runs.set(era, kept);
+      else this.#runs.delete(era);
+    }
+  }
+
+  #resolve(tail: OpenBlock, fields: readonly FieldDefinition[]): void {
+    this.#tails.delete(tail.era);
+    const runs = this.#runs.get(tail.era) ?? [];
+    this.#runs.set(tail.era, runs);
+    runs.push(sortedRun(tail, fields));
+    for (let last = runs.length - 1; last > 0; last--) {
+      const older = runs[last - 1]!;
+      const newer = runs[last]!;
+      if (older.rows >= 2 * newer.rows || this.#frozen.has(older)) break;
+      runs.splice(last - 1, 2, mergedRun(older, newer, fields));
+    }
+  }
+}
+
+/** A tail as a run: sorted by id and time, of equal times one row with the last value of each field. */
+function sortedRun(tail: OpenBlock, fields: readonly FieldDefinition[]): Run {
+  const { order, starts } = orderById(tail.ids, tail.rows);
+  for (let i = 0; i + 1 < starts.length; i++) sortByTime(order.subarray(starts[i]!, starts[i + 1]!), tail.times);
+  const sources = tail.columns.map((column) => column?.peek(tail.rows));
+  const builder = new RunBuilder(tail.era, fields, tail.rows);
+  for (const row of order) builder.put(tail.ids[row]!, tail.times[row]!, sources, row);
+  return builder.build();
+}
+
+function sortByTime(rows: Int32Array, times: Float64Array): void {
+  for (let i = 1; i < rows.length; i++) {
+    if (times[rows[i]!]! < times[rows[i - 1]!]!) {
+      rows.sort((a, b) => times[a]! - times[b]! || a - b);
+      return;
+    }
+  }
+}
+
+function mergedRun(older: Run, newer: Run, fields: readonly FieldDefinition[]): Run {
+  const builder = new RunBuilder(older.era, fields, older.rows + newer.rows);
+  let a = 0;
+  let b = 0;
+  while (a < older.ids.length || b < newer.ids.length) {
+    const idA = older.ids[a] ?? Number.POSITIVE_INFINITY;
+    const idB = newer.ids[b] ?? Number.POSITIVE_INFINITY;
+    const id = Math.min(idA, idB);
+    let rowA = idA === id ? older.starts[a]! : 0;
+    let rowB = idB === id ? newer.starts[b]! : 0;
+    const endA = idA === id ? older.starts[++a]! : 0;
+    const endB = idB === id ? newer.starts[++b]! : 0;
+    while (rowA < endA || rowB < endB) {
+      // Of equal times the older goes first, so that the newer overwrites it.
+      if (rowB >= endB || (rowA < endA && older.times[rowA]! <= newer.times[rowB]!))
+        builder.put(id, older.times[rowA]!, older.columns, rowA++);
+      else builder.put(id, newer.times[rowB]!, newer.columns, rowB++);
+    }
+  }
+  return builder.build();
+}

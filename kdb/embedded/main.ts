@@ -1,0 +1,67 @@
+// One database: node kdb/embedded/main.ts --config <file>. Prints `listening <port>` when it answers; logs JSON on stderr.
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { createLog, type Log } from '../../src/base/log.ts';
+import type { SchemaMode } from '../../src/kdb/engine.ts';
+import { realFiles } from './files.ts';
+import { createEngineServer } from './server.ts';
+import { Store } from './store.ts';
+
+interface DatabaseConfig {
+  readonly databaseId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly schema: SchemaMode;
+  readonly volumes: readonly string[];
+  readonly maxTagSets?: number;
+  readonly budgetBytes?: number;
+  readonly logLevel?: string;
+}
+
+const { values } = parseArgs({ options: { config: { type: 'string' } } });
+if (!values.config) {
+  process.stderr.write('usage: node kdb/embedded/main.ts --config <file>\n');
+  process.exit(2);
+}
+const config = JSON.parse(readFileSync(values.config, 'utf8')) as DatabaseConfig;
+const log = createLog('database', config.logLevel ?? 'info').child({ database: config.databaseId });
+// node:sqlite, which holds the lock, is announced as experimental: a log line, not a line of text among JSON.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => log.debug(warning.message));
+
+try {
+  await run(config, log);
+} catch (error) {
+  log.error(`cannot start: ${(error as Error).message}`);
+  // The console transport writes synchronously only to files; give the line its way out.
+  process.exitCode = 1;
+}
+
+async function run({ host, port, user, password, ...options }: DatabaseConfig, log: Log): Promise<void> {
+  const store = await Store.open({ ...options, files: realFiles, log });
+  const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  let isStopping = false;
+  const stop = (reason: string) => {
+    if (isStopping) return;
+    isStopping = true;
+    (async () => {
+      log.info('stopping', { reason });
+      await server.close();
+      await store.close();
+      process.exit(0);
+    })().catch((error: unknown) => {
+      log.error(`cannot stop cleanly: ${(error as Error).message}`);
+      process.exit(1);
+    });
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.stdin.on('end', () => stop('parent is gone'));
+  process.stdin.resume();
+  process.stdout.write(`listening ${server.port}\n`);
+}

@@ -1,0 +1,106 @@
+import type { FieldType } from '../../src/kdb/engine.ts';
+import { type Column, ColumnBuilder, columnBytes } from './columns.ts';
+import { orderById, type Run } from './run.ts';
+
+/** Rows of a full block. */
+export const blockRows = 65_536;
+const firstCapacity = 256;
+
+/** Rows of one series and one era in arrival order; per id their times ascend. */
+export class OpenBlock {
+  readonly era: number;
+  rows = 0;
+  ids: Int32Array = new Int32Array(firstCapacity);
+  times: Float64Array = new Float64Array(firstCapacity);
+  readonly columns: (ColumnBuilder | undefined)[] = [];
+  /** Rows before this one are in the newest-value table already (latest.ts). */
+  foldedRows = 0;
+  minOffset = Number.POSITIVE_INFINITY;
+  maxOffset = 0;
+  /** Sorted copy for readers, until the block changes. */
+  #view: { run: Run; order: Int32Array; rows: number } | null = null;
+
+  constructor(era: number) {
+    this.era = era;
+  }
+
+  get room(): number {
+    return blockRows - this.rows;
+  }
+
+  get bytes(): number {
+    return this.columns.reduce(
+      (sum, column) => sum + (column?.bytes ?? 0),
+      this.ids.byteLength + this.times.byteLength,
+    );
+  }
+
+  /** Makes room for `count` more rows (at most `room`). */
+  reserve(count: number): void {
+    const needed = this.rows + count;
+    if (needed <= this.ids.length) return;
+    let capacity = this.ids.length;
+    while (capacity < needed) capacity *= 2;
+    const ids = new Int32Array(capacity);
+    ids.set(this.ids);
+    this.ids = ids;
+    const times = new Float64Array(capacity);
+    times.set(this.times);
+    this.times = times;
+    for (const column of this.columns) column?.grow(capacity);
+  }
+
+  column(field: number, type: FieldType): ColumnBuilder {
+    let column = this.columns[field];
+    if (!column) {
+      column = new ColumnBuilder(type, this.ids.length);
+      this.columns[field] = column;
+    }
+    return column;
+  }
+
+  /** A row that is there was changed. */
+  changed(): void {
+    this.#view = null;
+  }
+
+  /** An immutable sorted copy with the given fields. The order is found once per state of the block, columns are copied as they are asked for. */
+  view(fields: readonly number[]): Run {
+    if (this.#view?.rows !== this.rows) {
+      const { order, ids, starts } = orderById(this.ids, this.rows);
+      const times = new Float64Array(this.rows);
+      for (let i = 0; i < times.length; i++) times[i] = this.times[order[i]!]!;
+      const run = {
+        era: this.era,
+        rows: this.rows,
+        ids,
+        starts,
+        times,
+        columns: [],
+        minOffset: this.minOffset,
+        maxOffset: this.maxOffset,
+        bytes: 0,
+      };
+      this.#view = { run, order, rows: this.rows };
+    }
+    const { run, order } = this.#view;
+    const columns = run.columns as (Column | undefined)[];
+    for (const field of fields) columns[field] ??= this.columns[field]?.gathered(order);
+    return run;
+  }
+
+  /** The block as a run with every field, for good. The block is empty afterwards: per-id references to it may live on. */
+  seal(): Run {
+    const run = this.view(this.columns.map((_, field) => field));
+    const columns = Array.from({ length: this.columns.length }, (_, field) => run.columns[field]);
+    this.#view = null;
+    this.ids = new Int32Array(0);
+    this.times = new Float64Array(0);
+    this.columns.length = 0;
+    const bytes = columns.reduce(
+      (sum, column) => sum + (column ? columnBytes(column) : 0),
+      run.ids.byteLength + run.starts.byteLength + run.times.byteLength,
+    );
+    return { ...run, columns, bytes };
+  }
+}

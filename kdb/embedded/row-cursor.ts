@@ -1,0 +1,160 @@
+// Rows of one tag set in time order, resolved: base rows (unique, ascending) with late rows laid over them.
+import type { Column, ColumnBuilder, Value } from './columns.ts';
+import { valueAt } from './columns.ts';
+import { compareInstants, offsetWithin } from './era.ts';
+import type { RowTest } from './filter.ts';
+import { findId, lowerBound, type Run } from './run.ts';
+
+export type Direction = 1 | -1;
+
+/** Rows [row, end) of a run, all of one tag set. */
+export interface Segment {
+  readonly run: Run;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a query reads at once: everything of a time range. */
+export interface Window {
+  readonly fromNs: bigint;
+  readonly toNs: bigint;
+  /** No two rows of a tag set have one time. */
+  readonly base: readonly Run[];
+  /** Oldest first: of equal times the fields of a later run win. */
+  readonly late: readonly Run[];
+}
+
+/** The rows of one position of run.ids that lie in the range; null when there are none. */
+export function segmentAt(run: Run, position: number, from: number, to: number): Segment | null {
+  const first = run.starts[position]!;
+  const last = run.starts[position + 1]!;
+  const start = from <= run.minOffset ? first : lowerBound(run.times, from, first, last);
+  const end = to > run.maxOffset ? last : lowerBound(run.times, to, start, last);
+  return start < end ? { run, start, end } : null;
+}
+
+/** Per tag set its segments in a window. `ids` null: of every tag set that is wanted. */
+export function segmentsById(
+  runs: readonly Run[],
+  window: { fromNs: bigint; toNs: bigint },
+  ids: readonly number[] | null,
+  isWanted: (id: number) => boolean,
+): Map<number, Segment[]> {
+  const found = new Map<number, Segment[]>();
+  const add = (run: Run, id: number, position: number, from: number, to: number) => {
+    const segment = segmentAt(run, position, from, to);
+    if (!segment) return;
+    const segments = found.get(id);
+    if (segments) segments.push(segment);
+    else found.set(id, [segment]);
+  };
+  for (const run of runs) {
+    const from = offsetWithin(run.era, window.fromNs);
+    const to = offsetWithin(run.era, window.toNs);
+    if (from > run.maxOffset || to <= run.minOffset) continue;
+    if (ids !== null && ids.length * 8 < run.ids.length) {
+      for (const id of ids) {
+        const position = findId(run.ids, id);
+        if (position >= 0) add(run, id, position, from, to);
+      }
+    } else {
+      for (let position = 0; position < run.ids.length; position++) {
+        const id = run.ids[position]!;
+        if (isWanted(id)) add(run, id, position, from, to);
+      }
+    }
+  }
+  return found;
+}
+
+interface Stream {
+  readonly segments: readonly Segment[];
+  at: number;
+  row: number;
+}
+
+export class RowCursor {
+  readonly id: number;
+  readonly #direction: Direction;
+  readonly #test: RowTest | undefined;
+  /** The base rows as one chain, then each late run. */
+  readonly #streams: Stream[] = [];
+  /** Where the current row stands, oldest first. */
+  readonly #runs: Run[] = [];
+  readonly #rows: number[] = [];
+  era = 0;
+  offset = 0;
+
+  constructor(id: number, base: readonly Segment[], late: readonly Segment[], direction: Direction, test?: RowTest) {
+    this.id = id;
+    this.#direction = direction;
+    this.#test = test;
+    const order = (a: Segment, b: Segment) =>
+      direction * compareInstants(a.run.era, a.run.times[a.start]!, b.run.era, b.run.times[b.start]!);
+    if (base.length > 0) this.#open(base.length === 1 ? base : [...base].sort(order));
+    for (const segment of late) this.#open([segment]);
+  }
+
+  /** Moves to the next row that passes the test; false at the end. */
+  next(): boolean {
+    while (this.#step()) if (!this.#test || this.#test(this.read)) return true;
+    return false;
+  }
+
+  #step(): boolean {
+    const streams = this.#streams;
+    this.#runs.length = 0;
+    this.#rows.length = 0;
+    if (streams.length === 0) return false;
+    let best: Run | null = null;
+    for (const stream of streams) {
+      const { run } = stream.segments[stream.at]!;
+      const offset = run.times[stream.row]!;
+      const sign = best === null ? -1 : this.#direction * compareInstants(run.era, offset, this.era, this.offset);
+      if (sign < 0) {
+        best = run;
+        this.era = run.era;
+        this.offset = offset;
+      }
+    }
+    for (let i = 0; i < streams.length; i++) {
+      const stream = streams[i]!;
+      const { run } = stream.segments[stream.at]!;
+      if (compareInstants(run.era, run.times[stream.row]!, this.era, this.offset) !== 0) continue;
+      this.#runs.push(run);
+      this.#rows.push(stream.row);
+      if (!this.#advance(stream)) streams.splice(i--, 1);
+    }
+    return true;
+  }
+
+  read = (field: number): Value | null => {
+    for (let i = this.#runs.length - 1; i >= 0; i--) {
+      const value = valueAt(this.#runs[i]!.columns[field], this.#rows[i]!);
+      if (value !== null) return value;
+    }
+    return null;
+  };
+
+  copy(field: number, to: ColumnBuilder, at: number): void {
+    for (let i = 0; i < this.#runs.length; i++) {
+      const column: Column | undefined = this.#runs[i]!.columns[field];
+      if (column) to.put(at, column, this.#rows[i]!);
+    }
+  }
+
+  #open(segments: readonly Segment[]): void {
+    const first = segments[0]!;
+    this.#streams.push({ segments, at: 0, row: this.#direction > 0 ? first.start : first.end - 1 });
+  }
+
+  #advance(stream: Stream): boolean {
+    const segment = stream.segments[stream.at]!;
+    stream.row += this.#direction;
+    if (stream.row >= segment.start && stream.row < segment.end) return true;
+    const following = stream.segments[++stream.at];
+    if (!following) return false;
+    stream.row = this.#direction > 0 ? following.start : following.end - 1;
+    return true;
+  }
+}

@@ -1,0 +1,217 @@
+// The rows of one series that are not in parts yet, and what is known of each of its tag sets.
+import type { FieldDefinition } from '../../src/kdb/engine.ts';
+import { compareInstants, eraOf, offsetOf, wordsOf } from './era.ts';
+import type { PlannedPart } from './insert-plan.ts';
+import { LateRows } from './late.ts';
+import { Latest } from './latest.ts';
+import { OpenBlock } from './open-block.ts';
+import type { Run } from './run.ts';
+import { TagSets, withRoom } from './tag-sets.ts';
+
+const noEra = -0x80000000;
+
+export class SeriesStore {
+  readonly number: number;
+  readonly name: string;
+  readonly tags: string[] = [];
+  readonly fields: FieldDefinition[] = [];
+  readonly tagNumbers = new Map<string, number>();
+  readonly fieldNumbers = new Map<string, number>();
+  readonly tagSets = new TagSets();
+  readonly late = new LateRows();
+  readonly #latest = new Latest();
+  readonly #open = new Map<number, OpenBlock>();
+  #sealed: Run[] = [];
+  // Per id: the newest time, and where that point is while its block is open.
+  #newestEra: Int32Array = new Int32Array(0);
+  #newestOffset: Float64Array = new Float64Array(0);
+  #newestBlock: (OpenBlock | null)[] = [];
+  #newestRow: Int32Array = new Int32Array(0);
+
+  constructor(number: number, name: string) {
+    this.number = number;
+    this.name = name;
+  }
+
+  addTag(name: string): void {
+    this.tagNumbers.set(name, this.tags.push(name) - 1);
+    this.tagSets.addTag();
+  }
+
+  addField(field: FieldDefinition): void {
+    this.fieldNumbers.set(field.name, this.fields.push(field) - 1);
+  }
+
+  get hotRows(): number {
+    let rows = 0;
+    for (const run of this.#sealed) rows += run.rows;
+    for (const block of this.#open.values()) rows += block.rows;
+    return rows;
+  }
+
+  get bytes(): number {
+    let bytes = this.late.bytes;
+    for (const run of this.#sealed) bytes += run.bytes;
+    for (const block of this.#open.values()) bytes += block.bytes;
+    return bytes;
+  }
+
+  /**
+   * Applies the points of one request in their order; gives how many were not newer than the newest of their tag set.
+   * Points that continue their tag sets, nearly all, are copied as ranges of whole columns.
+   */
+  apply(part: PlannedPart): number {
+    const { row } = part;
+    const ids = part.keys.map((key) => this.tagSets.intern(key));
+    this.#makeRoom();
+    const words = wordsOf(part.timeNs);
+    const offsets = new Float64Array(row.length);
+    const eras = this.#newestEra;
+    const newest = this.#newestOffset;
+    let late = 0;
+    let block: OpenBlock | null = null;
+    // Points [start, i) are to be appended to the block.
+    let start = 0;
+    let room = 0;
+    for (let i = 0; i < row.length; i++) {
+      const id = ids[row[i]!]!;
+      const upper = words[2 * i + 1]!;
+      const era = eraOf(upper);
+      const offset = offsetOf(upper, words[2 * i]!);
+      offsets[i] = offset;
+      const isNewer = era > eras[id]! || (era === eras[id]! && offset > newest[id]!);
+      if (!isNewer || block === null || block.era !== era || i - start === room) {
+        if (block) this.#append(block, part, ids, offsets, start, i);
+        start = i;
+        block = null;
+        if (!isNewer) {
+          late++;
+          start = i + 1;
+          this.#putLate(part, id, era, offset, i);
+          continue;
+        }
+        block = this.#openBlock(era);
+        room = block.room;
+      }
+      eras[id] = era;
+      newest[id] = offset;
+      this.#newestBlock[id] = block;
+      this.#newestRow[id] = block.rows + i - start;
+    }
+    if (block) this.#append(block, part, ids, offsets, start, row.length);
+    return late;
+  }
+
+  /** Sealed and open rows as runs with at least the given fields, oldest first. */
+  runs(fields: readonly number[]): Run[] {
+    const open = [...this.#open.values()].filter((block) => block.rows > 0);
+    return [...this.#sealed, ...open.map((block) => block.view(fields))];
+  }
+
+  /** Closes every open block: what is stored now is immutable. */
+  seal(): readonly Run[] {
+    for (const block of this.#open.values()) this.#seal(block);
+    return this.#sealed;
+  }
+
+  /** Puts other runs in the place of sealed ones (null: they are in parts now, or deleted). */
+  replace(change: (run: Run) => Run | null): void {
+    this.#sealed = this.#sealed.map(change).filter((run) => run !== null);
+  }
+
+  newest(id: number): { era: number; offset: number } | null {
+    return this.#newestEra[id] === noEra ? null : { era: this.#newestEra[id]!, offset: this.#newestOffset[id]! };
+  }
+
+  setNewest(id: number, time: { era: number; offset: number } | null): void {
+    this.#makeRoom();
+    this.#newestEra[id] = time ? time.era : noEra;
+    this.#newestOffset[id] = time ? time.offset : 0;
+    this.#newestBlock[id] = null;
+  }
+
+  get latest(): Latest {
+    for (const block of this.#open.values()) this.#fold(block);
+    return this.#latest;
+  }
+
+  #append(
+    block: OpenBlock,
+    part: PlannedPart,
+    ids: readonly number[],
+    offsets: Float64Array,
+    from: number,
+    to: number,
+  ): void {
+    if (from === to) return;
+    block.reserve(to - from);
+    const at = block.rows;
+    for (let i = from; i < to; i++) block.ids[at + i - from] = ids[part.row[i]!]!;
+    block.times.set(offsets.subarray(from, to), at);
+    for (let i = from; i < to; i++) {
+      if (offsets[i]! < block.minOffset) block.minOffset = offsets[i]!;
+      if (offsets[i]! > block.maxOffset) block.maxOffset = offsets[i]!;
+    }
+    for (const { field, type, column } of part.columns) block.column(field, type).putRange(at, column, from, to);
+    block.rows += to - from;
+  }
+
+  #openBlock(era: number): OpenBlock {
+    const open = this.#open.get(era);
+    if (open && open.room > 0) return open;
+    if (open) this.#seal(open);
+    const block = new OpenBlock(era);
+    this.#open.set(era, block);
+    return block;
+  }
+
+  #seal(block: OpenBlock): void {
+    this.#fold(block);
+    this.#open.delete(block.era);
+    if (block.rows > 0) this.#sealed.push(block.seal());
+  }
+
+  /** A point that repeats the newest time of its tag set is merged into it while its block is open; any other goes to the late rows. */
+  #putLate(part: PlannedPart, id: number, era: number, offset: number, i: number): void {
+    const home = this.#newestBlock[id];
+    const isOpen = home !== null && home !== undefined && this.#open.get(home.era) === home;
+    if (isOpen && compareInstants(era, offset, this.#newestEra[id]!, this.#newestOffset[id]!) === 0) {
+      const at = this.#newestRow[id]!;
+      for (const { field, type, column } of part.columns) home.column(field, type).put(at, column, i);
+      home.changed();
+      if (at < home.foldedRows)
+        for (const { field, column } of part.columns) this.#latest.put(field, id, era, offset, column, i);
+      return;
+    }
+    const tail = this.late.tail(era, this.fields);
+    tail.reserve(1);
+    tail.ids[tail.rows] = id;
+    tail.times[tail.rows] = offset;
+    for (const { field, type, column } of part.columns) tail.column(field, type).put(tail.rows, column, i);
+    tail.rows++;
+    const latest = this.latest;
+    for (const { field, column } of part.columns) latest.put(field, id, era, offset, column, i);
+  }
+
+  /** Brings the newest-value table up to date with a block. Once per row, and not on the way of an insert. */
+  #fold(block: OpenBlock): void {
+    for (let field = 0; field < block.columns.length; field++) {
+      const column = block.columns[field]?.peek(block.rows);
+      if (!column) continue;
+      for (let row = block.foldedRows; row < block.rows; row++)
+        this.#latest.put(field, block.ids[row]!, block.era, block.times[row]!, column, row);
+    }
+    block.foldedRows = block.rows;
+  }
+
+  #makeRoom(): void {
+    const { count } = this.tagSets;
+    this.#newestEra = withRoom(this.#newestEra, count, noEra);
+    this.#newestRow = withRoom(this.#newestRow, count, 0);
+    if (this.#newestOffset.length < this.#newestEra.length) {
+      const offsets = new Float64Array(this.#newestEra.length);
+      offsets.set(this.#newestOffset);
+      this.#newestOffset = offsets;
+    }
+  }
+}
