@@ -1,11 +1,11 @@
 import type { Bench } from '../bench.ts';
-import { ingestConnections, load } from '../ingest-load.ts';
+import { ingestConnections, send } from '../ingest-load.ts';
 import { closedLoop, openLoop } from '../load.ts';
 import { type Measure, Measures } from '../measure.ts';
 import { cpuMaxAll8, doubleGroupby, queries, singleGroupby, singleGroupby8 } from '../shapes.ts';
 import { latency } from '../statistics.ts';
 import type { Target } from '../targets/target.ts';
-import { bodies, endS, linesPerBody, rowsOf } from '../tsbs.ts';
+import { bodies, type DataSet, endS, linesPerBody, rowsOf } from '../tsbs.ts';
 
 const seconds = 8;
 /** Of the target's own top rate. */
@@ -14,18 +14,23 @@ const share = 0.5;
 /** Queries of four shapes on one connection while lines come in at half of the rate that the target can take. */
 export async function mixed(bench: Bench): Promise<Measure[]> {
   const measures = new Measures('mixed');
+  const history = [...bodies(bench.options.data)];
   for (const start of bench.starts) {
     await bench.withTarget(start, async (target) => {
       bench.progress(`mixed: ${target.name}`);
-      await measure(bench, target, measures);
+      await measure(target, bench.options.data, history, measures);
     });
   }
   return measures.list();
 }
 
-async function measure(bench: Bench, target: Target, measures: Measures): Promise<void> {
-  const { data } = bench.options;
-  const rowsPerS = rowsOf(data) / (await load(target, data)).seconds;
+async function measure(
+  target: Target,
+  data: DataSet,
+  history: readonly { readonly body: Buffer }[],
+  measures: Measures,
+): Promise<void> {
+  const rowsPerS = rowsOf(data) / (await send(target, history)).seconds;
   await target.rest();
   const ratePerS = (share * rowsPerS) / linesPerBody;
   const count = Math.ceil(ratePerS * seconds);
