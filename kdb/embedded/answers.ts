@@ -16,13 +16,13 @@ interface Asked {
   readonly engine: Engine & FrameSink;
   readonly given: readonly QValue[];
   readonly frame: Buffer;
-  readonly signal: AbortSignal;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Decodes the arguments, calls the engine, encodes its reply. */
 function answer<Arguments, Reply>(
   codec: CallCodec<Arguments, Reply>,
-  call: (engine: Engine, given: Arguments, signal: AbortSignal) => Promise<Reply>,
+  call: (engine: Engine, given: Arguments, signal: AbortSignal | undefined) => Promise<Reply>,
 ): (asked: Asked) => Promise<QValue> {
   return async ({ engine, given, signal }) => codec.encodeReply(await call(engine, read(codec, given), signal));
 }
@@ -65,14 +65,23 @@ async function insertMany({ engine, given, frame }: Asked): Promise<QValue> {
   return codec.encodeReply(await engine.insertFrame(read(codec, given), frame));
 }
 
-/** The call that a message makes, or an EngineError('BadCall'). `run` does it. */
-export function readCall(frame: Buffer): {
-  readonly name: CallName;
-  run(engine: Engine & FrameSink, signal: AbortSignal): Promise<QValue>;
-} {
+/** Reads only: they end early when nobody waits for them any more, or when they have taken too long. */
+const cancellable: ReadonlySet<CallName> = new Set<CallName>(['.tsg.query', '.tsg.latest']);
+
+/** A call that a message makes, ready to be run. */
+export interface ReadCall {
+  readonly cancellable: boolean;
+  run(engine: Engine & FrameSink, signal?: AbortSignal): Promise<QValue>;
+}
+
+/** Throws EngineError('BadCall') for a message that is no call; wrong arguments show when it is run. */
+export function readCall(frame: Buffer): ReadCall {
   try {
     const { name, given } = readRequest(decodeMessage(frame).value);
-    return { name, run: (engine, signal) => answers[name]({ engine, given, frame, signal }) };
+    return {
+      cancellable: cancellable.has(name),
+      run: (engine, signal) => answers[name]({ engine, given, frame, signal }),
+    };
   } catch (error) {
     throw badCall('message', error);
   }

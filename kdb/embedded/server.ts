@@ -8,7 +8,8 @@ import { calls } from '../../src/kdb/contract.ts';
 import type { Engine } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { FrameReader, maxMessageBytes, messageKinds } from '../../src/kdb/frame.ts';
-import { type FrameSink, readCall } from './answers.ts';
+import type { QValue } from '../../src/kdb/qvalue.ts';
+import { type FrameSink, type ReadCall, readCall } from './answers.ts';
 
 export type { FrameSink } from './answers.ts';
 
@@ -22,6 +23,8 @@ export interface ServerOptions {
   readonly maxConnections?: number;
   readonly maxMessageBytes?: number;
   readonly queryTimeoutMs?: number;
+  /** A connection that has not logged in by then is closed. */
+  readonly handshakeTimeoutMs?: number;
 }
 
 export interface EngineServer {
@@ -30,14 +33,18 @@ export interface EngineServer {
   close(): Promise<void>;
 }
 
-const defaults = { maxConnections: 64, maxMessageBytes, queryTimeoutMs: calls['.tsg.query'].timeoutMs };
+const defaults = {
+  maxConnections: 64,
+  maxMessageBytes,
+  queryTimeoutMs: calls['.tsg.query'].timeoutMs,
+  handshakeTimeoutMs: 5_000,
+};
 
-const handshakeTimeoutMs = 5_000;
 const maxHandshakeBytes = 1_024;
 /** guid; the highest capability without messages of more than 2 GB. */
 const capability = 3;
-/** Requests that a connection may have sent ahead before its socket is no longer read. */
-const maxAhead = 64;
+/** What a connection may have sent ahead before its socket is no longer read. */
+const maxAhead = { requests: 64, bytes: 8 * 1024 * 1024 };
 /** A client that takes no byte of its reply for this long is hung up on. */
 const drainTimeoutMs = 60_000;
 const closeGraceMs = 5_000;
@@ -77,8 +84,9 @@ class Session {
   readonly #settings: Settings;
   readonly #reader: FrameReader;
   readonly #requests: Buffer[] = [];
-  /** Aborted when the connection closes. */
-  readonly #closed = new AbortController();
+  #requestBytes = 0;
+  /** Of the query that runs. */
+  #running: AbortController | undefined;
   readonly #handshakeTimer: NodeJS.Timeout;
   #handshake: Buffer | null = Buffer.alloc(0);
   #serving = false;
@@ -88,14 +96,14 @@ class Session {
     this.#socket = socket;
     this.#settings = settings;
     this.#reader = new FrameReader(settings.maxMessageBytes, (frame) => this.#receive(frame));
-    this.#handshakeTimer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    this.#handshakeTimer = setTimeout(() => socket.destroy(), settings.handshakeTimeoutMs);
     socket.on('data', (chunk) => this.#read(chunk));
     socket.on('error', () => {});
     // The end of what the client sends counts as a hang-up: a client of q waits for its answers.
     socket.on('end', () => this.hangUp());
     socket.on('close', () => {
       clearTimeout(this.#handshakeTimer);
-      this.#closed.abort(new EngineError('Cancelled'));
+      this.#running?.abort(new EngineError('Cancelled'));
     });
   }
 
@@ -148,7 +156,8 @@ class Session {
       return;
     }
     this.#requests.push(frame);
-    if (this.#requests.length > maxAhead) this.#socket.pause();
+    this.#requestBytes += frame.length;
+    if (this.#requests.length > maxAhead.requests || this.#requestBytes > maxAhead.bytes) this.#socket.pause();
     if (!this.#serving) void this.#serve();
   }
 
@@ -161,10 +170,11 @@ class Session {
   async #serve(): Promise<void> {
     this.#serving = true;
     for (let frame = this.#requests.shift(); frame !== undefined; frame = this.#requests.shift()) {
+      this.#requestBytes -= frame.length;
       const reply = await this.#answer(frame);
       if (this.#socket.destroyed) break;
       if (!this.#socket.write(reply)) await this.#drained();
-      if (this.#requests.length <= maxAhead / 2) this.#socket.resume();
+      if (this.#requests.length === 0 && this.#socket.isPaused()) this.#socket.resume();
     }
     this.#serving = false;
     if (this.#finishing) this.#socket.end();
@@ -173,30 +183,29 @@ class Session {
   async #answer(frame: Buffer): Promise<Buffer> {
     try {
       const call = readCall(plainFrame(frame, this.#settings.maxMessageBytes));
-      const reply =
-        calls[call.name].lane === 'query'
-          ? await this.#withDeadline(call.run)
-          : await call.run(this.#settings.engine, this.#closed.signal);
+      const { engine } = this.#settings;
+      const reply = await (call.cancellable ? this.#cancellable(call) : call.run(engine));
       return encodeMessage(messageKinds.response, reply);
     } catch (error) {
       return encodeError(this.#asEngineError(error).toWire());
     }
   }
 
-  /** Answers at the deadline even when the engine is slow to notice. */
-  async #withDeadline<Reply>(run: (engine: Engine & FrameSink, signal: AbortSignal) => Promise<Reply>): Promise<Reply> {
+  /** Ends when the connection closes or the deadline passes; the answer goes out then, even if the engine is slow to stop. */
+  async #cancellable(call: ReadCall): Promise<QValue> {
+    const running = new AbortController();
+    this.#running = running;
     const late = Promise.withResolvers<never>();
-    const deadline = new AbortController();
-    const timer = setTimeout(() => {
+    const deadline = setTimeout(() => {
       const error = new EngineError('DeadlineExceeded');
       late.reject(error);
-      deadline.abort(error);
+      running.abort(error);
     }, this.#settings.queryTimeoutMs);
-    const signal = AbortSignal.any([this.#closed.signal, deadline.signal]);
     try {
-      return await Promise.race([run(this.#settings.engine, signal), late.promise]);
+      return await Promise.race([call.run(this.#settings.engine, running.signal), late.promise]);
     } finally {
-      clearTimeout(timer);
+      clearTimeout(deadline);
+      this.#running = undefined;
     }
   }
 

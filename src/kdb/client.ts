@@ -27,7 +27,7 @@ import { defaultPoolLimits, Pool, type PoolLimits } from './pool.ts';
 
 /** Running calls get this long when the client is closed. */
 const closeGraceMs = 5_000;
-/** The engine ends a query at the call's own deadline and says so; only an engine that does not is hung up on, this much later. */
+/** The engine ends a query at its deadline and says so; only an engine that does not is hung up on, this much later. */
 const answerGraceMs = 1_000;
 
 /** A database behind its q IPC port. */
@@ -109,7 +109,7 @@ export class EngineClient implements Engine {
     const reply = await this.#pool.call(lane, {
       frame: requestFrame(codec, given),
       kind: codec.name === insert.name ? 'insert' : lane === 'query' ? 'read' : 'change',
-      timeoutMs: lane === 'query' ? timeoutMs + answerGraceMs : timeoutMs,
+      timeoutMs: timeoutMs + answerGraceMs,
       signal,
     });
     try {

@@ -4,6 +4,9 @@ import { Atom, Booleans, Chars, Dict, Guid, Opaque, type QValue, Sym, Symbols, T
 /** How deep lists, dictionaries and tables may nest, both ways. */
 export const maxDepth = 64;
 
+/** Vectors of up to so many items are read and written item by item. */
+export const fewItems = 8;
+
 type Bytes = Uint8Array | Int16Array | Int32Array | BigInt64Array | Float32Array | Float64Array;
 
 /** Bytes per item of the types of Atom and Vector; the key is the (positive) type. */
@@ -187,6 +190,19 @@ function writeVector(type: number, values: Bytes, width: number, out: Buffer, at
 }
 
 function writeBytes(values: Bytes, out: Buffer, at: number): number {
+  if (values.length <= fewItems) return writeFew(values, out, at);
   out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
   return at + values.byteLength;
+}
+
+/** Item by item: a view of a small array's memory would first move it off V8's heap. */
+function writeFew(values: Bytes, out: Buffer, at: number): number {
+  let end = at;
+  if (values instanceof BigInt64Array) for (const value of values) end = out.writeBigInt64LE(value, end);
+  else if (values instanceof Float64Array) for (const value of values) end = out.writeDoubleLE(value, end);
+  else if (values instanceof Int32Array) for (const value of values) end = out.writeInt32LE(value, end);
+  else if (values instanceof Float32Array) for (const value of values) end = out.writeFloatLE(value, end);
+  else if (values instanceof Int16Array) for (const value of values) end = out.writeInt16LE(value, end);
+  else for (const value of values) out[end++] = value;
+  return end;
 }

@@ -44,7 +44,18 @@ export class Health {
     this.#connection = undefined;
   }
 
+  /** A connection that was kept may have died unnoticed: its loss is forgiven once. */
   async #ask(): Promise<Hello> {
+    const kept = this.#connection !== undefined;
+    try {
+      return await this.#askOnce();
+    } catch (error) {
+      if (kept && error instanceof ConnectionLost) return await this.#askOnce();
+      throw error;
+    }
+  }
+
+  async #askOnce(): Promise<Hello> {
     clearTimeout(this.#idle);
     this.#connection ??= await dial(this.#endpoint, this.#timeoutMs, (opened) => this.#keep(opened));
     try {

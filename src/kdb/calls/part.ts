@@ -129,16 +129,27 @@ export function checkName(name: string, reason: string | null): void {
   if (reason !== null) throw new EngineError('InvalidName', name, reason);
 }
 
+/** Names that have passed, mostly the same strings again (decode.ts): the rules take 60 to 100 ns for each. */
+const passed = new Set<string>();
+const maxPassed = 10_000;
+
+function checkColumnName(name: string): void {
+  if (passed.has(name)) return;
+  checkName(name, columnNameFault(name));
+  if (passed.size >= maxPassed) passed.clear();
+  passed.add(name);
+}
+
 /** Tag and field names: each valid, none twice. */
 export function checkNames(series: string, tags: readonly string[], fields: readonly string[]): void {
   const seen = new Set<string>();
   for (const name of tags) {
-    checkName(name, columnNameFault(name));
+    checkColumnName(name);
     if (seen.size === seen.add(name).size) throw new GrammarFault('a tag occurs twice');
   }
   const seenFields = new Set<string>();
   for (const name of fields) {
-    checkName(name, columnNameFault(name));
+    checkColumnName(name);
     if (seen.has(name)) throw new EngineError('TagFieldClash', series, name);
     if (seenFields.size === seenFields.add(name).size) throw new GrammarFault('a field occurs twice');
   }
