@@ -117,7 +117,10 @@ function apiAddress(dataDir: string): { host: string; port: number } {
 }
 
 function homes(dataDir: string): ReturnType<typeof findHomes> {
-  return findHomes(Array.from({ length: 16 }, (_, volume) => join(dataDir, 'host', `v${volume}`)));
+  const volumes = Array.from({ length: 16 }, (_, volume) => join(dataDir, 'host', `v${volume}`));
+  return findHomes(volumes, (error) => {
+    throw error;
+  });
 }
 
 function queryPath({ shape, fields, hosts, fromS, untilS }: Query): string {
