@@ -11,6 +11,12 @@ import { until } from './until.ts';
 
 const loopback = '127.0.0.1';
 
+/** A test that is stopped in the middle leaves nothing behind. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export interface TestServer {
   readonly endpoint: string;
   readonly stop: () => Promise<void>;
@@ -63,8 +69,7 @@ async function startProgram(scheme: string, command: (port: number) => readonly 
 
   const start = async (): Promise<void> => {
     child = spawn(program, args, { stdio: 'ignore' });
-    // A test that is stopped in the middle leaves nothing behind.
-    process.once('exit', () => child.kill('SIGKILL'));
+    running.add(child);
     await until(`${program} listens`, () => {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${program} has ended`);
       return accepts(port);
@@ -85,6 +90,7 @@ async function startProgram(scheme: string, command: (port: number) => readonly 
 }
 
 async function ended(child: ChildProcess): Promise<void> {
+  running.delete(child);
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');
   child.kill('SIGKILL');

@@ -194,6 +194,7 @@ function conflict(name: string, cause: unknown): Error {
   return apiError('Conflict', { what: `Database ${name}` }, { cause });
 }
 
+/** Ids have no slash, names may. */
 function cacheKey({ accountId, name }: Pick<Database, 'accountId' | 'name'>): string {
   return `${accountId}/${name}`;
 }

@@ -1,0 +1,16 @@
+// An agent in a process of its own, to be killed: volumes as arguments. It tells its parent of the database that it runs.
+
+import { Agent } from '../../kdb/agent/agent.ts';
+import { silent } from '../management/region.ts';
+import { standIn, wanted } from './host.ts';
+
+const agent = new Agent({
+  host: '127.0.0.1',
+  volumes: process.argv.slice(2),
+  slots: 1,
+  command: standIn,
+  log: silent,
+  moved: () => {},
+});
+await agent.start();
+process.send!(await agent.put('db-1', wanted));

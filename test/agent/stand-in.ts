@@ -1,0 +1,31 @@
+// Stands in for a database process: the same arguments, the same signs of life, nothing inside. It notes its starts in its first directory.
+
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const config = JSON.parse(readFileSync(process.argv[process.argv.indexOf('--config') + 1]!, 'utf8')) as {
+  host: string;
+  port: number;
+  volumes: string[];
+};
+const home = config.volumes[0]!;
+for (const directory of config.volumes) {
+  if (!existsSync(directory)) fail(`the volume ${directory} is missing`);
+}
+if (existsSync(join(home, 'broken'))) fail('something is broken');
+appendFileSync(join(home, 'starts'), `${process.pid}\n`);
+
+const server = createServer((socket) => socket.on('error', () => {}).end('up'));
+server.on('error', (error) => fail(error.message));
+server.listen(config.port, config.host, () => {
+  const address = server.address();
+  console.log(`listening ${typeof address === 'object' && address ? address.port : 0}`);
+});
+process.on('SIGTERM', () => process.exit(0));
+process.stdin.on('end', () => process.exit(0)).resume();
+
+function fail(reason: string): never {
+  console.error(reason);
+  process.exit(1);
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startDynoxide, temporaryFolder } from '../servers.ts';
+import { code, createActive, newDatabase, openManagement } from './region.ts';
+
+test('DynamoDB is away: warm reads go on, all else is MetadataUnavailable; then everything is there again', async (t) => {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const dynoxide = await startDynoxide(folder.path);
+  t.after(dynoxide.stop);
+  const management = await openManagement(dynoxide.endpoint);
+  t.after(management.close);
+  const { tokens, databases, tasks, accounts, hosts } = management;
+
+  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+  const { database, task } = await createActive(databases, 'a1', 'plant');
+  assert.ok(await tokens.findToken(secret));
+  assert.ok(await databases.getDatabase('a1', 'plant'));
+  assert.equal(await management.ping(), true);
+
+  dynoxide.child.kill('SIGKILL');
+  const unavailable: (() => Promise<unknown>)[] = [
+    () => tokens.findToken('never seen'),
+    () => tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }),
+    () => tokens.listTokens('a1'),
+    () => tokens.revokeToken('a1', token.id),
+    () => databases.createDatabase(newDatabase('a1', 'other')),
+    () => databases.listDatabases('a1'),
+    () => databases.getDatabase('a1', 'plant', { fresh: true }),
+    () => databases.requestDelete('a1', 'plant'),
+    () => accounts.createAccount('acme'),
+    () => tasks.getTask(task.id),
+    () => tasks.claim(task.id, 'w1'),
+    () => hosts.heartbeat('h1'),
+  ];
+  await Promise.all(unavailable.map((call) => assert.rejects(call, code('MetadataUnavailable'))));
+  assert.equal(await management.ping(), false);
+  assert.deepEqual(await tokens.findToken(secret), token);
+  assert.deepEqual(await databases.getDatabase('a1', 'plant'), database);
+
+  await dynoxide.restart();
+  assert.deepEqual(await tokens.listTokens('a1'), [token]);
+  assert.deepEqual(await databases.listDatabases('a1'), [database]);
+  assert.ok(await tasks.claim(task.id, 'w1'));
+});

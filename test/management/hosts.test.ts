@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { startDynoxide } from '../servers.ts';
+import { newDatabase, openManagement, region } from './region.ts';
+
+const dynoxide = await startDynoxide();
+after(() => dynoxide.stop());
+const { hosts, databases, clock, close } = await openManagement(dynoxide.endpoint);
+after(close);
+
+const agent = { host: '10.0.0.1', port: 7000 };
+const zone = `${region}a`;
+
+test('hosts with room: alive, with enough volumes, the emptiest first', async () => {
+  await hosts.register({ id: 'gone', region, zone, agent, slots: 64, volumes: 4 });
+  clock.aheadMs += 15_001;
+  for (const [id, slots, volumes] of [
+    ['small', 2, 4],
+    ['big', 8, 4],
+    ['narrow', 64, 1],
+    ['full', 0, 4],
+  ] as const) {
+    await hosts.register({ id, region, zone, agent, slots, volumes });
+  }
+  await hosts.register({ id: 'elsewhere', region: 'us-west-1', zone: 'us-west-1a', agent, slots: 64, volumes: 4 });
+  assert.deepEqual(
+    (await hosts.hostsWithRoom(2)).map(({ id }) => id),
+    ['big', 'small'],
+  );
+  assert.deepEqual(
+    (await hosts.hostsWithRoom(1)).map(({ id }) => id),
+    ['narrow', 'big', 'small'],
+  );
+  await hosts.heartbeat('gone');
+  assert.deepEqual(
+    (await hosts.hostsWithRoom(2)).map(({ id }) => id),
+    ['gone', 'big', 'small'],
+  );
+});
+
+test('a host that registers again keeps what is placed on it', async () => {
+  const report = { id: 'again', region, zone, agent, slots: 4, volumes: 4 };
+  await hosts.register(report);
+  const { database } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  await databases.place(database, (await hosts.getHost('again'))!);
+  await hosts.register({ ...report, agent: { host: '10.0.0.2', port: 7001 }, slots: 6 });
+  const host = (await hosts.getHost('again'))!;
+  assert.equal(host.usedSlots, 1);
+  assert.equal(host.slots, 6);
+  assert.deepEqual(host.agent, { host: '10.0.0.2', port: 7001 });
+});
+
+test('a host that is not registered has no heartbeat', async () => {
+  await assert.rejects(hosts.heartbeat('nobody'));
+  assert.equal(await hosts.getHost('nobody'), undefined);
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { DescribeTableCommand, DescribeTimeToLiveCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { indexes, tables } from '../../src/base/names.ts';
+import { createDynamo } from '../../src/management/dynamo.ts';
+import { ensureTables } from '../../src/management/tables.ts';
+import { startDynoxide } from '../servers.ts';
+
+const dynoxide = await startDynoxide();
+after(() => dynoxide.stop());
+const dynamo = createDynamo({ region: 'eu-west-1', endpoint: dynoxide.endpoint });
+after(() => dynamo.destroy());
+
+test('every named table and index is created, again and at the same time without harm', async () => {
+  await Promise.all([ensureTables(dynamo), ensureTables(dynamo)]);
+  await ensureTables(dynamo);
+  const { TableNames } = await dynamo.send(new ListTablesCommand({}));
+  assert.deepEqual(TableNames?.toSorted(), Object.values(tables).toSorted());
+  const described = await Promise.all(
+    Object.values(tables).map((name) => dynamo.send(new DescribeTableCommand({ TableName: name }))),
+  );
+  const secondary = described.flatMap(({ Table }) => Table?.GlobalSecondaryIndexes ?? []);
+  assert.deepEqual(secondary.map(({ IndexName }) => IndexName).toSorted(), Object.values(indexes).toSorted());
+  assert.ok(described.every(({ Table }) => Table?.BillingModeSummary?.BillingMode === 'PAY_PER_REQUEST'));
+});
+
+test('what remains of removed records goes away by itself', async () => {
+  for (const name of [tables.tokens, tables.databases]) {
+    const { TimeToLiveDescription } = await dynamo.send(new DescribeTimeToLiveCommand({ TableName: name }));
+    assert.equal(TimeToLiveDescription?.AttributeName, 'goneAtS');
+  }
+});

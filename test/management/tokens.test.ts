@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { tables } from '../../src/base/names.ts';
+import { startDynoxide } from '../servers.ts';
+import { code, openManagement } from './region.ts';
+
+const dynoxide = await startDynoxide();
+after(() => dynoxide.stop());
+const management = await openManagement(dynoxide.endpoint);
+after(management.close);
+const { tokens, accounts, clock, dynamo, cache } = management;
+
+test('a token is found by its secret, which is stored nowhere', async () => {
+  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 'reader', scopes: ['read'] });
+  assert.deepEqual(await tokens.findToken(secret), token);
+  assert.equal(await tokens.findToken(`${secret}x`), undefined);
+  assert.equal(await tokens.findToken(token.hash), undefined);
+  const { Items } = await dynamo.send(new ScanCommand({ TableName: tables.tokens }));
+  assert.ok(!JSON.stringify(Items).includes(secret.slice(4)));
+});
+
+test('tokens of an account are listed in the order of their creation, and no others', async () => {
+  const names = ['first', 'second', 'third'];
+  for (const name of names) {
+    await tokens.createToken({ accountId: 'a2', name, scopes: ['write'], databases: ['plant'] });
+    clock.aheadMs += 1;
+  }
+  assert.deepEqual(
+    (await tokens.listTokens('a2')).map(({ name }) => name),
+    names,
+  );
+  assert.deepEqual(await tokens.listTokens('a3'), []);
+});
+
+test('a revoked token is unknown at once, and cannot be revoked by another account or twice', async () => {
+  const { token, secret } = await tokens.createToken({ accountId: 'a4', name: 't', scopes: ['read'] });
+  assert.ok(await tokens.findToken(secret));
+  await assert.rejects(tokens.revokeToken('a5', token.id), code('TokenNotFound'));
+  assert.ok(await tokens.findToken(secret));
+  await tokens.revokeToken('a4', token.id);
+  assert.equal(await tokens.findToken(secret), undefined);
+  assert.deepEqual(await tokens.listTokens('a4'), []);
+  await assert.rejects(tokens.revokeToken('a4', token.id), code('TokenNotFound'));
+});
+
+test('a token ends when it expires', async () => {
+  const expiresAt = new Date(clock() + 60_000).toISOString();
+  const { secret } = await tokens.createToken({ accountId: 'a6', name: 't', scopes: ['read'], expiresAt });
+  assert.ok(await tokens.findToken(secret));
+  clock.aheadMs += 60_001;
+  assert.equal(await tokens.findToken(secret), undefined);
+});
+
+test("the operator's token owns the account local and follows its secret", async () => {
+  await Promise.all([tokens.ensureOperator('one'), tokens.ensureOperator('one')]);
+  assert.equal((await accounts.findByName('local'))?.id, 'local');
+  assert.equal((await tokens.findToken('one'))?.operator, true);
+  await tokens.ensureOperator('two');
+  assert.equal(await tokens.findToken('one'), undefined);
+  assert.equal((await tokens.findToken('two'))?.accountId, 'local');
+  // Back to a secret that was used before.
+  await tokens.ensureOperator('one');
+  assert.equal((await tokens.findToken('one'))?.version, 3);
+  assert.equal((await tokens.listTokens('local')).length, 1);
+});
+
+test('a warm token costs no call', async () => {
+  const { secret } = await tokens.createToken({ accountId: 'a7', name: 't', scopes: ['read'] });
+  const { process, dynamo: reads } = cache.counters;
+  for (let i = 0; i < 100; i++) await tokens.findToken(secret);
+  assert.equal(cache.counters.process - process, 100);
+  assert.equal(cache.counters.dynamo, reads);
+});
