@@ -3,6 +3,7 @@ import { createAccount } from './api/accounts.ts';
 import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { latest, query } from './api/query.ts';
 import { writeError } from './api/reply.ts';
+import { nextRequestId } from './api/request-id.ts';
 import { defineSeries, describeSeries, dropSeries, listSeries } from './api/series.ts';
 import { health, ready, routeList } from './api/service.ts';
 import type { Services } from './api/services.ts';
@@ -10,7 +11,7 @@ import { handler, type Step } from './api/step.ts';
 import { getTask, listTasks } from './api/tasks.ts';
 import { createToken, listTokens, revokeToken } from './api/tokens.ts';
 import { write } from './api/write.ts';
-import { apiError } from './base/errors.ts';
+import { type ApiError, apiError } from './base/errors.ts';
 
 type Method = 'get' | 'post' | 'put' | 'del';
 
@@ -56,20 +57,15 @@ export function createServer(services: Services): Server {
 
 /** What restify refuses by itself: no such route, a method that the route does not have, a path that cannot be decoded. */
 function refuse(request: Request, response: Response, error: Error & { statusCode?: number }, done: () => void): void {
+  if (!response.headersSent) writeError(response, refusal(request, error), nextRequestId());
+  done();
+}
+
+function refusal(request: Request, error: Error & { statusCode?: number }): ApiError {
   const method = request.method ?? '';
   const path = (request.url ?? '').split('?')[0]!;
-  if (!response.headersSent) {
-    const known = {
-      404: apiError('RouteNotFound', { method, path }),
-      405: apiError('MethodNotAllowed', { method, path }),
-    };
-    const status = error.statusCode ?? 500;
-    writeError(
-      response,
-      known[status as 404 | 405] ??
-        (status < 500 ? apiError('InvalidRequest', { reason: error.message }) : apiError('InternalError')),
-      '',
-    );
-  }
-  done();
+  if (error.statusCode === 404) return apiError('RouteNotFound', { method, path });
+  if (error.statusCode === 405) return apiError('MethodNotAllowed', { method, path });
+  if ((error.statusCode ?? 500) < 500) return apiError('InvalidRequest', { reason: error.message });
+  return apiError('InternalError', {}, { cause: error });
 }

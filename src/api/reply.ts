@@ -35,12 +35,15 @@ export function replyError(context: Context, thrown: unknown): unknown {
 
 /** Also for what restify itself refuses, before there is a context. */
 export function writeError(response: Response, error: ApiError, requestId: string): void {
+  response.setHeader('X-Request-Id', requestId);
   if (error.retryAfterS !== undefined) response.setHeader('Retry-After', String(error.retryAfterS));
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
   send(response, error.status, JSON.stringify({ code: error.code, message: error.message, requestId, ...error.extra }));
 }
 
 function send(response: Response, status: number, text: string): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
+  response.sendRaw(status, text, {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(text)),
+  });
 }

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'restify';
 import type { Log } from '../base/log.ts';
 import type { Database, Token } from '../management/records.ts';
 import { replyError } from './reply.ts';
+import { nextRequestId } from './request-id.ts';
 import type { Services } from './services.ts';
 
 /** One request on its way through its steps. A step reads what earlier steps put here and adds its own. */
@@ -70,15 +70,6 @@ export function handler(services: Services, route: string, steps: readonly Step[
       ...(failedIn && { failedIn, error: fault }),
     });
   };
-}
-
-const requestIdPrefix = randomBytes(6).toString('hex');
-let requestCount = 0;
-
-/** Unique over processes and restarts, cheap to make, and in order within a process. */
-function nextRequestId(): string {
-  requestCount += 1;
-  return `${requestIdPrefix}-${requestCount.toString(36)}`;
 }
 
 /** Aborted when the client hangs up before it has its reply. */

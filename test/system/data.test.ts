@@ -1,0 +1,251 @@
+// Points in, points out: exactly what was written, computed a second time by the test.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { type LocalRegion, startRegion } from './region.ts';
+import { Service } from './service.ts';
+
+let region: LocalRegion;
+let service: Service;
+
+before(async () => {
+  region = await startRegion();
+  service = new Service(region.url, region.adminToken);
+  await service.database('plant', { volumes: 2 });
+  await service.database('strict', { schema: 'strict' });
+});
+after(() => region?.stop());
+
+/** A seeded stream of numbers in [0, 1): runs repeat. */
+function randoms(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+describe('aggregates equal a direct computation', () => {
+  const start = 1_700_000_000;
+  const random = randoms(7);
+  const points = Array.from({ length: 20_000 }, (_, i) => ({
+    host: `h${i % 7}`,
+    timeS: start + Math.floor(i / 7) * 10,
+    value: Math.round(random() * 1e6) / 1e3,
+  }));
+
+  before(async () => {
+    const lines = points.map(({ host, timeS, value }) => `load,host=${host} v=${value} ${timeS}`);
+    for (let at = 0; at < lines.length; at += 5_000)
+      await service.write('plant', lines.slice(at, at + 5_000).join('\n'), '?precision=s');
+  });
+
+  const compute: Record<string, (values: number[]) => number> = {
+    count: (v) => v.length,
+    sum: (v) => v.reduce((a, b) => a + b, 0),
+    avg: (v) => v.reduce((a, b) => a + b, 0) / v.length,
+    min: (v) => Math.min(...v),
+    max: (v) => Math.max(...v),
+    first: (v) => v[0]!,
+    last: (v) => v.at(-1)!,
+  };
+
+  for (const [aggregation, expected] of Object.entries(compute)) {
+    test(`${aggregation} by host and hour`, async () => {
+      const groups = new Map<string, number[]>();
+      for (const { host, timeS, value } of points) {
+        const key = `${host} ${Math.floor(timeS / 3600) * 3600}`;
+        groups.set(key, [...(groups.get(key) ?? []), value]);
+      }
+      const rows = await service.rows('plant', 'load', {
+        aggregation,
+        'interval-sec': '3600',
+        'group-by': 'host',
+        'time-format': 's',
+      });
+      assert.equal(rows.length, groups.size);
+      for (const [host, time, value] of rows as [string, number, number][]) {
+        const want = expected(groups.get(`${host} ${time}`)!);
+        assert.ok(Math.abs(value - want) <= Math.abs(want) * 1e-12, `${host} ${time}: ${value}, expected ${want}`);
+      }
+    });
+  }
+
+  test('one value over a range, half-open, with a filter', async () => {
+    const [from, until] = [start + 100, start + 5_000];
+    const want = points.filter((p) => p.timeS >= from && p.timeS < until && p.host !== 'h3').length;
+    const rows = await service.rows('plant', 'load', {
+      aggregation: 'count',
+      from: `${from}`,
+      until: `${until}`,
+      where: 'host!=h3',
+    });
+    assert.deepEqual(rows, [[want]]);
+  });
+
+  test('raw points in order of time', async () => {
+    const rows = await service.rows('plant', 'load', { where: 'host=h1', 'time-format': 's' });
+    const want = points.filter((p) => p.host === 'h1').map((p) => [p.timeS, p.host, p.value]);
+    assert.deepEqual(rows, want);
+  });
+});
+
+test('nine digits come back as they were sent', async () => {
+  const times = [
+    '2024-02-29T23:59:59.123456789Z',
+    '1969-12-31T23:59:59.999999999Z',
+    '1707-09-23T00:00:00.000000001Z',
+    '2262-04-11T23:47:16.854775806Z',
+  ];
+  await service.write('plant', { series: 'exact', tags: {}, time: times, fields: { v: [1, 2, 3, 4] } });
+  const rows = await service.rows('plant', 'exact');
+  assert.deepEqual(
+    rows.map(([time]) => time),
+    times.toSorted(),
+  );
+  const [[ns]] = (await service.rows('plant', 'exact', {
+    'time-format': 'ns',
+    from: '2024-01-01',
+    until: '2025-01-01',
+  })) as [[string]];
+  assert.equal(ns, '1709251199123456789');
+});
+
+test('line protocol times at every precision', async () => {
+  for (const [precision, time] of [
+    ['ns', '1700000000123456789'],
+    ['us', '1700000000123456'],
+    ['ms', '1700000000123'],
+    ['s', '1700000000'],
+  ] as const) {
+    await service.write('plant', `at_${precision} v=1 ${time}`, `?precision=${precision}`);
+    const [[ns]] = (await service.rows('plant', `at_${precision}`, { 'time-format': 'ns' })) as [[string]];
+    assert.equal(ns, time.padEnd(19, '0'));
+  }
+});
+
+test('integers keep all their digits', async () => {
+  await service.write(
+    'plant',
+    'big v=9007199254740993i 1\nbig v=-9223372036854775807i 2\nbig v=9223372036854775807i 3',
+  );
+  const reply = await service.ask('/v1/databases/plant/series/big/query');
+  for (const digits of ['9007199254740993', '-9223372036854775807', '9223372036854775807'])
+    assert.ok(reply.text.includes(digits), reply.text);
+});
+
+test('escapes, quotes and other alphabets', async () => {
+  await service.write('plant', 'we\\ ird,ta\\,g=a\\=b\\ c,ünï=日本 te\\ xt="a \\"q\\" \\\\ line\nbreak",ok=t 5');
+  const reply = await service.ask('/v1/databases/plant/series/we%20ird/query?time-format=ns');
+  assert.deepEqual(reply.json.columns.map(({ name }: { name: string }) => name).toSorted(), [
+    'ok',
+    'ta,g',
+    'te xt',
+    'time',
+    'ünï',
+  ]);
+  assert.deepEqual(reply.json.rows[0].toSorted(), ['5', 'a "q" \\ line\nbreak', 'a=b c', true, '日本'].toSorted());
+});
+
+test('last write wins, field by field', async () => {
+  await service.write('plant', 'lww,host=a x=1,y=1 10');
+  await service.write('plant', 'lww,host=a y=2 10');
+  await service.write('plant', { series: 'lww', tags: { host: 'a' }, time: [10], fields: { x: [null], y: [3] } });
+  const reply = await service.ask('/v1/databases/plant/series/lww/query?field=x,y');
+  assert.deepEqual(
+    reply.json.rows.map((row: unknown[]) => row.slice(-2)),
+    [[1, 3]],
+  );
+});
+
+test('gzip, JSON rows, and points without a time', async () => {
+  const body = gzipSync('zipped,host=a v=1\nzipped,host=b v=2');
+  const reply = await service.ask('/v1/databases/plant/write', {
+    body,
+    headers: { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' },
+  });
+  assert.equal(reply.json.accepted, 2, reply.text);
+  await service.write('plant', [
+    { series: 'rows', tags: { host: 'a' }, fields: { v: 1 }, time: '2024-01-01T00:00:00Z' },
+    { series: 'rows', tags: { host: 'b' }, fields: { v: 2.5 }, time: 1_704_067_200_000_000_001 },
+  ]);
+  assert.deepEqual(await service.rows('plant', 'zipped', { aggregation: 'sum', from: '-1h' }), [[3]]);
+});
+
+test('a request with one bad line writes nothing', async () => {
+  const body = 'good,host=a v=1 1\nbad,host=a v= 2\ngood2 v=1 3\nworse v=1 notatime';
+  const reply = await service.ask('/v1/databases/plant/write', { body });
+  assert.equal(reply.status, 400);
+  assert.equal(reply.json.code, 'InvalidLines');
+  assert.deepEqual(
+    reply.json.errors.map(({ line }: { line: number }) => line),
+    [2, 4],
+  );
+  assert.equal(reply.json.rejected, 2);
+  for (const series of ['good', 'good2', 'bad'])
+    assert.equal((await service.ask(`/v1/databases/plant/series/${series}`)).status, 404);
+});
+
+test('a type clash names the lines, both types, and writes nothing', async () => {
+  await service.write('plant', 'typed v=1.5 1');
+  const reply = await service.ask('/v1/databases/plant/write', { body: 'fresh v=1 1\ntyped v=2 2\ntyped v="text" 3' });
+  assert.equal(reply.status, 400);
+  assert.match(reply.text, /FieldTypeClash/);
+  const clash = await service.ask('/v1/databases/plant/write', { body: 'fresh v=1 1\n\ntyped v="text" 3' });
+  assert.deepEqual(
+    clash.json.errors.map(({ line, column, code }: Record<string, unknown>) => [line, column, code]),
+    [[3, 'v', 'FieldTypeClash']],
+  );
+  assert.match(clash.json.errors[0].message, /float.*string/);
+  assert.equal((await service.ask('/v1/databases/plant/series/fresh')).status, 404);
+});
+
+test('a strict database takes what is defined', async () => {
+  assert.equal((await service.ask('/v1/databases/strict/write', { body: 'cpu,host=a usage=1 1' })).status, 400);
+  const defined = await service.ask('/v1/databases/strict/series/cpu', {
+    method: 'PUT',
+    body: { tags: ['host'], fields: { usage: 'float', cores: 'long' } },
+  });
+  assert.equal(defined.status, 200, defined.text);
+  await service.write('strict', 'cpu,host=a usage=1,cores=4i 1');
+  const reply = await service.ask('/v1/databases/strict/write', {
+    body: 'cpu,host=a usage=1 2\ncpu,host=a,rack=1 usage=1 3',
+  });
+  assert.deepEqual(
+    reply.json.errors.map(({ line, code }: Record<string, unknown>) => [line, code]),
+    [[2, 'TagNotDefined']],
+  );
+  assert.deepEqual(await service.rows('strict', 'cpu', { aggregation: 'count', field: 'usage' }), [[1]]);
+});
+
+test('a repeated Idempotency-Key changes nothing', async () => {
+  const send = (body: string) =>
+    service.ask('/v1/databases/plant/write', { body, headers: { 'Idempotency-Key': 'once' } });
+  await send('idem v=1 1');
+  const again = await send('idem v=2 1');
+  assert.equal(again.status, 200);
+  assert.deepEqual(await service.rows('plant', 'idem', { aggregation: 'last' }), [[1]]);
+});
+
+test('the newest values', async () => {
+  await service.write('plant', 'newest,host=a x=1,y=1 10\nnewest,host=a x=2 20\nnewest,host=b x=5 15');
+  const reply = await service.ask('/v1/databases/plant/series/newest/latest?time-format=ns');
+  assert.deepEqual(reply.json.rows, [
+    ['20', 'a', 2, 1],
+    ['15', 'b', 5, null],
+  ]);
+});
+
+test('series: list, describe, drop', async () => {
+  await service.write('plant', 'gone,host=a v=1i 1700000000000000000');
+  const described = await service.ask('/v1/databases/plant/series/gone');
+  assert.deepEqual(described.json.series.fields, { v: 'long' });
+  assert.equal(described.json.series.first, '2023-11-14T22:13:20Z');
+  assert.ok(
+    (await service.ask('/v1/databases/plant/series')).json.series.some(({ name }: { name: string }) => name === 'gone'),
+  );
+  assert.equal((await service.ask('/v1/databases/plant/series/gone', { method: 'DELETE' })).status, 204);
+  assert.equal((await service.ask('/v1/databases/plant/series/gone')).status, 404);
+  assert.equal((await service.ask('/v1/databases/plant/series/gone/query')).json.code, 'SeriesNotFound');
+});

@@ -1,0 +1,114 @@
+// kill -9 of every process under load: what was acknowledged is there afterwards, once and whole.
+// TSG_KILL_ROUNDS sets how often (5 here, 50 for a long run).
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { until } from '../until.ts';
+import { type LocalRegion, startRegion } from './region.ts';
+import { Service } from './service.ts';
+
+const rounds = Number(process.env['TSG_KILL_ROUNDS'] ?? 5);
+
+let region: LocalRegion;
+let service: Service;
+
+before(async () => {
+  region = await startRegion();
+  service = new Service(region.url, region.adminToken);
+  await service.database('plant', { volumes: 2 });
+});
+after(() => region?.stop());
+
+/** Writers that go on until told to stop, and remember what they know: acknowledged, or unknown when the answer never came. */
+class Writers {
+  readonly acknowledged = new Set<number>();
+  readonly sent = new Set<number>();
+  #next = 0;
+  #on = true;
+  readonly #done: Promise<unknown>;
+
+  constructor(count: number) {
+    this.#done = Promise.all(Array.from({ length: count }, () => this.#write()));
+  }
+
+  async stop(): Promise<void> {
+    this.#on = false;
+    await this.#done;
+  }
+
+  /** Each request has two series, so that a half-applied one shows. */
+  async #write(): Promise<void> {
+    while (this.#on) {
+      const n = this.#next++;
+      this.sent.add(n);
+      const body = `left,host=h${n % 5} n=${n}i ${n + 1}\nright,host=h${n % 5} n=${n}i ${n + 1}`;
+      const reply = await service.ask('/v1/databases/plant/write', { body }).catch(() => undefined);
+      if (reply?.status === 200) this.acknowledged.add(n);
+      else {
+        if (reply) assert.equal(reply.status, 503, reply.text);
+        if (reply) assert.ok(Number.isInteger(Number(reply.headers.get('retry-after'))));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  }
+}
+
+async function stored(series: string): Promise<number[]> {
+  const rows = await until(
+    'the database to answer',
+    async () => {
+      const reply = await service.ask(`/v1/databases/plant/series/${series}/query?field=n`).catch(() => undefined);
+      return reply?.status === 200 && reply.json.rows;
+    },
+    60_000,
+  );
+  return rows.map((row: number[]) => row.at(-1)!).sort((a: number, b: number) => a - b);
+}
+
+const victims: Record<string, (pids: ReturnType<LocalRegion['pids']>) => number[]> = {
+  database: (pids) => Object.values(pids.databases),
+  api: (pids) => [pids.api],
+  'database and api': (pids) => [...Object.values(pids.databases), pids.api],
+  agent: (pids) => [pids.agent],
+  'dynoxide and fauxqs': (pids) => [pids.dynoxide, pids.fauxqs],
+};
+
+for (const [name, choose] of Object.entries(victims)) {
+  test(`kill -9 of ${name} under load, ${rounds} times`, async () => {
+    const writers = new Writers(8);
+    for (let round = 0; round < rounds; round++) {
+      const goal = writers.acknowledged.size + 50 + ((round * 37) % 100);
+      await until(`${goal} acknowledged writes`, () => writers.acknowledged.size >= goal, 60_000);
+      for (const pid of choose(region.pids())) process.kill(pid, 'SIGKILL');
+    }
+    const goal = writers.acknowledged.size + 50;
+    await until('writes to go on', () => writers.acknowledged.size >= goal, 60_000);
+    await writers.stop();
+
+    const [left, right] = [await stored('left'), await stored('right')];
+    assert.deepEqual(left, right, 'a request was applied in part');
+    assert.equal(new Set(left).size, left.length, 'a point is there twice');
+    const there = new Set(left);
+    const lost = [...writers.acknowledged].filter((n) => !there.has(n));
+    assert.deepEqual(lost, []);
+    assert.ok(left.every((n) => writers.sent.has(n)));
+    for (const series of ['left', 'right'])
+      assert.equal((await service.ask(`/v1/databases/plant/series/${series}`, { method: 'DELETE' })).status, 204);
+  });
+}
+
+test('kill -9 of everything, then a new start: data, tokens and definitions are there', async () => {
+  await service.write('plant', 'kept,host=a v=1 1\nkept,host=b v=2 2');
+  const { secret } = (await service.ask('/v1/tokens', { body: { name: 'kept', scopes: ['read'] } })).json;
+  await region.killAll();
+  await region.restart();
+  service = new Service(region.url, secret);
+  await until(
+    'the database to answer',
+    async () => {
+      const reply = await service.ask('/v1/databases/plant/series/kept/query?aggregation=sum').catch(() => undefined);
+      return reply?.status === 200 && reply.json.rows[0][0] === 3;
+    },
+    60_000,
+  );
+});
