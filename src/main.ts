@@ -30,7 +30,7 @@ async function main(config: ApiConfig): Promise<void> {
     async () => {
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
-        server.closeIdleConnections();
+        server.server.closeIdleConnections();
       });
       await engines.close();
       tasks.close();

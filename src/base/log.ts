@@ -7,11 +7,13 @@ export function createLog(process: string, level: string): Log {
   return winston.createLogger({
     level,
     defaultMeta: { process },
-    format: winston.format.combine(
-      winston.format.timestamp(),
-      winston.format.errors({ stack: true, cause: true }),
-      winston.format.json(),
-    ),
+    format: winston.format.combine(winston.format.timestamp(), winston.format.json({ replacer: shownError })),
     transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
   });
+}
+
+/** JSON has no form for errors: what happened, where, and why. */
+function shownError(_key: string, value: unknown): unknown {
+  if (!(value instanceof Error)) return value;
+  return { ...value, name: value.name, stack: value.stack, ...(value.cause !== undefined && { cause: value.cause }) };
 }
