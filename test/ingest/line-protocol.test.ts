@@ -33,8 +33,9 @@ function check(body: string, ...expected: Expected[]): void {
 }
 
 /** The body's faults are these, as `line code column`, and nothing is to be written. */
-function refuse(body: string | Buffer, ...expected: string[]): void {
-  it(JSON.stringify(body.length > 80 ? `${body.toString('latin1', 0, 80)}…` : body.toString('latin1')), () => {
+function refuse(text: string | Buffer, ...expected: string[]): void {
+  const body = Buffer.from(text as string);
+  it(JSON.stringify(body.toString('latin1')).slice(0, 80), () => {
     const batch = decode(body);
     assert.deepEqual(
       batch.faults.map(({ line, code, column }) => `${line} ${code} ${column}`),
