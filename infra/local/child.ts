@@ -159,9 +159,6 @@ async function endOf(child: ChildProcess): Promise<string> {
     return signal ? `was ended by ${signal}` : `ended with code ${code}`;
   } catch (error) {
     return `could not be run (${(error as Error).message})`;
-  } finally {
-    // Dismisses the guard of stoppedWithParent, which would otherwise signal a process id that is free again.
-    child.stdin!.end('\n');
   }
 }
 

@@ -24,18 +24,12 @@ export function dynoxide(): string {
 
 /**
  * A command that also ends when its standard input ends, for programs that do not do so by themselves: the shell leaves a
- * guard behind and becomes the program, so that its process id, signals and exit code are the program's own. A line on
- * standard input dismisses the guard.
+ * guard behind and becomes the program, so that its process id, signals and exit code are the program's own. Standard input
+ * also ends when the program has ended; then there is nothing to kill.
  */
 export function stoppedWithParent(command: readonly string[]): string[] {
-  const guard = 'read -r _ <&3 || { kill $$; sleep 3; kill -9 $$; }';
-  return [
-    '/bin/sh',
-    '-c',
-    `exec 3<&0; { ${guard}; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-`,
-    'guarded',
-    ...command,
-  ];
+  const guard = 'read -r _ <&3; kill $$ && sleep 3 && kill -9 $$';
+  return ['/bin/sh', '-c', `exec 3<&0; (${guard}) >/dev/null 2>&1 & exec "$@" </dev/null 3<&-`, 'guarded', ...command];
 }
 
 function isExecutable(path: string): boolean {

@@ -103,14 +103,14 @@ test('stop before start does nothing', async (t) => {
   await rig(t, () => ({})).child.stop();
 });
 
-test('a guarded program has its own process id, exit code and output', async () => {
+test('a guarded program has its own process id, exit code and output, and leaves nothing behind', async () => {
   const [command, ...rest] = stoppedWithParent(['/bin/sh', '-c', 'echo $$; exit 7']);
-  const guarded = spawn(command!, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const guarded = spawn(command!, rest, { detached: true, stdio: ['pipe', 'pipe', 'inherit'] });
   const output = guarded.stdout.toArray();
   const [code] = await once(guarded, 'exit');
-  guarded.stdin.end('\n');
   assert.equal(code, 7);
   assert.equal(Number(Buffer.concat(await output)), guarded.pid);
+  await until('its process group is empty', () => isGroupEmpty(guarded.pid!));
 });
 
 test('a guarded program ends when its parent is killed', async (t) => {
@@ -130,3 +130,12 @@ test('a guarded program ends when its parent is killed', async (t) => {
   parent.kill('SIGKILL');
   await until('the program is gone', () => !isAlive(program));
 });
+
+function isGroupEmpty(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
