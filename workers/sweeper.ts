@@ -11,7 +11,7 @@ const tasksPerSweep = 100;
 
 export interface SweeperOptions {
   readonly tasks: Tasks;
-  readonly queue: TaskQueue;
+  readonly queue: Pick<TaskQueue, 'check' | 'sendTask'>;
   readonly log: Log;
 }
 

@@ -1,6 +1,5 @@
 // The management queue's consumer: checks each message and gives its task to the runner.
 
-import { once } from 'node:events';
 import { GetQueueUrlCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Ajv, type JSONSchemaType } from 'ajv';
 import { Consumer } from 'sqs-consumer';
@@ -50,10 +49,10 @@ export class TaskConsumer {
   async stop(): Promise<void> {
     await Promise.all(
       this.#consumers.map(async (consumer) => {
-        const held = this.#busy.has(consumer) ? once(consumer, 'response_processed') : undefined;
+        const busy = this.#busy.has(consumer);
         // Aborting would also abort the deletion of the message in hand.
-        consumer.stop({ abort: !held });
-        await held;
+        consumer.stop({ abort: !busy });
+        if (busy) await new Promise<void>((resolve) => consumer.once('response_processed', () => resolve()));
       }),
     );
   }

@@ -17,7 +17,7 @@ export interface TaskRunnerOptions {
   readonly owner: string;
   readonly kinds: Readonly<Record<Task['kind'], Kind>>;
   readonly services: WorkerServices;
-  readonly queue: TaskQueue;
+  readonly queue: Pick<TaskQueue, 'sendTask'>;
   readonly log: Log;
 }
 

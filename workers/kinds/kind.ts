@@ -6,7 +6,7 @@ import type { AgentClient } from '../agent-client.ts';
 /** What every kind of task works with. */
 export interface WorkerServices {
   readonly management: Management;
-  readonly agents: AgentClient;
+  readonly agents: Pick<AgentClient, 'putDatabase' | 'deleteDatabase'>;
   /** Asks a database process whether it is up. */
   readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
 }

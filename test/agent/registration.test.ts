@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registration } from '../../kdb/agent/registration.ts';
+import { newDatabase, openManagement, region, silent } from '../management/region.ts';
+import { startDynoxide, temporaryFolder } from '../servers.ts';
+import { until } from '../until.ts';
+import { testHost, wanted } from './host.ts';
+
+test('the region learns of the host and of moved databases, also after DynamoDB was away', async (t) => {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const dynoxide = await startDynoxide(folder.path);
+  t.after(dynoxide.stop);
+  const management = await openManagement(dynoxide.endpoint);
+  t.after(management.close);
+  const { hosts, databases } = management;
+
+  const agent = testHost(t).agent();
+  await agent.start();
+  const host = { id: 'h1', region, zone: 'a', agent: { host: '127.0.0.1', port: 1 }, slots: 4, volumes: 4 };
+  const registration = new Registration({ management, agent, host, log: silent });
+  registration.start();
+  t.after(() => registration.stop());
+  const registered = await until('it is registered', () => hosts.getHost('h1'));
+  assert.deepEqual(
+    (await hosts.hostsWithRoom(4)).map(({ id }) => id),
+    ['h1'],
+  );
+
+  // Its row says another port than the one it listens on.
+  const { database } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const placed = (await databases.place(database, registered))!;
+  const { endpoint } = await agent.put(database.id, wanted);
+  await databases.change(placed, { status: 'active', endpoint: { host: '127.0.0.1', port: 1 } });
+  dynoxide.child.kill('SIGKILL');
+  registration.wake();
+  await dynoxide.restart();
+  registration.wake();
+  await until('the row is right', async () => {
+    registration.wake();
+    return (await databases.getDatabase('a1', 'plant', { fresh: true }))?.endpoint?.port === endpoint!.port;
+  });
+  assert.equal((await databases.getDatabase('a1', 'plant'))?.status, 'active');
+  assert.ok((await hosts.getHost('h1'))!.heartbeatAt >= registered.heartbeatAt);
+});

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { GetQueueAttributesCommand, GetQueueUrlCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { queues } from '../../src/base/names.ts';
+import { createTasks } from '../../src/tasks/index.ts';
+import { createSqs, ensureQueues, TaskQueue } from '../../src/tasks/queue.ts';
+import { region, silent } from '../management/region.ts';
+import { freePort, startFauxqs } from '../servers.ts';
+
+const fauxqs = await startFauxqs();
+after(fauxqs.stop);
+const sqs = createSqs({ region, endpoint: fauxqs.endpoint });
+after(() => sqs.destroy());
+
+test('the queues are created once, and what fails too often goes to the dead letters', async () => {
+  await ensureQueues(sqs);
+  await ensureQueues(sqs);
+  const attributes = async (name: string): Promise<Record<string, string>> => {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
+    return (await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))).Attributes!;
+  };
+  const dead = await attributes(queues.tasksDead);
+  const redrive = JSON.parse((await attributes(queues.tasks))['RedrivePolicy']!);
+  assert.equal(redrive.deadLetterTargetArn, dead['QueueArn']);
+  assert.ok(Number(redrive.maxReceiveCount) > 1);
+});
+
+test('a task is announced by its id', async () => {
+  const queue = new TaskQueue(sqs);
+  await queue.check();
+  await queue.sendTask('task-1');
+  await queue.sendTask('task-2', 60_000);
+  const { Messages } = await sqs.send(
+    new ReceiveMessageCommand({ QueueUrl: await queue.url(), MaxNumberOfMessages: 10 }),
+  );
+  assert.deepEqual(
+    Messages?.map(({ Body }) => Body),
+    ['{"taskId":"task-1"}'],
+  );
+});
+
+test('an announcement that fails is nobody else’s trouble', async () => {
+  const config = { region, dynamodbEndpoint: undefined, redisUrl: undefined, logLevel: 'info', stopWithParent: false };
+  const tasks = createTasks({ ...config, sqsEndpoint: `http://127.0.0.1:${await freePort()}` });
+  await tasks.announce({ id: 'task-1' } as never, silent);
+  tasks.close();
+});
+
+test('a queue that is not there yet is found later', async (t) => {
+  const port = await freePort();
+  const client = createSqs({ region, endpoint: `http://127.0.0.1:${port}` });
+  t.after(() => client.destroy());
+  const queue = new TaskQueue(client);
+  await assert.rejects(queue.check());
+  const late = await startFauxqs(port);
+  t.after(late.stop);
+  await assert.rejects(queue.check());
+  await ensureQueues(client);
+  await queue.check();
+});

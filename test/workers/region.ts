@@ -1,0 +1,96 @@
+// What workers work on: DynamoDB, a host with its agent, and a worker to take in hand.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { Agent } from '../../kdb/agent/agent.ts';
+import { createControl } from '../../kdb/agent/control.ts';
+import type { Hello } from '../../src/kdb/engine.ts';
+import { managementOver } from '../../src/management/index.ts';
+import type { Endpoint } from '../../src/management/records.ts';
+import { AgentClient } from '../../workers/agent-client.ts';
+import { kinds } from '../../workers/kinds/index.ts';
+import type { Kind } from '../../workers/kinds/kind.ts';
+import { TaskRunner } from '../../workers/task-runner.ts';
+import { answers, type TestHost, testHost } from '../agent/host.ts';
+import { openManagement, region, silent, type TestManagement } from '../management/region.ts';
+import { startDynoxide, type TestProgram } from '../servers.ts';
+import { MemoryHost } from './memory-host.ts';
+import { Mortal } from './mortal.ts';
+
+const secret = 'agent secret';
+
+export interface TestWorker {
+  readonly runner: TaskRunner;
+  /** Messages that it sent. */
+  readonly sent: { taskId: string; delayMs: number }[];
+}
+
+export interface TestRegion {
+  readonly management: TestManagement;
+  readonly dynoxide: TestProgram;
+  /** With `memory`, its agents and databases are that host's. */
+  readonly worker: (options?: { mortal?: Mortal; kind?: Partial<Kind>; memory?: MemoryHost }) => TestWorker;
+  readonly addMemoryHost: (id: string) => Promise<MemoryHost>;
+  /** Registers a host, with a running agent. */
+  readonly addHost: (id: string, options?: { slots?: number; registeredSlots?: number }) => Promise<RunningHost>;
+}
+
+export interface RunningHost extends TestHost {
+  readonly running: Agent;
+}
+
+export async function testRegion(t: TestContext): Promise<TestRegion> {
+  const dynoxide = await startDynoxide();
+  t.after(dynoxide.stop);
+  const management = await openManagement(dynoxide.endpoint);
+  t.after(management.close);
+  const { dynamo, clock } = management;
+  let workers = 0;
+
+  return {
+    management,
+    dynoxide,
+    worker({ mortal = new Mortal(), kind, memory } = {}) {
+      const sent: TestWorker['sent'] = [];
+      const runner = new TaskRunner({
+        owner: `w${++workers}`,
+        kinds: kind
+          ? { provision: { ...kinds.provision, ...kind }, deprovision: { ...kinds.deprovision, ...kind } }
+          : kinds,
+        services: {
+          management: managementOver({ dynamo: mortal.dynamo(dynamo), redis: undefined, region, clock, log: silent }),
+          agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
+          hello: memory?.hello ?? hello,
+        },
+        queue: mortal.effects({
+          sendTask: async (taskId: string, delayMs = 0) => void sent.push({ taskId, delayMs }),
+        }),
+        log: silent,
+      });
+      return { runner, sent };
+    },
+    async addMemoryHost(id) {
+      const agent = { host: '127.0.0.1', port: 1 };
+      await management.hosts.register({ id, region, zone: 'a', agent, slots: 64, volumes: 4 });
+      return new MemoryHost();
+    },
+    async addHost(id, { slots = 64, registeredSlots = slots } = {}) {
+      const host = testHost(t);
+      const running = host.agent({ slots });
+      await running.start();
+      const control = createControl({ agent: running, secret, log: silent }).listen(0, '127.0.0.1');
+      await once(control, 'listening');
+      t.after(() => control.close().closeAllConnections());
+      const { port } = control.address() as AddressInfo;
+      const agent = { host: '127.0.0.1', port };
+      await management.hosts.register({ id, region, zone: 'a', agent, slots: registeredSlots, volumes: 4 });
+      return { ...host, running };
+    },
+  };
+}
+
+async function hello(endpoint: Endpoint): Promise<Hello> {
+  if (!(await answers(endpoint))) throw new Error('no answer');
+  return { contract: 1, engine: 'stand-in', schema: 'flexible', catalogueVersion: 0n, maxTagSets: 0n };
+}

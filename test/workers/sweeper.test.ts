@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Sweeper } from '../../workers/sweeper.ts';
+import { newDatabase, silent, type TestManagement } from '../management/region.ts';
+import { testRegion } from './region.ts';
+
+function testSweeper({ tasks }: TestManagement): { sweep: () => Promise<string[]>; queue: { away: boolean } } {
+  const queue = {
+    away: false,
+    sent: [] as string[],
+    async check(): Promise<void> {
+      if (this.away) throw new Error('the queue is away');
+    },
+    async sendTask(taskId: string): Promise<void> {
+      this.sent.push(taskId);
+    },
+  };
+  const sweeper = new Sweeper({ tasks, queue, log: silent });
+  return {
+    queue,
+    sweep: async () => {
+      await sweeper.sweep();
+      return queue.sent.splice(0);
+    },
+  };
+}
+
+test('the first sweep sends every queued task, later ones those whose message seems lost', async (t) => {
+  const { management } = await testRegion(t);
+  const { databases, clock } = management;
+  const create = async (name: string): Promise<string> =>
+    (await databases.createDatabase(newDatabase('a1', name))).task.id;
+  const old = [await create('d1'), await create('d2')];
+  const { sweep } = testSweeper(management);
+  assert.deepEqual((await sweep()).toSorted(), old.toSorted());
+  assert.deepEqual(await sweep(), []);
+  const late = await create('d3');
+  clock.aheadMs += 9_000;
+  assert.deepEqual(await sweep(), []);
+  clock.aheadMs += 1_500;
+  assert.ok((await sweep()).includes(late));
+  // Not at every sweep while the queue is long.
+  assert.deepEqual(await sweep(), []);
+});
+
+test('a task whose worker died is queued again, one that is worked on is left alone', async (t) => {
+  const { management } = await testRegion(t);
+  const { databases, tasks, clock } = management;
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const claimed = (await tasks.claim(task.id, 'w1'))!;
+  const { sweep } = testSweeper(management);
+  assert.deepEqual(await sweep(), []);
+  clock.aheadMs += 14_000;
+  await tasks.extend(claimed);
+  clock.aheadMs += 14_000;
+  assert.deepEqual(await sweep(), []);
+  clock.aheadMs += 1_001;
+  assert.deepEqual(await sweep(), [task.id]);
+  assert.equal((await tasks.getTask(task.id))?.state, 'queued');
+  await tasks.finish((await tasks.claim(task.id, 'w2'))!);
+  clock.aheadMs += 600_000;
+  assert.deepEqual(await sweep(), []);
+});
+
+test('many sweepers send a task once', async (t) => {
+  const { management } = await testRegion(t);
+  await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const sent = await Promise.all([1, 2, 3, 4].map(() => testSweeper(management).sweep()));
+  assert.equal(sent.flat().length, 1);
+});
+
+test('while the queue is away nothing is taken over', async (t) => {
+  const { management } = await testRegion(t);
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { sweep, queue } = testSweeper(management);
+  queue.away = true;
+  await assert.rejects(sweep());
+  assert.deepEqual(await management.tasks.getTask(task.id), task);
+  queue.away = false;
+  assert.deepEqual(await sweep(), [task.id]);
+});

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import {
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { queues } from '../../src/base/names.ts';
+import { createSqs, ensureQueues, TaskQueue } from '../../src/tasks/queue.ts';
+import { TaskConsumer } from '../../workers/task-consumer.ts';
+import { region, silent } from '../management/region.ts';
+import { startFauxqs } from '../servers.ts';
+import { until } from '../until.ts';
+
+async function consume(
+  t: TestContext,
+  run: (taskId: string) => Promise<void>,
+): Promise<{ sqs: SQSClient; queue: TaskQueue; consumer: TaskConsumer }> {
+  const fauxqs = await startFauxqs();
+  t.after(fauxqs.stop);
+  const sqs = createSqs({ region, endpoint: fauxqs.endpoint });
+  await ensureQueues(sqs);
+  const queue = new TaskQueue(sqs);
+  const consumer = new TaskConsumer({ sqs, queueUrl: await queue.url(), run, log: silent });
+  consumer.start();
+  t.after(async () => {
+    await consumer.stop();
+    sqs.destroy();
+  });
+  return { sqs, queue, consumer };
+}
+
+test('each task is run, several at once', async (t) => {
+  const ids = ['t1', 't2', 't3'];
+  const running = new Set<string>();
+  const all = Promise.withResolvers<void>();
+  const { queue } = await consume(t, async (taskId) => {
+    running.add(taskId);
+    if (running.size === ids.length) all.resolve();
+    await all.promise;
+  });
+  for (const id of ids) await queue.sendTask(id);
+  await all.promise;
+  assert.deepEqual([...running].toSorted(), ids);
+});
+
+test('what is no task message goes to the dead letters with the reason, and the others are run', async (t) => {
+  const ran: string[] = [];
+  const { sqs, queue } = await consume(t, async (taskId) => void ran.push(taskId));
+  const bodies = [
+    'not json',
+    '[]',
+    '{}',
+    '{"taskId":7}',
+    '{"taskId":""}',
+    '{"taskId":"t","more":1}',
+    '{"taskId":null}',
+  ];
+  const QueueUrl = await queue.url();
+  for (const MessageBody of bodies) await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+  await queue.sendTask('good');
+  await until('the good one ran', () => ran.length > 0);
+  const { QueueUrl: dead } = await sqs.send(new GetQueueUrlCommand({ QueueName: queues.tasksDead }));
+  const found = new Map<string, string>();
+  await until('all are there', async () => {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: dead, MaxNumberOfMessages: 10, MessageAttributeNames: ['All'] }),
+    );
+    for (const { Body, MessageAttributes } of Messages) found.set(Body!, MessageAttributes!['reason']!.StringValue!);
+    return found.size === bodies.length;
+  });
+  assert.deepEqual([...found.keys()].toSorted(), bodies.toSorted());
+  for (const reason of found.values()) assert.match(reason, /^not a task message: /);
+  assert.deepEqual(ran, ['good']);
+});
+
+test('stopping waits for what is in hand, and takes nothing more', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const ran: string[] = [];
+  const { sqs, queue, consumer } = await consume(t, async (taskId) => {
+    ran.push(taskId);
+    await gate.promise;
+  });
+  await queue.sendTask('t1');
+  await until('it is in hand', () => ran.length === 1);
+  let stopped = false;
+  const stopping = consumer.stop().then(() => {
+    stopped = true;
+  });
+  await queue.sendTask('t2');
+  assert.equal(stopped, false);
+  gate.resolve();
+  await stopping;
+  assert.deepEqual(ran, ['t1']);
+  // The first one was deleted, the second one is still there (perhaps on its way to a poll that was given up).
+  const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: await queue.url(), AttributeNames: [...AttributeNames] }),
+  );
+  assert.equal(
+    AttributeNames.map((name) => Number(Attributes![name])).reduce((x, y) => x + y),
+    1,
+  );
+});
