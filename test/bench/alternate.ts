@@ -31,6 +31,7 @@ export async function alternate(
   targets: readonly Target[],
   shape: Shape,
   data: DataSet,
+  label: string,
 ): Promise<Map<string, number>> {
   const asked = queries(shape, data, variety, 42);
   const lanes: Lane[] = [];
@@ -43,10 +44,12 @@ export async function alternate(
     await compareAnswers(bench, lanes, asked);
     for (const lane of lanes) await plan(lane);
     const rounds = Math.max(...lanes.map((lane) => lane.total));
-    for (let round = 1; round <= rounds; round++) {
-      // A target that is asked less often is asked evenly over the rounds.
-      for (const lane of lanes) if (Math.floor((round * lane.total) / rounds) > lane.sent) await step(lane);
-    }
+    await bench.profiled(label, targets, async () => {
+      for (let round = 1; round <= rounds; round++) {
+        // A target that is asked less often is asked evenly over the rounds.
+        for (const lane of lanes) if (Math.floor((round * lane.total) / rounds) > lane.sent) await step(lane);
+      }
+    });
     return new Map(lanes.map((lane) => [lane.target.name, latency(lane.timesMs.slice(lane.warmUps)).p50Ms]));
   } finally {
     for (const { connection } of lanes) connection.close();

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { profiled } from './profiler.ts';
 import { killPrograms } from './program.ts';
 import type { StartTarget, Target } from './targets/target.ts';
 import type { DataSet } from './tsbs.ts';
@@ -9,6 +10,8 @@ export interface Options {
   readonly data: DataSet;
   /** Sizes as the goals name them, not the shorter ones that fit into minutes. */
   readonly full: boolean;
+  /** Where CPU profiles of our processes go. */
+  readonly profileFolder: string | undefined;
 }
 
 /** What a scenario is given: the targets to start, and the options. */
@@ -33,6 +36,14 @@ export class Bench {
   fault(text: string): void {
     this.progress(text);
     this.faults.push(text);
+  }
+
+  /** Runs what is measured, with CPU profiles of it where they are wanted. */
+  profiled<T>(label: string, targets: readonly Target[], run: () => Promise<T>): Promise<T> {
+    const { profileFolder } = this.options;
+    if (profileFolder === undefined) return run();
+    const processes = targets.flatMap((target) => target.profiled());
+    return profiled(profileFolder, label.replaceAll(/[^\w-]+/g, '-'), processes, run);
   }
 
   /** All targets side by side, each on a folder of its own. */

@@ -37,48 +37,79 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** The other side closed a connection on which nothing was under way: servers do that after some idle seconds. */
+class ClosedWhileIdle extends Error {}
+
 export class Connection {
-  readonly #socket: Socket;
+  readonly #address: Address;
+  #socket: Socket | null = null;
   #waiting: Waiting | null = null;
   #received: Buffer[] = [];
   #receivedBytes = 0;
   /** How many bytes there must be before it is worth looking at them again. */
   #wantedBytes = 1;
-  #failure: Error | null = null;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.setTimeout(timeoutMs, () => this.#fail(new Error(`nothing came for ${timeoutMs} ms`)));
-    socket.on('error', (error) => this.#fail(error));
-    socket.on('close', () => this.#fail(new Error('the connection was closed')));
+  private constructor(address: Address) {
+    this.#address = address;
   }
 
-  static open({ host, port }: Address): Promise<Connection> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ host, port });
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(new Connection(socket));
-      });
-    });
+  static async open(address: Address): Promise<Connection> {
+    const connection = new Connection(address);
+    await connection.#connect();
+    return connection;
   }
 
-  send(message: Message): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure) return reject(this.#failure);
-      this.#waiting = { resolve, reject };
-      this.#socket.cork();
-      for (const part of message) this.#socket.write(part);
-      this.#socket.uncork();
-    });
+  async send(message: Message): Promise<Reply> {
+    if (!this.#socket) await this.#connect();
+    try {
+      return await this.#exchange(message);
+    } catch (error) {
+      if (!(error instanceof ClosedWhileIdle)) throw error;
+      await this.#connect();
+      return await this.#exchange(message);
+    }
   }
 
   close(): void {
     this.#waiting = null;
-    this.#socket.destroy();
+    this.#socket?.destroy();
+    this.#socket = null;
+  }
+
+  #connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { host, port } = this.#address;
+      const socket = connect({ host, port });
+      let used = false;
+      socket.setNoDelay(true);
+      socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`nothing came from ${port} for ${timeoutMs} ms`)));
+      socket.on('data', (chunk: Buffer) => {
+        used = true;
+        this.#receive(chunk);
+      });
+      socket.on('error', (error) => {
+        reject(error);
+        this.#lost(socket, error);
+      });
+      socket.on('close', () => {
+        const idle = used && this.#receivedBytes === 0;
+        this.#lost(socket, new (idle ? ClosedWhileIdle : Error)(`port ${port} closed the connection`));
+      });
+      socket.once('connect', () => {
+        this.#socket = socket;
+        resolve();
+      });
+    });
+  }
+
+  #exchange(message: Message): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      const socket = this.#socket!;
+      socket.cork();
+      for (const part of message) socket.write(part);
+      socket.uncork();
+    });
   }
 
   #receive(chunk: Buffer): void {
@@ -93,21 +124,27 @@ export class Connection {
         this.#wantedBytes = reply;
         return;
       }
-      this.#received = [];
-      this.#receivedBytes = 0;
-      this.#wantedBytes = 1;
+      this.#forget();
       const waiting = this.#waiting;
       this.#waiting = null;
       waiting?.resolve(reply);
     } catch (error) {
-      this.#fail(error as Error);
+      this.#socket?.destroy(error as Error);
     }
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    this.#waiting?.reject(this.#failure);
+  #lost(socket: Socket, error: Error): void {
+    if (this.#socket !== socket) return;
+    const waiting = this.#waiting;
     this.close();
+    this.#forget();
+    waiting?.reject(error);
+  }
+
+  #forget(): void {
+    this.#received = [];
+    this.#receivedBytes = 0;
+    this.#wantedBytes = 1;
   }
 }
 

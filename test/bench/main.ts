@@ -29,7 +29,7 @@ const usage = `npm run bench -- [flags]
   --volumes <n>      2
   --full             growth with 100 hosts × 20 days, as the goals name it (many minutes, gigabytes in TMPDIR)
   --json <file>      the report: bench-report.json
-  --cpu-prof <dir>   our processes write CPU profiles into this folder (npm run bench is slower then)`;
+  --cpu-prof <dir>   CPU profiles of our API and database processes go into this folder; the figures are lower then`;
 
 const scenarios: Readonly<Record<string, (bench: Bench) => Promise<Measure[]>>> = {
   ingest,
@@ -66,7 +66,9 @@ const data = {
   steps: Math.round(Number(flags.days) * stepsPerDay),
   variant: flags.variant as Variant,
 };
-const bench = new Bench({ data, full: flags.full }, targets());
+const profileFolder = flags['cpu-prof'] && resolve(flags['cpu-prof']);
+if (profileFolder) mkdirSync(profileFolder, { recursive: true });
+const bench = new Bench({ data, full: flags.full, profileFolder }, targets());
 process.on('exit', killPrograms);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
@@ -87,11 +89,7 @@ try {
 }
 
 function targets(): StartTarget[] {
-  const profileFolder = flags['cpu-prof'] && resolve(flags['cpu-prof']);
-  if (profileFolder) mkdirSync(profileFolder, { recursive: true });
-  const chosen: StartTarget[] = flags['peers-only']
-    ? []
-    : [startOurs({ volumes: Number(flags.volumes), profileFolder })];
+  const chosen: StartTarget[] = flags['peers-only'] ? [] : [startOurs({ volumes: Number(flags.volumes) })];
   if (!flags.peers && !flags['peers-only']) return chosen;
   const peers = { 'victoria-metrics': startVictoriaMetrics, influxd: startInfluxdb };
   for (const [program, start] of Object.entries(peers)) {

@@ -35,6 +35,11 @@ export function peakRssBytes(pids: readonly number[]): number {
   return kib * 1024;
 }
 
+/** What the process was started with, separated by spaces. */
+export function commandLine(pid: number): string {
+  return (read(pid, 'cmdline') ?? '').replaceAll('\0', ' ');
+}
+
 /** The fields of proc(5) after the name, which is in brackets and may hold anything: state, parent, … */
 function statFields(pid: number): string[] | undefined {
   const stat = read(pid, 'stat');

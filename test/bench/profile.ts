@@ -1,5 +1,5 @@
-// Where the time went: reads the CPU profiles of a folder (npm run bench -- --cpu-prof <folder>) and prints, for each process, the functions with
-// the most time of their own. Usage: node test/bench/profile.ts <folder> [lines]
+// Where the time went: reads the CPU profiles of a folder (npm run bench -- --cpu-prof <folder>) and prints for each the functions with the most
+// time of their own. Usage: node test/bench/profile.ts <folder> [lines]
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ function print(file: string): void {
   const idleMs = selfMs.get('(idle)') ?? 0;
   selfMs.delete('(idle)');
   const busyMs = [...selfMs.values()].reduce((sum, ms) => sum + ms, 0);
-  console.log(`\n${file}: ${program(profile)}: busy ${Math.round(busyMs)} ms, idle ${Math.round(idleMs)} ms`);
+  console.log(`\n${file}: busy ${Math.round(busyMs)} ms, idle ${Math.round(idleMs)} ms`);
   const top = [...selfMs].sort(([, a], [, b]) => b - a).slice(0, Number(lines));
   for (const [name, ms] of top)
     console.log(
@@ -42,12 +42,4 @@ function print(file: string): void {
 function describe({ functionName, url, lineNumber }: CallFrame): string {
   const place = url.startsWith('file:') ? relative(root, fileURLToPath(url)) : url;
   return `${functionName || '(anonymous)'}${place && ` ${place}:${lineNumber + 1}`}`;
-}
-
-/** The entry point: the first script of ours that the process loaded. */
-function program({ nodes }: Profile): string {
-  const mains = nodes
-    .map(({ callFrame }) => callFrame.url)
-    .filter((url) => /\/(src|workers|agent|embedded|local)\/(main|queues)\.ts$/.test(url));
-  return mains[0] ? relative(root, fileURLToPath(mains[0])) : 'another process';
 }

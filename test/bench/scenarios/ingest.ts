@@ -17,7 +17,7 @@ export async function ingest(bench: Bench): Promise<Measure[]> {
   for (let run = 1; run <= runs; run++) {
     for (const start of bench.starts) {
       await bench.withTarget(start, async (target) => {
-        const result = await ingestOnce(target, ready, rows);
+        const result = await ingestOnce(bench, target, ready, rows);
         bench.progress(`ingest ${run}/${runs} ${target.name}: ${Math.round(result.rowsPerS)} rows/s`);
         results.set(target.name, [...(results.get(target.name) ?? []), result]);
       });
@@ -90,11 +90,16 @@ interface Result {
   readonly bytesPerRow: number;
 }
 
-async function ingestOnce(target: Target, ready: readonly { readonly body: Buffer }[], rows: number): Promise<Result> {
+async function ingestOnce(
+  bench: Bench,
+  target: Target,
+  ready: readonly { readonly body: Buffer }[],
+  rows: number,
+): Promise<Result> {
   const pids = target.pids();
   const cpuBeforeS = cpuSeconds(pids);
   const client = process.cpuUsage();
-  const { seconds, timesMs } = await send(target, ready);
+  const { seconds, timesMs } = await bench.profiled('ingest', [target], () => send(target, ready));
   const { user, system } = process.cpuUsage(client);
   const cpuS = cpuSeconds(pids) - cpuBeforeS;
   const peakRssMb = peakRssBytes(pids) / 1e6;

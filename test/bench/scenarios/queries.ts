@@ -31,7 +31,7 @@ async function measureAll(
   state: 'hot' | 'cold',
 ): Promise<void> {
   for (const shape of shapes) {
-    const medians = await alternate(bench, targets, shape, bench.options.data);
+    const medians = await alternate(bench, targets, shape, bench.options.data, `${shape.name} ${state}`);
     for (const [target, p50Ms] of medians) measures.add(target, `${shape.name} ${state}`, 'ms', 'lower', p50Ms);
     bench.progress(
       `queries: ${shape.name} ${state}: ${[...medians].map(([name, ms]) => `${name} ${ms.toFixed(2)} ms`).join(', ')}`,

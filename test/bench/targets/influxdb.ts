@@ -66,6 +66,7 @@ export async function startInfluxdb(folder: string): Promise<Target> {
     name: 'InfluxDB',
     address,
     pids: () => [program.pid],
+    profiled: () => [],
     write: (body) => post('/write?db=bench', {}, body),
     query: writeQuery,
     answer: readAnswer,

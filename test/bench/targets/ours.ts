@@ -7,7 +7,8 @@ import { createEngineClient } from '../../../src/kdb/client.ts';
 import { diskBytes } from '../disk.ts';
 import { get, type Message, post } from '../http.ts';
 import { once } from '../load.ts';
-import { processTree } from '../processes.ts';
+import { commandLine, processTree } from '../processes.ts';
+import type { NodeProcess } from '../profiler.ts';
 import { Program } from '../program.ts';
 import type { Query } from '../shapes.ts';
 import { type Answer, type StartTarget, sumUp, type Target } from './target.ts';
@@ -15,18 +16,12 @@ import { type Answer, type StartTarget, sumUp, type Target } from './target.ts';
 /** The column of the table that the others are compared with. */
 export const ours = 'ours';
 
-export interface OursOptions {
-  readonly volumes: number;
-  /** A folder for the CPU profiles of the API and database processes; they are written when these stop. */
-  readonly profileFolder: string | undefined;
-}
-
 const root = join(import.meta.dirname, '..', '..', '..');
 const database = '/v1/databases/bench';
 const readyTimeoutMs = 60_000;
 
 /** A whole region, as `npm start` runs it; asked through its public API alone, but for the checkpoint. */
-export function startOurs({ volumes, profileFolder }: OursOptions): StartTarget {
+export function startOurs({ volumes }: { readonly volumes: number }): StartTarget {
   return async (folder) => {
     const dataDir = join(folder, 'data');
     mkdirSync(dataDir);
@@ -34,7 +29,8 @@ export function startOurs({ volumes, profileFolder }: OursOptions): StartTarget 
       PORT: '0',
       TSG_DATA_DIR: dataDir,
       TSG_STOP_WITH_PARENT: '1',
-      ...(profileFolder && { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileFolder}` }),
+      // The port for a debugger (profiler.ts), should one be asked for: any, since several processes may be.
+      NODE_OPTIONS: '--inspect-port=0',
     };
     let program = await start();
     let address = apiAddress(dataDir);
@@ -94,6 +90,7 @@ export function startOurs({ volumes, profileFolder }: OursOptions): StartTarget 
         return address;
       },
       pids: () => processTree(program.pid),
+      profiled: () => namedProcesses(processTree(program.pid)),
       write: (body) => post(`${database}/write`, writeHeaders, body),
       query: (query) => get(queryPath(query), headers),
       answer: readAnswer,
@@ -109,6 +106,13 @@ export function startOurs({ volumes, profileFolder }: OursOptions): StartTarget 
       stop: () => program.stop(),
     } satisfies Target;
   };
+}
+
+function namedProcesses(pids: readonly number[]): NodeProcess[] {
+  return pids.flatMap((pid) => {
+    const script = /(src|kdb\/embedded)\/main\.ts/.exec(commandLine(pid))?.[1];
+    return script === undefined ? [] : [{ name: script === 'src' ? 'api' : 'database', pid }];
+  });
 }
 
 function apiAddress(dataDir: string): { host: string; port: number } {

@@ -1,4 +1,5 @@
 import type { Address, Message } from '../http.ts';
+import type { NodeProcess } from '../profiler.ts';
 import type { Query } from '../shapes.ts';
 
 /** What is measured: a database that takes line protocol over HTTP and answers the query shapes. */
@@ -8,6 +9,8 @@ export interface Target {
   readonly address: Address;
   /** All processes that do its work. */
   pids(): number[];
+  /** Those of them whose time is worth a look inside. */
+  profiled(): NodeProcess[];
   write(body: Buffer): Message;
   query(query: Query): Message;
   /** The reply of a query, brought to one form. */

@@ -32,6 +32,7 @@ export async function startVictoriaMetrics(folder: string): Promise<Target> {
     name: 'VictoriaMetrics',
     address,
     pids: () => [program.pid],
+    profiled: () => [],
     write: (body) => post('/write', {}, body),
     query: writeQuery,
     answer: readAnswer,
