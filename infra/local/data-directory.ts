@@ -4,25 +4,29 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { readRun } from './run-file.ts';
 
-/** Somebody else runs a region on this data directory. */
-export class DataDirectoryInUse extends Error {}
+/** It cannot be used, or somebody else runs a region on it. */
+export class DataDirectoryFault extends Error {}
 
 /** Creates the directory and takes it for this process; the lock is the operating system's, so it also ends with kill -9. */
 export function openDataDirectory(dataDir: string): { release(): void } {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: 0 });
+  let lock: DatabaseSync | undefined;
   try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    lock = new DatabaseSync(join(dataDir, 'lock.sqlite'), { timeout: 0 });
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    lock.close();
-    if (!/locked/.test((error as Error).message)) throw error;
+    lock?.close();
+    const { message } = error as Error;
+    if (!/locked/.test(message))
+      throw new DataDirectoryFault(`${dataDir} cannot be used as data directory: ${message}`);
     const run = readRun(dataDir);
     const who = run ? ` (process ${run.launcher.pid}, ${run.url})` : '';
-    throw new DataDirectoryInUse(
+    throw new DataDirectoryFault(
       `${dataDir} is in use by another region${who}. Stop that one, or choose another directory with TSG_DATA_DIR`,
     );
   }
-  return { release: () => lock.close() };
+  const held = lock;
+  return { release: () => held.close() };
 }
 
 /** A secret that is made once and then kept in the data directory, readable by its owner only. */

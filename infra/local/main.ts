@@ -3,7 +3,7 @@
 import { ConfigError } from '../../src/base/config.ts';
 import { banner } from './banner.ts';
 import { CannotStart } from './child.ts';
-import { DataDirectoryInUse, openDataDirectory } from './data-directory.ts';
+import { DataDirectoryFault, openDataDirectory } from './data-directory.ts';
 import { planRegion } from './plan.ts';
 import { portFault } from './ports.ts';
 import { Region } from './region.ts';
@@ -25,7 +25,7 @@ try {
   await run(readLocalSettings(process.env));
   process.exit(0);
 } catch (error) {
-  const expected = [ConfigError, DataDirectoryInUse, CannotRun, CannotStart].some((kind) => error instanceof kind);
+  const expected = [ConfigError, DataDirectoryFault, CannotRun, CannotStart].some((kind) => error instanceof kind);
   console.error(expected ? (error as Error).message : error);
   process.exit(1);
 }

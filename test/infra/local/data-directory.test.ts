@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { DataDirectoryInUse, keptSecret, openDataDirectory } from '../../../infra/local/data-directory.ts';
+import { DataDirectoryFault, keptSecret, openDataDirectory } from '../../../infra/local/data-directory.ts';
 import { lastLines, openLogFolder } from '../../../infra/local/logs.ts';
 import { identityOf, isAlive } from '../../../infra/local/process-table.ts';
 import { earlierProcessesGone, RunFile, readRun } from '../../../infra/local/run-file.ts';
@@ -23,7 +23,7 @@ test('a data directory has one owner, and is free after it', (t) => {
   assert.throws(
     () => openDataDirectory(path),
     (error) =>
-      error instanceof DataDirectoryInUse && error.message.includes(`process ${process.pid}, http://127.0.0.1:1`),
+      error instanceof DataDirectoryFault && error.message.includes(`process ${process.pid}, http://127.0.0.1:1`),
   );
   owner.release();
   openDataDirectory(path).release();
@@ -38,7 +38,7 @@ test('a data directory is free once its owner is killed', async (t) => {
   });
   t.after(() => owner.kill('SIGKILL'));
   await once(owner.stdout, 'data');
-  assert.throws(() => openDataDirectory(path), DataDirectoryInUse);
+  assert.throws(() => openDataDirectory(path), DataDirectoryFault);
   owner.kill('SIGKILL');
   await once(owner, 'exit');
   openDataDirectory(path).release();
