@@ -38,18 +38,19 @@ export class AgentClient {
   }
 
   async #call(method: string, agent: Endpoint, id: string, signal: AbortSignal, body?: object): Promise<unknown> {
-    const where = `the agent at ${agent.host}:${agent.port}`;
     const response = await fetch(`http://${agent.host}:${agent.port}/databases/${id}`, {
       method,
       headers: { authorization: `Bearer ${this.#secret}`, 'content-type': 'application/json' },
       signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
       ...(body && { body: JSON.stringify(body) }),
     }).catch((error: Error) => {
-      throw new Error(`${where} does not answer`, { cause: error });
+      throw new Error('the agent of the host does not answer', { cause: error });
     });
     const answer = (await response.json().catch(() => ({}))) as { message?: string };
     if (response.ok) return answer;
-    const message = `${where} answers ${response.status}: ${answer.message ?? ''}`;
-    throw response.status === 507 || response.status === 409 ? new HostRefused(message) : new Error(message);
+    const cause = new Error(`${agent.host}:${agent.port} answers ${response.status}: ${answer.message ?? ''}`);
+    throw response.status === 507 || response.status === 409
+      ? new HostRefused('the host refuses', { cause })
+      : new Error('the agent of the host failed', { cause });
   }
 }

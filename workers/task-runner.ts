@@ -52,7 +52,7 @@ export class TaskRunner {
   }
 
   async #work(task: Task): Promise<void> {
-    const { kinds, services } = this.#options;
+    const { kinds, services, log } = this.#options;
     const { tasks } = services.management;
     // An attempt that ended without a trace, with its worker, counts too.
     if (task.attempts > maxAttempts) throw new Error(task.error ?? 'its workers ended again and again');
@@ -67,6 +67,7 @@ export class TaskRunner {
       await kinds[task.kind].run({
         task,
         services,
+        log,
         signal: AbortSignal.any([lost.signal, this.#stop.signal]),
         progress: async (done, total) => void (await tasks.progress(task, done, total)),
       });
@@ -88,7 +89,7 @@ export class TaskRunner {
       log.info('task handed back', subject);
       return this.#requeue(task, task.error, 0);
     }
-    const reason = reasonOf(error);
+    const reason = error instanceof Error ? error.message : String(error);
     if (task.attempts < maxAttempts) {
       const backoffMs = Math.min(firstBackoffMs * 2 ** (task.attempts - 1), maxBackoffMs) * (0.75 + Math.random() / 2);
       log.warn('task will be tried again', { ...subject, backoffMs, error });
@@ -106,11 +107,4 @@ export class TaskRunner {
       log.warn('the message was not sent; the sweeper will do it', { taskId: task.id, error });
     });
   }
-}
-
-/** The error and what it stems from, for the task's owner. */
-function reasonOf(error: unknown): string {
-  const parts: string[] = [];
-  for (let cause = error; cause instanceof Error && parts.length < 4; cause = cause.cause) parts.push(cause.message);
-  return (parts.length > 0 ? parts.join(': ') : String(error)).slice(0, 1_000);
 }

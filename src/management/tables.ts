@@ -5,6 +5,7 @@ import {
   CreateTableCommand,
   type CreateTableCommandInput,
   DescribeTableCommand,
+  DescribeTimeToLiveCommand,
   type DynamoDBClient,
   ResourceInUseException,
   ResourceNotFoundException,
@@ -73,23 +74,28 @@ export async function ensureTables(dynamo: DynamoDBClient): Promise<void> {
 }
 
 async function ensureTable(dynamo: DynamoDBClient, definition: TableDefinition): Promise<void> {
-  if ((await tableStatus(dynamo, definition.name)) === undefined) {
+  const { name, timeToLive } = definition;
+  if ((await tableStatus(dynamo, name)) === undefined) {
     try {
       await dynamo.send(new CreateTableCommand(createTableInput(definition)));
     } catch (error) {
       if (!(error instanceof ResourceInUseException)) throw error;
     }
-    // Seconds on AWS, at once locally.
-    while ((await tableStatus(dynamo, definition.name)) !== 'ACTIVE') await delay(250);
-    if (definition.timeToLive !== undefined) {
-      await dynamo.send(
-        new UpdateTimeToLiveCommand({
-          TableName: definition.name,
-          TimeToLiveSpecification: { Enabled: true, AttributeName: definition.timeToLive },
-        }),
-      );
-    }
   }
+  // Seconds on AWS, at once locally.
+  while ((await tableStatus(dynamo, name)) !== 'ACTIVE') await delay(250);
+  if (timeToLive !== undefined) await ensureTimeToLive(dynamo, name, timeToLive);
+}
+
+async function ensureTimeToLive(dynamo: DynamoDBClient, name: string, attribute: string): Promise<void> {
+  const { TimeToLiveDescription } = await dynamo.send(new DescribeTimeToLiveCommand({ TableName: name }));
+  if (TimeToLiveDescription?.AttributeName === attribute) return;
+  await dynamo.send(
+    new UpdateTimeToLiveCommand({
+      TableName: name,
+      TimeToLiveSpecification: { Enabled: true, AttributeName: attribute },
+    }),
+  );
 }
 
 async function tableStatus(dynamo: DynamoDBClient, name: string): Promise<string | undefined> {

@@ -243,6 +243,8 @@ export function taskPut(task: Task): TransactionItem {
 }
 
 /** The index's own attributes stay here. */
-function toTask({ dueIn: _dueIn, dueAt: _dueAt, ...task }: Item): Task {
-  return task as unknown as Task;
+function toTask({ dueIn: _dueIn, dueAt: _dueAt, ...item }: Item): Task {
+  const task = item as unknown as Task;
+  // DynamoDB keeps no order of keys.
+  return task.progress ? { ...task, progress: { done: task.progress.done, total: task.progress.total } } : task;
 }

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { hash as digest, randomBytes, randomUUID } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
 import { accountPuts } from './accounts.ts';
@@ -170,7 +170,7 @@ export class Tokens {
 
 /** A secret has 256 random bits, so a plain hash is enough; a slow one would be paid on every request. */
 function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return digest('sha256', secret, 'base64url');
 }
 
 export async function loadToken(dynamo: Dynamo, hash: string): Promise<Entry<Token>> {

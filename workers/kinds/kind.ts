@@ -1,3 +1,4 @@
+import type { Log } from '../../src/base/log.ts';
 import type { Hello } from '../../src/kdb/engine.ts';
 import type { Management } from '../../src/management/index.ts';
 import type { Database, Endpoint, Task } from '../../src/management/records.ts';
@@ -14,6 +15,7 @@ export interface WorkerServices {
 export interface TaskRun {
   readonly task: Task;
   readonly services: WorkerServices;
+  readonly log: Log;
   /** Aborted when the task is no longer this worker's to do. */
   readonly signal: AbortSignal;
   readonly progress: (done: number, total: number) => Promise<void>;
@@ -21,7 +23,7 @@ export interface TaskRun {
 
 /**
  * One kind of task. Every step may be run again after a crash at any point. An error is a passing fault: the task is tried again
- * later, with the error as its reason, until `giveUp`.
+ * later until `giveUp`. The error's message is shown to the task's owner: addresses and the like belong in its cause.
  */
 export interface Kind {
   readonly run: (run: TaskRun) => Promise<void>;

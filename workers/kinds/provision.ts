@@ -17,7 +17,7 @@ export const provision: Kind = {
     if (database?.status !== 'provisioning') return;
     const { placed, report } = await start(database, run);
     if (report.state !== 'running' || !report.endpoint) {
-      throw new Error(`the database process is ${report.state}: ${report.fault ?? 'it does not listen yet'}`);
+      throw new Error(`the database process is ${report.state}`, { cause: report.fault });
     }
     await progress(2, steps);
     await untilHello(report.endpoint, placed, run);
@@ -30,12 +30,11 @@ export const provision: Kind = {
 /** On the host where it is placed already, else on the first one that takes it. */
 async function start(database: Database, run: TaskRun): Promise<{ placed: Database; report: DatabaseReport }> {
   const { databases, hosts } = run.services.management;
-  const refusals: string[] = [];
   let current = database;
   if (current.hostId !== null) {
     const host = await hosts.getHost(current.hostId);
     if (!host) throw new Error(`host ${current.hostId} is not registered`);
-    const report = await startOn(host, current, run, refusals);
+    const report = await startOn(host, current, run);
     if (report) return { placed: current, report };
     current = await databases.unplace(current);
   }
@@ -43,26 +42,24 @@ async function start(database: Database, run: TaskRun): Promise<{ placed: Databa
     const placed = await databases.place(current, host);
     if (!placed) continue;
     await run.progress(1, steps);
-    const report = await startOn(host, placed, run, refusals);
+    const report = await startOn(host, placed, run);
     if (report) return { placed, report };
     current = await databases.unplace(placed);
   }
-  const reasons = refusals.length > 0 ? `: ${refusals.join('; ')}` : '';
-  throw new Error(`no host in ${database.region} has room for a database on ${database.volumes} volumes${reasons}`);
+  throw new Error(`no host in ${database.region} has room for a database on ${database.volumes} volumes`);
 }
 
 /** Undefined when the host refuses. */
 async function startOn(
-  { agent }: Host,
+  { id: hostId, agent }: Host,
   { id, volumes, schema, user, password }: Database,
-  { services, signal }: TaskRun,
-  refusals: string[],
+  { task, services, signal, log }: TaskRun,
 ): Promise<DatabaseReport | undefined> {
   try {
     return await services.agents.putDatabase(agent, id, { volumes, schema, user, password }, signal);
   } catch (error) {
     if (!(error instanceof HostRefused)) throw error;
-    refusals.push(error.message);
+    log.warn('a host refuses a database', { taskId: task.id, hostId, error });
     return undefined;
   }
 }
@@ -74,7 +71,7 @@ async function untilHello(endpoint: Endpoint, database: Database, { services, si
       return;
     } catch (error) {
       if (Date.now() > deadline) {
-        throw new Error(`the database at ${endpoint.host}:${endpoint.port} does not answer`, { cause: error });
+        throw new Error('the database process does not answer', { cause: error });
       }
     }
   }
