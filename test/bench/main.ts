@@ -68,13 +68,12 @@ const data = {
 };
 const profileFolder = flags['cpu-prof'] && resolve(flags['cpu-prof']);
 if (profileFolder) mkdirSync(profileFolder, { recursive: true });
+const onePressMs = 1_000;
+let interruptedAtMs: number | undefined;
+
 const bench = new Bench({ data, full: flags.full, profileFolder }, targets());
 process.on('exit', killPrograms);
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
-    bench.progress(`${signal}: stopping what was started`);
-    bench.close().finally(() => process.exit(1));
-  });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupted);
 
 try {
   const measures: Measure[] = [];
@@ -86,6 +85,15 @@ try {
   report(measures);
 } finally {
   await bench.close();
+}
+
+function interrupted(signal: NodeJS.Signals): void {
+  // One Ctrl-C arrives more than once: from the terminal, from npm and from the Node launcher.
+  if (interruptedAtMs !== undefined && performance.now() - interruptedAtMs > onePressMs) process.exit(1);
+  if (interruptedAtMs !== undefined) return;
+  interruptedAtMs = performance.now();
+  bench.progress(`${signal}: stopping what was started`);
+  bench.close().finally(() => process.exit(1));
 }
 
 function targets(): StartTarget[] {

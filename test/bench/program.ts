@@ -14,15 +14,22 @@ interface ProgramOptions {
 
 /** A target's program: started, stopped, and killed when the benchmark itself ends in disorder. */
 export class Program {
+  readonly #name: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #logPath: string;
 
-  constructor(command: string, args: readonly string[], { logPath, env = {} }: ProgramOptions) {
+  /** Its standard input ends with this process; it must stop then. */
+  constructor(name: string, command: readonly string[], { logPath, env = {} }: ProgramOptions) {
+    this.#name = name;
     this.#logPath = logPath;
     const log = openSync(logPath, 'a');
     // Its own process group: Ctrl-C reaches the benchmark alone, which stops what it started.
-    this.#child = spawn(command, args, { stdio: ['pipe', log, log], detached: true, env: { ...process.env, ...env } });
+    this.#child = spawn(command[0]!, command.slice(1), {
+      stdio: ['pipe', log, log],
+      detached: true,
+      env: { ...process.env, ...env },
+    });
     closeSync(log);
     this.#ended = new Promise((resolve) => {
       this.#child.once('exit', () => resolve());
@@ -39,13 +46,12 @@ export class Program {
   async ready(probe: () => Promise<unknown>): Promise<void> {
     for (const deadline = Date.now() + startTimeoutMs; ; await delay(25)) {
       const { exitCode } = this.#child;
-      if (exitCode !== null) throw new Error(`${this.#child.spawnfile} ended with ${exitCode}: ${this.#log()}`);
+      if (exitCode !== null) throw new Error(`${this.#name} ended with ${exitCode}: ${this.#log()}`);
       try {
         await probe();
         return;
       } catch (error) {
-        if (Date.now() > deadline)
-          throw new Error(`${this.#child.spawnfile} does not answer: ${this.#log()}`, { cause: error });
+        if (Date.now() > deadline) throw new Error(`${this.#name} does not answer: ${this.#log()}`, { cause: error });
       }
     }
   }

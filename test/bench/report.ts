@@ -19,11 +19,17 @@ export function machine(): Machine {
     memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      encoding: 'utf8',
-      cwd: import.meta.dirname,
-    }).trim(),
+    commit: commit(),
   };
+}
+
+function commit(): string {
+  try {
+    const git = { encoding: 'utf8', cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] } as const;
+    return execFileSync('git', ['describe', '--always', '--dirty'], git).trim();
+  } catch {
+    return 'unknown';
+  }
 }
 
 /** One row a measure, one column a target, and ours against the best of the others (above 1: ours is worse when less is better). */

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { stoppedWithParent } from '../../../infra/local/programs.ts';
 import { diskBytes } from '../disk.ts';
 import { get, type Message, post } from '../http.ts';
 import { once } from '../load.ts';
@@ -50,7 +51,9 @@ export async function startInfluxdb(folder: string): Promise<Target> {
   await once(address, post(`/query?${new URLSearchParams({ q: 'CREATE DATABASE bench' })}`, {}, Buffer.alloc(0)));
 
   async function start(): Promise<Program> {
-    const started = new Program('influxd', ['-config', configPath], { logPath: join(folder, 'log') });
+    const started = new Program('influxd', stoppedWithParent(['influxd', '-config', configPath]), {
+      logPath: join(folder, 'log'),
+    });
     await started.ready(() => once(address, get('/ping')));
     return started;
   }

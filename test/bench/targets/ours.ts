@@ -40,7 +40,7 @@ export function startOurs({ volumes }: { readonly volumes: number }): StartTarge
 
     async function start(): Promise<Program> {
       const launcher = join(root, 'infra', 'local', 'main.ts');
-      const started = new Program(process.execPath, [launcher], { logPath: join(folder, 'log'), env });
+      const started = new Program('the region', [process.execPath, launcher], { logPath: join(folder, 'log'), env });
       await started.ready(async () => {
         if (!readRun(dataDir)?.ready) throw new Error('not ready yet');
       });

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { stoppedWithParent } from '../../../infra/local/programs.ts';
 import { diskBytes } from '../disk.ts';
 import { get, type Message, post } from '../http.ts';
 import { once } from '../load.ts';
@@ -17,8 +18,13 @@ export async function startVictoriaMetrics(folder: string): Promise<Target> {
   let program = await start();
 
   async function start(): Promise<Program> {
-    const args = [...settings, `-storageDataPath=${dataDir}`, `-httpListenAddr=${address.host}:${address.port}`];
-    const started = new Program('victoria-metrics', args, { logPath: join(folder, 'log') });
+    const command = [
+      'victoria-metrics',
+      ...settings,
+      `-storageDataPath=${dataDir}`,
+      `-httpListenAddr=${address.host}:${address.port}`,
+    ];
+    const started = new Program('victoria-metrics', stoppedWithParent(command), { logPath: join(folder, 'log') });
     await started.ready(() => once(address, get('/health')));
     return started;
   }
