@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Log } from '../../src/base/log.ts';
 import { encodeError, encodeMessage, plainFrame } from '../../src/kdb/codec.ts';
-import { CodecError } from '../../src/kdb/codec-error.ts';
+import { CodecError, MessageTooLong } from '../../src/kdb/codec-error.ts';
 import { calls } from '../../src/kdb/contract.ts';
 import type { Engine } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
@@ -139,12 +139,15 @@ class Session {
     }
     clearTimeout(this.#handshakeTimer);
     const { user, password } = this.#settings;
-    if (end < 1 || end > maxHandshakeBytes || !sameText(received.subarray(0, end - 1), `${user}:${password}`)) {
+    // Clients from before the capability byte end with the password.
+    const offered = end > 0 && received[end - 1]! < 0x20 ? received[end - 1]! : 0;
+    const login = received.subarray(0, Math.max(0, offered > 0 ? end - 1 : end));
+    if (end < 1 || end > maxHandshakeBytes || !sameText(login, `${user}:${password}`)) {
       this.#refuse('login refused');
       return Buffer.alloc(0);
     }
     this.#handshake = null;
-    this.#socket.write(Buffer.of(Math.min(received[end - 1]!, capability)));
+    this.#socket.write(Buffer.of(Math.min(offered, capability)));
     return received.subarray(end + 1);
   }
 
@@ -195,14 +198,13 @@ class Session {
   async #cancellable(call: ReadCall): Promise<QValue> {
     const running = new AbortController();
     this.#running = running;
-    const late = Promise.withResolvers<never>();
+    const aborted = Promise.withResolvers<never>();
+    running.signal.addEventListener('abort', () => aborted.reject(running.signal.reason));
     const deadline = setTimeout(() => {
-      const error = new EngineError('DeadlineExceeded');
-      late.reject(error);
-      running.abort(error);
+      running.abort(new EngineError('DeadlineExceeded'));
     }, this.#settings.queryTimeoutMs);
     try {
-      return await Promise.race([call.run(this.#settings.engine, running.signal), late.promise]);
+      return await Promise.race([call.run(this.#settings.engine, running.signal), aborted.promise]);
     } finally {
       clearTimeout(deadline);
       this.#running = undefined;
@@ -211,6 +213,8 @@ class Session {
 
   #asEngineError(error: unknown): EngineError {
     if (error instanceof EngineError) return error;
+    // Only a reply can be too long here: what came in was a message.
+    if (error instanceof MessageTooLong) return new EngineError('ResultTooLarge', `${error.limitBytes} bytes of`);
     if (error instanceof CodecError) return new EngineError('BadCall', error.message);
     this.#settings.log.error('call failed', { error });
     return new EngineError('InternalError', error instanceof Error ? error.message : String(error));

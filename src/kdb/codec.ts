@@ -1,4 +1,4 @@
-import { CodecError } from './codec-error.ts';
+import { CodecError, MessageTooLong } from './codec-error.ts';
 import { decompress } from './compression.ts';
 import { decode } from './decode.ts';
 import { sizeOf, write } from './encode.ts';
@@ -13,7 +13,7 @@ export interface Message {
 /** A whole message in one buffer. */
 export function encodeMessage(kind: number, value: QValue): Buffer {
   const length = headerBytes + sizeOf(value);
-  if (length > maxMessageBytes) throw new CodecError(`a message of ${length} bytes is longer than ${maxMessageBytes}`);
+  if (length > maxMessageBytes) throw new MessageTooLong(length, maxMessageBytes);
   const out = Buffer.allocUnsafe(length);
   writeHeader(out, kind);
   write(value, out, headerBytes);

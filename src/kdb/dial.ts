@@ -22,6 +22,9 @@ export interface QConnection extends EventEmitter {
 /** Answers of node-q must keep every digit: times as they are, longs as long.js. Tables and empty text stay what they are. */
 const exact = { nanos2date: false, long2number: false, flipTables: false, emptyChar2null: false };
 
+/** What node-q offers: timestamps, compression and guids. */
+const capability = 3;
+
 /**
  * Connects and authenticates through node-q. `established` runs as soon as the handshake byte is there, with what came behind it.
  *
@@ -60,7 +63,8 @@ export function dial<Result>(
       const opened = connection as unknown as QConnection;
       // A later error of the socket is told by its close; unheard it would end the process.
       opened.on('error', () => {});
-      if (received.length === 0 || received[0] === 0) return failed('the peer does not speak q IPC');
+      const common = received[0] ?? 0;
+      if (common < 1 || common > capability) return failed('the peer does not speak q IPC');
       clearTimeout(deadline);
       opened.socket.off('data', receive);
       resolve(established(opened, received.subarray(1)));

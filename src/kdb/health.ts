@@ -79,6 +79,7 @@ export class Health {
   #call(connection: QConnection, name: string): Promise<QValue> {
     const { promise, resolve, reject } = Promise.withResolvers<QValue>();
     const lost = (): void => reject(new ConnectionLost('the database closed the connection'));
+    if (connection.socket.destroyed) lost();
     // node-q calls nobody back when the connection closes or the peer stays silent.
     const deadline = setTimeout(() => reject(new EngineError('DeadlineExceeded')), this.#timeoutMs);
     connection.socket.once('close', lost);

@@ -206,19 +206,18 @@ export class Lane {
     this.#connecting++;
     try {
       const connection = await Connection.open(this.#endpoint, this.#limits, (closed) => this.#forget(closed));
-      this.#connecting--;
+      if (connection.closed) throw new ConnectionFailed('the database closed the connection after the handshake');
       this.#failures = 0;
       if (this.#closed) {
         connection.close();
-      } else if (!connection.closed) {
+      } else {
         this.#open.add(connection);
         this.#park(connection);
       }
     } catch (error) {
-      this.#connecting--;
-      if (this.#closed) return;
-      this.#backOffFrom(error);
+      if (!this.#closed) this.#backOffFrom(error);
     }
+    this.#connecting--;
     this.#pump();
   }
 

@@ -105,7 +105,7 @@ export class Peer {
 }
 
 /** Plays the script on each connection. A failed script hangs up and fails `close`. */
-export async function fakeQ(script: Script): Promise<FakeQ> {
+export async function fakeQ(script: Script, port = 0): Promise<FakeQ> {
   const sockets = new Set<Socket>();
   const failures: unknown[] = [];
   let connections = 0;
@@ -116,7 +116,7 @@ export async function fakeQ(script: Script): Promise<FakeQ> {
       socket.destroy();
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

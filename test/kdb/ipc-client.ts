@@ -74,7 +74,9 @@ export class IpcClient {
 
   /** The capability byte, or undefined when the server hung up. */
   async login(userAndPassword: string, capability = 3): Promise<number | undefined> {
-    this.socket.write(Buffer.concat([Buffer.from(userAndPassword), Buffer.of(capability, 0)]));
+    // A client of capability 0 is one from before there was such a byte.
+    const end = capability > 0 ? Buffer.of(capability, 0) : Buffer.of(0);
+    this.socket.write(Buffer.concat([Buffer.from(userAndPassword), end]));
     return (await this.#take(() => 1))?.[0];
   }
 
