@@ -47,6 +47,8 @@ export class LocalRegion {
   readonly #options: RegionOptions;
   #launcher: ChildProcess | undefined;
   #output = '';
+  /** A test has ended the launcher by force. */
+  #killed = false;
 
   constructor(options: RegionOptions) {
     this.#options = options;
@@ -66,6 +68,7 @@ export class LocalRegion {
     child.stdin.on('error', () => {});
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (this.#output += data));
     this.#launcher = child;
+    this.#killed = false;
     await until(
       'the region to be ready',
       () => {
@@ -94,6 +97,12 @@ export class LocalRegion {
     return this.#launcher!.pid!;
   }
 
+  /** kill -9 of the launcher alone. */
+  killLauncher(): void {
+    this.#killed = true;
+    this.#launcher!.kill('SIGKILL');
+  }
+
   /** As they are now: a process that was restarted has another id. */
   pids(): Pids {
     const { processes } = readRun(this.dataDir)!;
@@ -119,8 +128,12 @@ export class LocalRegion {
   }
 
   /** kill -9 of every process at once, the launcher included. */
-  async killAll(): Promise<void> {
-    const child = this.#launcher!;
+  killAll(): Promise<void> {
+    this.#killed = true;
+    return this.#kill(this.#launcher!);
+  }
+
+  async #kill(child: ChildProcess): Promise<void> {
     const left = () =>
       [
         identityOf(child.pid!),
@@ -153,14 +166,17 @@ export class LocalRegion {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#launcher;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    this.#launcher = undefined;
+    if (!child || this.#killed) return;
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the region ended by itself (${child.exitCode ?? child.signalCode}):\n${this.#output}`);
     const ended = once(child, 'exit', { signal: AbortSignal.timeout(stopTimeoutMs) });
     child.kill(signal);
     try {
       const [code] = await ended;
       if (code !== 0) throw new Error(`the region stopped with code ${code}:\n${this.#output}`);
     } catch (error) {
-      await this.killAll();
+      await this.#kill(child);
       throw error;
     }
   }

@@ -114,7 +114,7 @@ test('after kill -9 of the launcher nothing goes on, and a start right after it 
   const before = await queryUsage();
   const { databases, ...others } = region.pids();
   const processes = [...Object.values(others), ...Object.values(databases)].map((pid) => identityOf(pid!));
-  process.kill(region.launcherPid, 'SIGKILL');
+  region.killLauncher();
   await region.start();
   assert.deepEqual(processes.filter(isAlive), []);
   assert.deepEqual(await queryUsage(), before);
