@@ -4,7 +4,8 @@ import { EngineError } from '../kdb/engine-error.ts';
 import { Budget } from './budget.ts';
 import { Faults } from './fault-list.ts';
 import { refusedPoints } from './faults.ts';
-import { checkSeriesName, type Refusal, SeriesRows } from './series.ts';
+import type { Refusal } from './refusal.ts';
+import { checkSeriesName, SeriesRows } from './series.ts';
 
 /** Units of integer times, as the zeros that make nanoseconds of them. */
 export const precisions = { ns: 0, us: 3, ms: 6, s: 9 } as const;

@@ -3,8 +3,9 @@ import { apiError } from '../base/errors.ts';
 /** Series and fields of one request: each costs about 500 bytes before it has a value. */
 const maxColumns = 100_000;
 /**
- * Points times fields, over all series of one request. Columns are dense, so a request whose points each give another one of many fields
- * takes room with the square of its size: 9 bytes a cell, 150 MB here. A larger body gets a cell per byte, which no dense body needs.
+ * Points times fields and tag sets times tags, over all series of one request. Columns are dense, so a request whose points each give another
+ * one of many fields takes room with the square of its size: 9 bytes a cell, 150 MB here. A larger body gets a cell per byte, which is more
+ * than a body without gaps needs.
  */
 const minCells = 16 * 1024 * 1024;
 
@@ -29,7 +30,7 @@ export class Budget {
     this.cells += count;
     if (this.cells <= this.maxCells) return;
     throw apiError('InvalidPoints', {
-      reason: `series ${series} has many fields of which each point gives few; send fewer points in one request`,
+      reason: `series ${series} has many fields or tags of which each point gives few; send fewer points in one request`,
     });
   }
 }

@@ -1,15 +1,8 @@
-import { randomInt } from 'node:crypto';
+import { grown } from './column.ts';
+import { mixed } from './hash.ts';
 
 /** After this many taken slots nothing more is looked for or kept: no crafted body makes a lookup slow, it only goes without the table. */
 const maxProbes = 16;
-
-/** Start value of every hash; unknown outside, so that collisions cannot be prepared. */
-export const hashSeed = randomInt(2 ** 32) | 0;
-
-/** One step of FNV-1a. */
-export function hashByte(hash: number, byte: number): number {
-  return Math.imul(hash ^ byte, 0x01000193);
-}
 
 /**
  * Byte ranges of one body, each with a value and a number: what a decoder has understood once (series and tags of a line, name of a field) it
@@ -32,7 +25,7 @@ export class ByteTable<Value> {
   /** The entry of bytes[start, start + length), or -1. */
   find(start: number, length: number, hash: number): number {
     const mask = this.slots.length - 1;
-    for (let slot = home(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
+    for (let slot = mixed(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
       const entry = this.slots[slot]!;
       if (entry < 0) return -1;
       if (this.hashes[entry] === hash && this.lengths[entry] === length && this.matches(entry, start)) return entry;
@@ -75,7 +68,7 @@ export class ByteTable<Value> {
 
   private freeSlot(hash: number): number {
     const mask = this.slots.length - 1;
-    for (let slot = home(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
+    for (let slot = mixed(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
       if (this.slots[slot]! < 0) return slot;
     }
     return -1;
@@ -83,10 +76,10 @@ export class ByteTable<Value> {
 
   private double(): void {
     const size = 2 * this.count;
-    this.starts = longer(this.starts, size);
-    this.lengths = longer(this.lengths, size);
-    this.hashes = longer(this.hashes, size);
-    this.numbers = longer(this.numbers, size);
+    this.starts = grown(this.starts, size);
+    this.lengths = grown(this.lengths, size);
+    this.hashes = grown(this.hashes, size);
+    this.numbers = grown(this.numbers, size);
     this.slots = new Int32Array(2 * size).fill(-1);
     for (let entry = 0; entry < this.count; entry++) {
       const slot = this.freeSlot(this.hashes[entry]!);
@@ -104,16 +97,4 @@ export function sameBytes(view: DataView, a: number, b: number, length: number):
   const last = length - 4;
   for (let i = 0; i < last; i += 4) if (view.getInt32(a + i) !== view.getInt32(b + i)) return false;
   return view.getInt32(a + last) === view.getInt32(b + last);
-}
-
-/** The low bits of FNV-1a depend on the low bits of the bytes alone; this mixes the others in. */
-function home(hash: number): number {
-  const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return mixed ^ (mixed >>> 13);
-}
-
-function longer(array: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const copy = new Int32Array(length);
-  copy.set(array);
-  return copy;
 }

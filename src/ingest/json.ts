@@ -5,12 +5,14 @@ import { apiError } from '../base/errors.ts';
 import { maxStringBytes } from '../base/limits.ts';
 import { maxTimeNs, minTimeNs, parseIsoNs } from '../base/time.ts';
 import { type Batch, BatchBuilder, type DecodeOptions, precisions } from './batch.ts';
-import { ByteTable, hashByte, hashSeed, sameBytes } from './byte-table.ts';
+import { ByteTable, sameBytes } from './byte-table.ts';
 import { type Column, grown } from './column.ts';
 import { type FaultCode, shown } from './fault-list.ts';
+import { hashByte, hashSeed } from './hash.ts';
 import { Int64 } from './int64.ts';
 import { JsonText } from './json-text.ts';
-import { Refusal, type SeriesRows } from './series.ts';
+import { Refusal } from './refusal.ts';
+import type { SeriesRows } from './series.ts';
 
 const minus = 45;
 const digitsForm = /^-?\d+$/;
@@ -238,45 +240,37 @@ class PointsDecoder {
   /** The number of the tag set, or -1. */
   private readTags(series: SeriesRows): number {
     const { tagsAt, tagsEnd, tagObjects } = this;
-    if (tagsAt < 0) return this.keyOf(series, []);
+    if (tagsAt < 0) return this.readTagObject(series);
     const hashed = this.hash(hashByte(hashSeed, series.index), tagsAt, tagsEnd);
     const entry = tagObjects.find(tagsAt, tagsEnd - tagsAt, hashed);
     if (entry >= 0 && tagObjects.value(entry) === series) return tagObjects.number(entry);
-    const tags = this.tagsText();
-    const key = tags === null ? -1 : this.keyOf(series, tags);
+    const key = this.readTagObject(series);
     if (key >= 0 && entry < 0) tagObjects.add(tagsAt, tagsEnd - tagsAt, hashed, series, key);
     return key;
   }
 
-  private tagsText(): string[] | null {
+  private readTagObject({ tagSets }: SeriesRows): number {
     const { json } = this;
-    const tags: string[] = [];
-    const kind = this.kindAt(this.tagsAt);
-    if (kind === 'null') return tags;
+    tagSets.begin();
+    const kind = this.tagsAt < 0 ? 'null' : this.kindAt(this.tagsAt);
     if (kind !== 'object') {
-      this.fault(0, 'InvalidPoint', 'tags', 'Tags must be an object of strings');
-      return null;
+      if (kind === 'null') return tagSets.end();
+      return this.refuse(new Refusal('InvalidPoint', 'Tags must be an object of strings', 'tags'));
     }
     for (let first = true; json.nextMember(first); first = false) {
       json.passName();
-      const name = json.text();
+      const column = tagSets.column(json.text());
+      if (column instanceof Refusal) return this.refuse(column);
       const value = json.kind();
       json.passValue();
-      if (value === 'string') tags.push(name, json.text());
-      else if (value === 'null') tags.push(name, '');
-      else {
-        this.fault(0, 'InvalidValue', name, 'The value of a tag must be a string');
-        return null;
+      if (value !== 'string' && value !== 'null') {
+        return this.refuse(new Refusal('InvalidValue', 'The value of a tag must be a string', column.name));
       }
+      const id = column.idOfValue(value === 'string' ? json.text() : '');
+      const refusal = id instanceof Refusal ? id : tagSets.give(column, id);
+      if (refusal !== null) return this.refuse(refusal);
     }
-    return tags;
-  }
-
-  private keyOf(series: SeriesRows, tags: readonly string[]): number {
-    const key = series.key(tags);
-    if (!(key instanceof Refusal)) return key;
-    this.refuse(key);
-    return -1;
+    return tagSets.end();
   }
 
   /** Leaves the array of times in timeWords; gives how many there are, or -1 when there is no array. */
@@ -454,8 +448,9 @@ class PointsDecoder {
     return this.fault(row, 'FieldTypeClash', column.name, message);
   }
 
-  private refuse({ code, column, message }: Refusal): false {
-    return this.fault(0, code, column, message);
+  private refuse({ code, column, message }: Refusal): -1 {
+    this.fault(0, code, column, message);
+    return -1;
   }
 
   /** Notes a fault of a point of the object, unless the point has one. */

@@ -5,12 +5,14 @@
 import { isUtf8 } from 'node:buffer';
 import { maxStringBytes } from '../base/limits.ts';
 import { type Batch, BatchBuilder, type DecodeOptions, precisions } from './batch.ts';
-import { ByteTable, hashByte, hashSeed, sameBytes } from './byte-table.ts';
+import { ByteTable, sameBytes } from './byte-table.ts';
 import { type Column, grown } from './column.ts';
 import { type FaultCode, shown } from './fault-list.ts';
+import { hashByte, hashSeed } from './hash.ts';
 import { Int64 } from './int64.ts';
-import { columnText, splitPrefix } from './line-names.ts';
-import { Refusal, type SeriesRows } from './series.ts';
+import { columnText, PrefixReader } from './line-prefix.ts';
+import { Refusal } from './refusal.ts';
+import type { SeriesRows } from './series.ts';
 
 const tab = 9;
 const newline = 10;
@@ -59,6 +61,7 @@ class LineDecoder {
   /** The prefix that came after each prefix last time. */
   private nextPrefix = new Int32Array(32).fill(-1);
   private prefix = -1;
+  private readonly prefixReader: PrefixReader;
   /** Names of fields with their '=' as written, hashed with their series. */
   private readonly fieldNames: ByteTable<Column>;
 
@@ -71,6 +74,9 @@ class LineDecoder {
   /** How many fields it has given so far. */
   private given = 0;
   private readonly int64 = new Int64();
+  /** Of the string passed last: newlines in it, and whether it has escapes. */
+  private stringLines = 0;
+  private stringEscaped = false;
   /** After a fault: where the rest of the line begins. */
   private resume = 0;
 
@@ -82,6 +88,7 @@ class LineDecoder {
     this.zeros = precisions[precision];
     this.now.setBigInt(nowNs);
     this.prefixes = new ByteTable(body);
+    this.prefixReader = new PrefixReader(body, this.batch);
     this.fieldNames = new ByteTable(body);
   }
 
@@ -110,6 +117,7 @@ class LineDecoder {
   private readPoint(start: number): number {
     this.given = 0;
     this.series = null;
+    this.key = -1;
     let pos = this.readPrefix(start);
     if (pos !== bad) {
       pos = this.readFields(this.series!, pos);
@@ -146,7 +154,7 @@ class LineDecoder {
       if (byte === newline) return this.fault('MissingFields', undefined, 'The line has no field', end, end);
       entry = prefixes.find(start, end - start, hashed);
       if (entry < 0) entry = this.internPrefix(start, end, hashed);
-      if (this.series === null && entry < 0) return bad;
+      if (entry < 0 && this.key < 0) return bad;
       if (last >= 0) this.nextPrefix[last] = entry;
     }
     this.prefix = entry;
@@ -157,17 +165,13 @@ class LineDecoder {
     return end;
   }
 
-  /** Reads a prefix not met before; gives its entry, or -1 when there is none (no slot, or a fault: then series stays null). */
+  /** Reads a prefix not met before; gives its entry, or -1 when there is none (no slot, or a fault: then there is no key). */
   private internPrefix(start: number, end: number, hashed: number): number {
-    const prefix = splitPrefix(this.body, start, end);
-    if (prefix instanceof Refusal) return this.refuse(prefix, end);
-    const series = this.batch.seriesRows(prefix.series);
-    if (series instanceof Refusal) return this.refuse(series, end);
-    const key = series.key(prefix.tags);
-    if (key instanceof Refusal) return this.refuse(key, end, series.name);
-    this.series = series;
+    const key = this.prefixReader.read(start, end);
+    this.series = this.prefixReader.series;
+    if (key instanceof Refusal) return this.refuse(key, end);
     this.key = key;
-    const entry = this.prefixes.add(start, end - start, hashed, series, key);
+    const entry = this.prefixes.add(start, end - start, hashed, this.series!, key);
     if (entry >= this.nextPrefix.length) {
       const { length } = this.nextPrefix;
       this.nextPrefix = grown(this.nextPrefix, 2 * length).fill(-1, length);
@@ -310,7 +314,7 @@ class LineDecoder {
     const { body } = this;
     const end = this.stringEnd(start);
     if (end < 0) return this.fault('InvalidLine', column.name, 'The string has no closing quote', start, start);
-    this.countLines(start, end);
+    this.line += this.stringLines;
     if (end - start > maxStringBytes) {
       // Escapes count as written: nobody needs the difference.
       return this.fault(
@@ -324,14 +328,8 @@ class LineDecoder {
     if (!endsValue(body[end + 1]!)) {
       return this.fault('InvalidLine', column.name, 'After a string comes a comma, a space or the end', end, end + 1);
     }
-    const first = body.subarray(start, end).indexOf(backslash);
-    let fits: boolean;
-    if (first < 0) {
-      fits = column.setString(row, body, start, end);
-    } else {
-      const text = unescapedString(body, start, end);
-      fits = column.setString(row, text, 0, text.length);
-    }
+    const text = this.stringEscaped ? unescapedString(body, start, end) : null;
+    const fits = text ? column.setString(row, text, 0, text.length) : column.setString(row, body, start, end);
     return fits ? end + 1 : this.clash(column, 'string', end + 1);
   }
 
@@ -370,7 +368,7 @@ class LineDecoder {
       if (byte !== quote || body[pos - 1] !== equals || body[pos - 2] === backslash) continue;
       const end = this.stringEnd(pos + 1);
       if (end < 0) continue;
-      this.countLines(pos, end);
+      this.line += this.stringLines;
       pos = end;
     }
   }
@@ -378,16 +376,22 @@ class LineDecoder {
   /** The closing quote of a string, or -1. */
   private stringEnd(start: number): number {
     const { body } = this;
+    let lines = 0;
+    let escaped = false;
     for (let pos = start; pos < body.length; pos++) {
       const byte = body[pos]!;
-      if (byte === quote) return pos;
-      if (byte === backslash && (body[pos + 1] === quote || body[pos + 1] === backslash)) pos++;
+      if (byte === quote) {
+        this.stringLines = lines;
+        this.stringEscaped = escaped;
+        return pos;
+      }
+      if (byte === newline) lines++;
+      if (byte === backslash && (body[pos + 1] === quote || body[pos + 1] === backslash)) {
+        escaped = true;
+        pos++;
+      }
     }
     return -1;
-  }
-
-  private countLines(start: number, end: number): void {
-    for (let pos = start; pos < end; pos++) if (this.body[pos] === newline) this.line++;
   }
 
   private valueEnd(start: number): number {
@@ -410,20 +414,14 @@ class LineDecoder {
     );
   }
 
-  private refuse({ code, column, message }: Refusal, resume: number, series?: string): number {
-    return this.fault(code, column, message, this.lineStart, resume, series);
+  private refuse({ code, column, message }: Refusal, resume: number): number {
+    return this.fault(code, column, message, this.lineStart, resume);
   }
 
   /** Notes a fault of the line; % in the message is the text at `at`. */
-  private fault(
-    code: FaultCode,
-    column: string | undefined,
-    message: string,
-    at: number,
-    resume: number,
-    series = this.series?.name,
-  ): typeof bad {
+  private fault(code: FaultCode, column: string | undefined, message: string, at: number, resume: number): typeof bad {
     this.resume = resume;
+    const series = this.series?.name;
     const { faults } = this.batch;
     if (!faults.wanted) {
       faults.count++;

@@ -1,21 +1,11 @@
-import { columnNameFault, maxFieldsPerSeries, maxTagsPerSeries, maxTagValueBytes, nameFault } from '../base/limits.ts';
+import { columnNameFault, maxFieldsPerSeries, nameFault } from '../base/limits.ts';
 import type { FieldColumn, InsertPart } from '../kdb/engine.ts';
 import type { Budget } from './budget.ts';
 import { Column, grown } from './column.ts';
-import { type FaultCode, shown } from './fault-list.ts';
+import { shown } from './fault-list.ts';
 import type { Int64 } from './int64.ts';
-
-/** Why a name or value is refused: decoders make a fault of it. Returned, not thrown: a body may have millions. */
-export class Refusal {
-  readonly code: FaultCode;
-  readonly message: string;
-  readonly column: string | undefined;
-  constructor(code: FaultCode, message: string, column?: string) {
-    this.code = code;
-    this.message = message;
-    this.column = column;
-  }
-}
+import { Refusal } from './refusal.ts';
+import { TagSets } from './tag-sets.ts';
 
 /** The points of one series in one request, by column. */
 export class SeriesRows {
@@ -25,13 +15,10 @@ export class SeriesRows {
   rows = 0;
   /** The fields of the point before, in its order: the next one most likely gives the same. */
   readonly order: Column[] = [];
+  readonly tagSets: TagSets;
 
   private readonly budget: Budget;
   private readonly columns = new Map<string, Column>();
-  private readonly tagNames = new Set<string>();
-  /** Distinct tag sets, each as [name, value, name, value, …] sorted by name; and their numbers. */
-  private readonly tagSets: (readonly string[])[] = [];
-  private readonly keys = new Map<string, number>();
 
   private capacity = 0;
   private keyOfRow = new Int32Array(0);
@@ -43,24 +30,8 @@ export class SeriesRows {
     this.name = name;
     this.index = index;
     this.budget = budget;
+    this.tagSets = new TagSets(name, budget);
     budget.takeColumn();
-  }
-
-  /** The number of a tag set given as [name, value, …] in any order. A tag with an empty value is as good as absent. */
-  key(tags: readonly string[]): number | Refusal {
-    const sorted = this.sortedTags(tags);
-    if (sorted instanceof Refusal) return sorted;
-    const text = sorted.join('\0');
-    const known = this.keys.get(text);
-    if (known !== undefined) return known;
-    for (let i = 0; i < sorted.length; i += 2) {
-      const refusal = this.checkTag(sorted[i]!, sorted[i + 1]!);
-      if (refusal !== null) return refusal;
-    }
-    const key = this.tagSets.length;
-    this.tagSets.push(sorted);
-    this.keys.set(text, key);
-    return key;
   }
 
   /** The column of a field, made when it is new. */
@@ -69,7 +40,9 @@ export class SeriesRows {
     if (known !== undefined) return known;
     const fault = columnNameFault(name);
     if (fault !== null) return new Refusal('InvalidName', `The field name "${shown(name)}" ${fault}`, name);
-    if (this.columns.size >= maxFieldsPerSeries) return this.tooMany('fields', maxFieldsPerSeries, name);
+    if (this.columns.size >= maxFieldsPerSeries) {
+      return new Refusal('TooManyFields', `Series ${this.name} has more than ${maxFieldsPerSeries} fields`, name);
+    }
     const column = new Column(this.name, name, this.budget);
     this.columns.set(name, column);
     return column;
@@ -88,7 +61,7 @@ export class SeriesRows {
 
   finish(): InsertPart {
     const { name, rows, tagSets } = this;
-    const tagNames = [...this.tagNames].sort();
+    const { names, values } = tagSets.finish();
     const columns: FieldColumn[] = [];
     for (const column of this.columns.values()) {
       const finished = column.finish(rows);
@@ -96,9 +69,9 @@ export class SeriesRows {
     }
     return {
       series: name,
-      tagNames,
-      keys: tagColumns(tagNames, tagSets),
-      keyCount: tagSets.length,
+      tagNames: names,
+      keys: values,
+      keyCount: tagSets.count,
       row: this.keyOfRow.subarray(0, rows),
       timeNs: new BigInt64Array(this.timeWords.buffer, 0, rows),
       fields: columns,
@@ -108,45 +81,6 @@ export class SeriesRows {
   /** Line numbers by row. */
   get lines(): Int32Array {
     return this.lineOfRow.subarray(0, this.rows);
-  }
-
-  private sortedTags(tags: readonly string[]): readonly string[] | Refusal {
-    if (tags.length > 2 * maxTagsPerSeries) return this.tooMany('tags', maxTagsPerSeries, tags[2 * maxTagsPerSeries]!);
-    const pairs: [string, string][] = [];
-    for (let i = 0; i < tags.length; i += 2) pairs.push([tags[i]!, tags[i + 1]!]);
-    pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-    const sorted: string[] = [];
-    for (let i = 0; i < pairs.length; i++) {
-      const [name, value] = pairs[i]!;
-      if (i > 0 && pairs[i - 1]![0] === name)
-        return new Refusal('DuplicateTag', `Tag ${shown(name)} is given twice`, name);
-      const refusal = checkTagName(name);
-      if (refusal !== null) return refusal;
-      if (value.includes('\0')) return new Refusal('InvalidValue', `The value of tag ${shown(name)} has a NUL`, name);
-      if (value !== '') sorted.push(name, value);
-    }
-    return sorted;
-  }
-
-  private checkTag(name: string, value: string): Refusal | null {
-    if (value.length > maxTagValueBytes / 4 && Buffer.byteLength(value) > maxTagValueBytes) {
-      return new Refusal(
-        'ValueTooLong',
-        `The value of tag ${shown(name)} is longer than ${maxTagValueBytes} bytes`,
-        name,
-      );
-    }
-    if (!value.isWellFormed()) {
-      return new Refusal('InvalidUtf8', `The value of tag ${shown(name)} is not valid Unicode`, name);
-    }
-    if (this.tagNames.has(name)) return null;
-    if (this.tagNames.size >= maxTagsPerSeries) return this.tooMany('tags', maxTagsPerSeries, name);
-    this.tagNames.add(name);
-    return null;
-  }
-
-  private tooMany(what: string, limit: number, name: string): Refusal {
-    return new Refusal('TooManyFields', `Series ${this.name} has more than ${limit} ${what}`, name);
   }
 
   private reserve(rows: number): void {
@@ -160,22 +94,4 @@ export class SeriesRows {
 export function checkSeriesName(name: string): Refusal | null {
   const fault = nameFault(name);
   return fault === null ? null : new Refusal('InvalidName', `The series name "${shown(name)}" ${fault}`);
-}
-
-function checkTagName(name: string): Refusal | null {
-  const fault = columnNameFault(name);
-  return fault === null ? null : new Refusal('InvalidName', `The tag name "${shown(name)}" ${fault}`, name);
-}
-
-/** Tag sets by column, '' where a set does not have the tag. Both sides are sorted: one walk per set. */
-function tagColumns(names: readonly string[], tagSets: readonly (readonly string[])[]): string[][] {
-  const columns = names.map(() => new Array<string>(tagSets.length).fill(''));
-  for (const [set, tags] of tagSets.entries()) {
-    let column = 0;
-    for (let i = 0; i < tags.length; i += 2) {
-      while (names[column] !== tags[i]) column++;
-      columns[column]![set] = tags[i + 1]!;
-    }
-  }
-  return columns;
 }
