@@ -67,7 +67,7 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
       return decision !== false;
     },
   );
-  const span = source.span(spec.fromNs, spec.toNs);
+  const span = source.span(spec);
   const buckets = bucketsOf(spec.bucket, span?.firstNs ?? 0n, span?.lastNs ?? 0n);
   const fields = [...ops].map(([field, set]) => ({ field, cells: fieldCells(series.fields[field]!, set, exact) }));
   const cells = new CellMap(groups.count, buckets.count, (room) => {
@@ -87,7 +87,7 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
   };
   if (span && selected.length > 0) {
     const wanted = [...new Set([...ops.keys(), ...filter.fields])];
-    for await (const window of source.windows(spec.fromNs, spec.toNs, wanted, selected, 'asc'))
+    for await (const window of source.windows(spec, selected, 'asc', false))
       await addWindow(state, window, wanted, pace);
   }
   return assemble(state);
@@ -95,7 +95,8 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
 
 async function addWindow(state: Aggregation, window: Window, wanted: readonly number[], pace: Pace): Promise<void> {
   const { groups, tests, ids } = state;
-  const isWanted = (id: number) => groups.ofId[id]! >= 0;
+  const { covers } = window;
+  const isWanted = (id: number) => groups.ofId[id]! >= 0 && (covers === null || covers(id));
   const late = window.late.length > 0 ? segmentsById(window.late, window, ids, isWanted) : none;
   const isSlow = late.size > 0 || tests.size > 0 ? (id: number) => late.has(id) || tests.has(id) : null;
 
@@ -108,7 +109,7 @@ async function addWindow(state: Aggregation, window: Window, wanted: readonly nu
     for (let i = 0; i < count; i++) {
       const id = few ? few[i]! : run.ids[i]!;
       const position = few ? findId(run.ids, id) : i;
-      if (position < 0 || groups.ofId[id]! < 0 || isSlow?.(id)) continue;
+      if (position < 0 || !isWanted(id) || isSlow?.(id)) continue;
       const segment = segmentAt(run, position, from, to);
       if (segment) addSegment(state, segment, id);
       if ((i & 63) === 63 && pace.isDue) await pace.rest();
@@ -207,7 +208,7 @@ class CellMap {
   }
 
   /** The cells that have points as result rows: by group, then bucket. */
-  rows(descending: boolean): { group: number[]; bucket: number[]; cell: number[] } {
+  rows(compare: Buckets['compare'], descending: boolean): { group: number[]; bucket: number[]; cell: number[] } {
     const rows = { group: [] as number[], bucket: [] as number[], cell: [] as number[] };
     const add = (group: number, bucket: number, cell: number) => {
       rows.group.push(group);
@@ -225,7 +226,7 @@ class CellMap {
       }
     } else {
       for (const [group, map] of this.#maps.entries()) {
-        const sorted = [...map.keys()].sort((a, b) => (descending ? b - a : a - b));
+        const sorted = [...map.keys()].sort((a, b) => (descending ? compare(b, a) : compare(a, b)));
         for (const bucket of sorted) add(group, bucket, map.get(bucket)!);
       }
     }
@@ -234,7 +235,7 @@ class CellMap {
 }
 
 function assemble({ series, spec, groups, buckets, cells, fields }: Aggregation): QueryResult {
-  const all = cells.rows(spec.order === 'desc');
+  const all = cells.rows(buckets.compare, spec.order === 'desc');
   if (all.cell.length > spec.limit && !spec.cut) throw new EngineError('ResultTooLarge', String(spec.limit));
   const rows = Math.min(all.cell.length, spec.limit);
   const order = Int32Array.from(all.cell.slice(0, rows));

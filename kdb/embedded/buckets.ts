@@ -5,7 +5,7 @@ import { offsetLimit, offsetWithin, timeOf } from './era.ts';
 
 /** Wider buckets (26 days) are done by their edges: offset + remainder must stay exact. */
 const maxWidthNs = 2n ** 51n;
-/** Numbers of buckets must stay exact. */
+/** Numbers of buckets, and their sums with the numbers in an era, must stay exact. */
 const maxBuckets = 2n ** 52n;
 
 /** Where runs of rows end that fall into one bucket; reused from call to call. */
@@ -19,6 +19,8 @@ export interface Buckets {
   /** Numbers go from 0 to count-1. */
   readonly count: number;
   startNs(bucket: number): bigint;
+  /** Below zero as bucket a is before bucket b. */
+  compare(a: number, b: number): number;
   /** Cuts rows [start, end) of ascending times at bucket bounds; gives the number of cuts. */
   cut(era: number, times: Float64Array, start: number, end: number, cuts: Cuts): number;
 }
@@ -31,6 +33,7 @@ export function bucketsOf(bucket: Bucket | null, firstNs: bigint, lastNs: bigint
   if (widthNs <= 0n) throw new EngineError('BadCall', 'a bucket has no width');
   const firstBucket = floorDiv(firstNs - originNs, widthNs);
   const count = floorDiv(lastNs - originNs, widthNs) - firstBucket + 1n;
+  if (count > maxBuckets) return byStart(widthNs, originNs);
   if (widthNs <= maxWidthNs) return byWidth(widthNs, originNs, firstBucket, count);
   // At most 2^64 / 2^51 = 8,192 edges; the ends of the first and last bucket may lie outside int64.
   const edges: bigint[] = [];
@@ -38,9 +41,12 @@ export function bucketsOf(bucket: Bucket | null, firstNs: bigint, lastNs: bigint
   return byEdges(edges);
 }
 
+const inOrder = (a: number, b: number): number => a - b;
+
 const wholeRange: Buckets = {
   count: 1,
   startNs: () => 0n,
+  compare: inOrder,
   cut(_era, _times, start, end, cuts) {
     room(cuts, 1);
     cuts.ends[0] = end;
@@ -50,11 +56,11 @@ const wholeRange: Buckets = {
 };
 
 function byWidth(widthNs: bigint, originNs: bigint, firstBucket: bigint, count: bigint): Buckets {
-  if (count > maxBuckets) throw new EngineError('ResultTooLarge', String(maxBuckets));
   const width = Number(widthNs);
   return {
     count: Number(count),
     startNs: (bucket) => originNs + (firstBucket + BigInt(bucket)) * widthNs,
+    compare: inOrder,
     cut(era, times, start, end, cuts) {
       const distance = timeOf(era, 0) - originNs;
       const whole = floorDiv(distance, widthNs);
@@ -98,11 +104,39 @@ function endOfBucket(times: Float64Array, limit: number, row: number, end: numbe
   return low;
 }
 
+/** Nanosecond buckets over months: more than doubles can number, so those that have points are numbered as they are met. */
+function byStart(widthNs: bigint, originNs: bigint): Buckets {
+  const numbers = new Map<bigint, number>();
+  const starts: bigint[] = [];
+  return {
+    count: Number.POSITIVE_INFINITY,
+    startNs: (bucket) => starts[bucket]!,
+    compare: (a, b) => (starts[a]! < starts[b]! ? -1 : 1),
+    cut(era, times, start, end, cuts) {
+      room(cuts, end - start);
+      let cut = 0;
+      for (let row = start; row < end; cut++) {
+        const startNs = originNs + floorDiv(timeOf(era, times[row]!) - originNs, widthNs) * widthNs;
+        row = endOfBucket(times, offsetWithin(era, startNs + widthNs), row, end, 1);
+        let number = numbers.get(startNs);
+        if (number === undefined) {
+          number = starts.push(startNs) - 1;
+          numbers.set(startNs, number);
+        }
+        cuts.ends[cut] = row;
+        cuts.buckets[cut] = number;
+      }
+      return cut;
+    },
+  };
+}
+
 function byEdges(edgesNs: ArrayLike<bigint>): Buckets {
   const count = Math.max(0, edgesNs.length - 1);
   return {
     count,
     startNs: (bucket) => edgesNs[bucket]!,
+    compare: inOrder,
     cut(era, times, start, end, cuts) {
       let cut = 0;
       let bucket = firstEdgeAfter(edgesNs, timeOf(era, times[start]!)) - 1;

@@ -14,6 +14,8 @@ export interface FileLayer {
   /** For writing; created when it is not there. */
   open(path: string): Promise<OpenFile>;
   read(path: string): Promise<Buffer>;
+  /** Ranges [offset, bytes] of a file, in their order; short where the file ends. */
+  readAt(path: string, ranges: readonly (readonly [number, number])[]): Promise<Buffer[]>;
   size(path: string): Promise<number>;
   list(directory: string): Promise<string[]>;
   rename(from: string, to: string): Promise<void>;
@@ -51,6 +53,20 @@ export const realFiles: FileLayer = {
     };
   },
   read: (path) => fs.readFile(path),
+  async readAt(path, ranges) {
+    const handle = await fs.open(path, constants.O_RDONLY);
+    try {
+      const read: Buffer[] = [];
+      for (const [offset, bytes] of ranges) {
+        const buffer = Buffer.allocUnsafeSlow(bytes);
+        const { bytesRead } = await handle.read(buffer, 0, bytes, offset);
+        read.push(buffer.subarray(0, bytesRead));
+      }
+      return read;
+    } finally {
+      await handle.close();
+    }
+  },
   size: async (path) => (await fs.stat(path)).size,
   list: (directory) => fs.readdir(directory),
   rename: (from, to) => fs.rename(from, to),

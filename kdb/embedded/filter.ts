@@ -5,6 +5,11 @@ import { EngineError } from '../../src/kdb/engine-error.ts';
 import type { Value } from './columns.ts';
 import type { SeriesStore } from './series-store.ts';
 
+/** The fields that a filter asks for. */
+export function filterFields(filter: Filter | null, series: SeriesStore): readonly number[] {
+  return compileFilter(filter, series).fields;
+}
+
 /** The value of a field of the row at hand, by field number. */
 export type ReadField = (field: number) => Value | null;
 export type RowTest = (read: ReadField) => boolean;
@@ -40,7 +45,7 @@ function compile(filter: Filter, series: SeriesStore, fields: Set<number>): (id:
     }
     case 'in': {
       const tag = tagNumber(series, filter.tag);
-      const numbers = new Set(filter.values.map((value) => series.tagSets.numberOf(tag, value)));
+      const numbers = new Set(filter.values.flatMap((value) => series.tagSets.numberOf(tag, value) ?? []));
       const index = series.tagSets.index[tag]!;
       if (numbers.size === 1) {
         const [wanted] = numbers;

@@ -8,7 +8,7 @@ export const headerBytes = 25;
 const maxRecordBytes = 2 ** 30;
 
 /** What a record says. Commands have a JSON body; insert: the number of requests u32, one byte each (1: applied), the frame as received. */
-export const recordKinds = { insert: 1, define: 2, drop: 3, delete: 4, retain: 5, closed: 6 } as const;
+export const recordKinds = { insert: 1, define: 2, drop: 3, closed: 4 } as const;
 export type RecordKind = keyof typeof recordKinds;
 const kindNames = Object.fromEntries(Object.entries(recordKinds).map(([name, code]) => [code, name])) as Record<
   number,

@@ -54,6 +54,8 @@ export class Journal {
   #sequence = 1;
   /** Bytes per kept generation, the current one excluded. */
   readonly #kept = new Map<number, number>();
+  /** Directories of the files found at the start. */
+  readonly #found = new Map<number, string>();
   /** Why nothing more is acknowledged on the current file. */
   #failure: Error | null = null;
 
@@ -78,7 +80,9 @@ export class Journal {
   }
 
   pathOf(generation: number): string {
-    return `${this.#directories[generation % this.#directories.length]}/${journalName(generation)}`;
+    // Files that were there at the start may stand elsewhere: the number of volumes may have changed.
+    const directory = this.#found.get(generation) ?? this.#directories[generation % this.#directories.length];
+    return `${directory}/${journalName(generation)}`;
   }
 
   /** Reads every record from a generation on, in order, then opens a new file. Older files are removed. */
@@ -93,7 +97,10 @@ export class Journal {
         const generation = generationOf(name);
         if (generation === null) continue;
         if (generation < firstGeneration) await this.#files.remove(`${directory}/${name}`);
-        else generations.push(generation);
+        else {
+          generations.push(generation);
+          this.#found.set(generation, directory);
+        }
       }
     }
     generations.sort((a, b) => a - b);
@@ -189,6 +196,38 @@ export class Journal {
     this.#offset += bytes;
     this.#sequence += entries.length;
     return ends.map((end) => ({ generation: this.#generation, offset: start + end }));
+  }
+
+  /** Whole records from a position on, about `maxBytes` of them, and where they end; null when the position is no longer kept. */
+  async read(from: Position, maxBytes: number): Promise<{ records: JournalRecord[]; next: Position } | null> {
+    let { generation, offset } = from;
+    offset = Math.max(offset, fileHeaderBytes);
+    let end = generation === this.#generation ? this.#offset : this.#kept.get(generation);
+    if (end === undefined || offset > end) return null;
+    if (offset === end && generation < this.#generation) {
+      generation++;
+      offset = fileHeaderBytes;
+      end = generation === this.#generation ? this.#offset : this.#kept.get(generation)!;
+    }
+    const records: JournalRecord[] = [];
+    for (let bytes = maxBytes; offset < end && records.length === 0; bytes *= 4) {
+      const [chunk] = await this.#files.readAt(this.pathOf(generation), [[offset, Math.min(bytes, end - offset)]]);
+      let at = 0;
+      for (let record = decodeRecord(chunk!, at); record; record = decodeRecord(chunk!, at)) {
+        records.push({ ...record, end: offset + record.end });
+        at = record.end;
+      }
+      if (records.length === 0 && chunk!.length >= end - offset) return null;
+    }
+    return { records, next: { generation, offset: records.at(-1)?.end ?? offset } };
+  }
+
+  /** Files that hold what is not in parts, the current one up to what is synced. */
+  files(): { generation: number; path: string; bytes: number }[] {
+    const all = new Map([...this.#kept, [this.#generation, this.#offset]]);
+    return [...all]
+      .sort(([a], [b]) => a - b)
+      .map(([generation, bytes]) => ({ generation, path: this.pathOf(generation), bytes }));
   }
 
   /** Goes on in a new file; gives its generation. */

@@ -6,7 +6,7 @@ import { compareInstants } from './era.ts';
 const noEra = -0x80000000;
 
 /** One field of every tag set. */
-interface NewestValues {
+export interface NewestValues {
   eras: Int32Array;
   offsets: Float64Array;
   /** Numbers and booleans (0, 1). */
@@ -15,8 +15,33 @@ interface NewestValues {
   readonly others: Map<number, string | bigint>;
 }
 
+export interface NewestValue {
+  readonly era: number;
+  readonly offset: number;
+  readonly value: Value;
+}
+
+export type SavedLatest = readonly (NewestValues | undefined)[];
+
 export class Latest {
-  readonly #fields: (NewestValues | undefined)[] = [];
+  #fields: (NewestValues | undefined)[] = [];
+
+  save(): SavedLatest {
+    return Array.from(
+      this.#fields,
+      (values) =>
+        values && {
+          eras: values.eras.slice(),
+          offsets: values.offsets.slice(),
+          numbers: values.numbers.slice(),
+          others: new Map(values.others),
+        },
+    );
+  }
+
+  load(saved: SavedLatest): void {
+    this.#fields = [...saved];
+  }
 
   /** Takes the value unless a newer one is known; of equal times the one given last wins. */
   put(field: number, id: number, era: number, offset: number, column: Column, row: number): void {
@@ -39,19 +64,23 @@ export class Latest {
     return field.type === 'boolean' ? values.numbers[id] === 1 : values.numbers[id]!;
   }
 
-  /** The numbers of a field, where nothing else was ever stored in it; undefined elsewhere. For the fast path of `latest`. */
+  /** When the value was given; null when there is none. */
   time(number: number, id: number): { era: number; offset: number } | null {
     const values = this.#fields[number];
     if (!values || id >= values.eras.length || values.eras[id] === noEra) return null;
     return { era: values.eras[id]!, offset: values.offsets[id]! };
   }
 
-  clear(id: number): void {
-    for (const values of this.#fields) {
-      if (!values || id >= values.eras.length) continue;
-      values.eras[id] = noEra;
-      values.others.delete(id);
-    }
+  /** Replaces what is known, by an older value or by none. */
+  set(field: number, id: number, newest: NewestValue | null): void {
+    const values = this.#room(field, id);
+    values.others.delete(id);
+    values.eras[id] = newest ? newest.era : noEra;
+    if (!newest) return;
+    values.offsets[id] = newest.offset;
+    if (typeof newest.value === 'number' || typeof newest.value === 'boolean')
+      values.numbers[id] = Number(newest.value);
+    else values.others.set(id, newest.value);
   }
 
   #room(field: number, id: number): NewestValues {

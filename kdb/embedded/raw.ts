@@ -34,12 +34,11 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
   let { fromNs, toNs } = spec;
   if (after && direction > 0 && after.timeNs > fromNs) fromNs = after.timeNs;
   if (after && direction < 0 && after.timeNs + 1n < toNs) toNs = after.timeNs + 1n;
-  const wanted = [...new Set([...fields, ...filter.fields])];
   const rows = new Rows(series, fields, spec.limit);
   let next: Cursor | null = null;
   read: for (const ids of members) {
     if (ids.length === 0) continue;
-    for await (const window of source.windows(fromNs, toNs, wanted, ids, spec.order)) {
+    for await (const window of source.windows({ fromNs, toNs }, ids, spec.order, true)) {
       const heap = new CursorHeap(cursorsOf(window, ids, direction, tests), direction);
       for (let cursor = heap.top; cursor; cursor = heap.top) {
         if (!(after && isAtOrBefore(cursor, after))) {

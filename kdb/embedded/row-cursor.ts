@@ -22,6 +22,8 @@ export interface Window {
   readonly base: readonly Run[];
   /** Oldest first: of equal times the fields of a later run win. */
   readonly late: readonly Run[];
+  /** The tag sets that the window is about; null: every one. */
+  readonly covers: ((id: number) => boolean) | null;
 }
 
 /** The rows of one position of run.ids that lie in the range; null when there are none. */
@@ -135,6 +137,11 @@ export class RowCursor {
     }
     return null;
   };
+
+  /** Whether the current row may have a value of the field. */
+  has(field: number): boolean {
+    return this.#runs.some((run) => run.columns[field] !== undefined);
+  }
 
   copy(field: number, to: ColumnBuilder, at: number): void {
     for (let i = 0; i < this.#runs.length; i++) {

@@ -3,12 +3,17 @@ import type { FieldDefinition } from '../../src/kdb/engine.ts';
 import { compareInstants, eraOf, offsetOf, wordsOf } from './era.ts';
 import type { PlannedPart } from './insert-plan.ts';
 import { LateRows } from './late.ts';
-import { Latest } from './latest.ts';
+import { Latest, type SavedLatest } from './latest.ts';
 import { OpenBlock } from './open-block.ts';
 import type { Run } from './run.ts';
 import { TagSets, withRoom } from './tag-sets.ts';
 
 const noEra = -0x80000000;
+
+export interface SavedNewest {
+  readonly eras: Int32Array;
+  readonly offsets: Float64Array;
+}
 
 export class SeriesStore {
   readonly number: number;
@@ -128,6 +133,18 @@ export class SeriesStore {
     this.#newestEra[id] = time ? time.era : noEra;
     this.#newestOffset[id] = time ? time.offset : 0;
     this.#newestBlock[id] = null;
+  }
+
+  saveNewest(): SavedNewest {
+    const { count } = this.tagSets;
+    return { eras: this.#newestEra.slice(0, count), offsets: this.#newestOffset.slice(0, count) };
+  }
+
+  restore(newest: SavedNewest, latest: SavedLatest): void {
+    this.#makeRoom();
+    this.#newestEra.set(newest.eras);
+    this.#newestOffset.set(newest.offsets);
+    this.#latest.load(latest);
   }
 
   get latest(): Latest {

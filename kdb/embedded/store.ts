@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Log } from '../../src/base/log.ts';
 import { insert as insertCodec } from '../../src/kdb/calls/insert.ts';
 import { requestFrame } from '../../src/kdb/calls/request.ts';
@@ -25,8 +24,11 @@ import { EngineError } from '../../src/kdb/engine-error.ts';
 import { aggregate } from './aggregate.ts';
 import type { FrameSink } from './answers.ts';
 import { AppliedBatches } from './applied-batches.ts';
+import { writeBackup } from './backup.ts';
 import { Catalogue } from './catalogue.ts';
+import { PointDeletion, Retention } from './deletion.ts';
 import type { FileLayer } from './files.ts';
+import { fieldNumber, filterFields } from './filter.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { latestPoints } from './latest-points.ts';
@@ -34,7 +36,12 @@ import { lockDirectory } from './lock.ts';
 import { Pace } from './pace.ts';
 import { rawPoints } from './raw.ts';
 import type { SeriesStore } from './series-store.ts';
-import { hotSource, spanOf } from './source.ts';
+import { SliceCache } from './slice-cache.ts';
+import { Source, spanOfPart, spanOfRun, spanWithin } from './source.ts';
+import { restoreState } from './state.ts';
+import { Storage } from './storage.ts';
+import { readTail } from './tail.ts';
+import { Upkeep } from './upkeep.ts';
 import { Writer } from './writer.ts';
 
 export interface StoreOptions {
@@ -49,35 +56,51 @@ export interface StoreOptions {
 }
 
 const defaultMaxTagSets = 1_000_000;
+const defaultBudgetBytes = 512 << 20;
+/** Decoded columns of parts may take this share of the budget. */
+const cacheShare = 1 / 8;
+/** Replaying this many rows at the next start takes longer than writing them into parts now. */
+const rowsWorthCheckpoint = 10_000;
 
 /** One database, in this process. */
 export class Store implements Engine, FrameSink {
-  readonly #options: StoreOptions;
   readonly #catalogue: Catalogue;
   readonly #journal: Journal;
   readonly #applied: AppliedBatches;
   readonly #writer: Writer;
+  readonly #storage: Storage;
+  readonly #cache: SliceCache;
+  readonly #upkeep: Upkeep;
   readonly #lock: { release(): void };
 
-  private constructor(options: StoreOptions, lock: { release(): void }) {
-    this.#options = options;
+  private constructor(options: StoreOptions, storage: Storage, lock: { release(): void }) {
+    const budgetBytes = options.budgetBytes ?? defaultBudgetBytes;
     this.#lock = lock;
+    this.#storage = storage;
+    this.#cache = new SliceCache(budgetBytes * cacheShare);
     this.#catalogue = new Catalogue(options.schema, options.maxTagSets ?? defaultMaxTagSets);
     this.#journal = new Journal(options.files, options.volumes);
     this.#applied = new AppliedBatches(options.now ?? Date.now);
-    this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => undefined);
+    this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => this.#upkeep.admit());
+    this.#upkeep = new Upkeep(
+      { catalogue: this.#catalogue, journal: this.#journal, applied: this.#applied, writer: this.#writer, storage },
+      budgetBytes,
+      options.log,
+    );
   }
 
-  /** Reads what is there; refuses a missing volume, a damaged journal, and a directory that another process uses. */
+  /** Reads what is there; refuses a missing volume, damaged files, and a directory that another process uses. */
   static async open(options: StoreOptions): Promise<Store> {
-    for (const volume of options.volumes) {
-      if (!(await options.files.isDirectory(volume)))
+    const { files, volumes, log } = options;
+    for (const volume of volumes) {
+      if (!(await files.isDirectory(volume)))
         throw new Error(`volume directory ${volume} is missing: mount the volume, or correct the configuration`);
     }
-    const lock = lockDirectory(options.volumes[0]!);
+    const lock = lockDirectory(volumes[0]!);
     try {
-      const store = new Store(options, lock);
-      await store.#recover();
+      const store = new Store(options, await Storage.open(files, volumes, log), lock);
+      await store.#recover(log);
+      store.#upkeep.start();
       return store;
     } catch (error) {
       lock.release();
@@ -86,8 +109,13 @@ export class Store implements Engine, FrameSink {
   }
 
   async close(): Promise<void> {
-    await this.#writer.alone(() => this.#journal.close());
-    this.#lock.release();
+    try {
+      await this.#upkeep.stop();
+      if (this.#hotRows() >= rowsWorthCheckpoint) await this.#upkeep.checkpoint().catch(() => undefined);
+      await this.#writer.alone(() => this.#journal.close());
+    } finally {
+      this.#lock.release();
+    }
   }
 
   async hello(): Promise<Hello> {
@@ -130,11 +158,17 @@ export class Store implements Engine, FrameSink {
   async query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
     const pace = new Pace(signal);
     const series = this.#catalogue.get(spec.series);
-    const source = hotSource(
-      series,
-      series.fields.map((_, field) => field),
-    );
-    return spec.select.length > 0 ? aggregate(source, spec, pace) : rawPoints(source, spec, pace);
+    const names = spec.select.length > 0 ? spec.select.map(({ field }) => field) : spec.fields;
+    const named =
+      names.length > 0 ? names.map((name) => fieldNumber(series, name)) : series.fields.map((_, field) => field);
+    const source = new Source(series, this.#storage.parts, this.#cache, [
+      ...new Set([...named, ...filterFields(spec.where, series)]),
+    ]);
+    try {
+      return await (spec.select.length > 0 ? aggregate(source, spec, pace) : rawPoints(source, spec, pace));
+    } finally {
+      source.close();
+    }
   }
 
   async latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult> {
@@ -160,35 +194,53 @@ export class Store implements Engine, FrameSink {
     const all = this.#catalogue.all();
     return {
       series: all.map((series) => this.#info(series)),
-      bytesPerVolume: new BigInt64Array(this.#options.volumes.length),
+      bytesPerVolume: await this.#storage.bytesPerVolume(),
       journalBytes: BigInt(this.#journal.bytes),
-      hotRows: BigInt(all.reduce((sum, series) => sum + series.hotRows, 0)),
+      hotRows: BigInt(this.#hotRows()),
       lateRows: BigInt(all.reduce((sum, series) => sum + series.late.rows, 0)),
-      parts: 0n,
+      parts: BigInt(this.#storage.parts.parts.length),
     };
   }
 
-  delete(_spec: DeleteSpec): Promise<bigint> {
-    return Promise.reject(new EngineError('BadCall', `delete ${randomUUID()}`));
+  async delete(spec: DeleteSpec): Promise<bigint> {
+    const series = this.#catalogue.get(spec.series);
+    const everyField = series.fields.map((_, field) => field);
+    const deletion = new PointDeletion(
+      series,
+      spec,
+      this.#storage.parts,
+      () => new Source(series, this.#storage.parts, this.#cache, everyField),
+    );
+    const count = await deletion.count(new Pace());
+    if (spec.dryRun || count === 0) return BigInt(count);
+    return BigInt(await this.#upkeep.remove(deletion));
   }
 
-  retain(_beforeNs: bigint): Promise<bigint> {
-    return Promise.reject(new EngineError('BadCall', 'retain'));
+  async retain(beforeNs: bigint): Promise<bigint> {
+    const retention = new Retention(beforeNs, () => this.#catalogue.all());
+    const range = { fromNs: -(2n ** 63n), toNs: retention.cutNs };
+    const isOld = this.#catalogue.all().some((series) => spanWithin(this.#spans(series), range) !== null);
+    return isOld ? BigInt(await this.#upkeep.remove(retention)) : 0n;
   }
 
-  async checkpoint(): Promise<void> {}
-
-  backup(_name: string): Promise<readonly BackupFile[]> {
-    return Promise.reject(new EngineError('BadCall', 'backup'));
+  checkpoint(): Promise<void> {
+    return this.#upkeep.checkpoint();
   }
 
-  tail(_spec: TailSpec): Promise<TailResult> {
-    return Promise.reject(new EngineError('BadCall', 'tail'));
+  backup(name: string): Promise<readonly BackupFile[]> {
+    return this.#upkeep.exclusively(() => writeBackup(this.#storage, this.#journal, name));
+  }
+
+  async tail(spec: TailSpec): Promise<TailResult> {
+    this.#catalogue.get(spec.series);
+    return readTail(this.#journal, spec);
   }
 
   #info(series: SeriesStore): SeriesInfo {
-    const runs = [...series.runs([]), ...series.late.runs(series.fields)];
-    const span = spanOf(runs, -(2n ** 63n), 2n ** 63n);
+    const span = spanWithin(this.#spans(series), { fromNs: -(2n ** 63n), toNs: 2n ** 63n });
+    const inParts = this.#storage.parts
+      .ofSeries(series.number)
+      .reduce((sum, { entry }) => sum + entry.series.find(({ number }) => number === series.number)!.rows, 0);
     return {
       series: series.name,
       tags: [...series.tags],
@@ -196,16 +248,37 @@ export class Store implements Engine, FrameSink {
       tagSets: BigInt(series.tagSets.count),
       firstNs: span?.firstNs ?? null,
       lastNs: span?.lastNs ?? null,
-      rows: BigInt(series.hotRows + series.late.rows),
+      rows: BigInt(inParts + series.hotRows + series.late.rows),
     };
   }
 
-  async #recover(): Promise<void> {
+  #spans(series: SeriesStore): { firstNs: bigint; lastNs: bigint }[] {
+    const runs = [...series.runs([]), ...series.late.runs(series.fields)];
+    return [
+      ...runs.map(spanOfRun),
+      ...this.#storage.parts.ofSeries(series.number).map((part) => spanOfPart(part, series.number)),
+    ];
+  }
+
+  #hotRows(): number {
+    return this.#catalogue.all().reduce((sum, series) => sum + series.hotRows, 0);
+  }
+
+  async #recover(log: Log): Promise<void> {
     const started = performance.now();
-    const report = await this.#journal.replay(1, true, (record) => this.#replay(record));
+    const state = await this.#storage.readState();
+    if (state) restoreState(state, this.#catalogue, this.#applied);
+    const report = await this.#journal.replay(this.#storage.journal, this.#storage.isNew, (record) =>
+      this.#replay(record),
+    );
     if (report.tornBytes > 0)
-      this.#options.log.warn('journal ended in a torn record: cut', { bytes: report.tornBytes });
-    this.#options.log.info('recovered', { records: report.records, ms: Math.round(performance.now() - started) });
+      log.warn('the journal ended in a torn record, never acknowledged: cut', { bytes: report.tornBytes });
+    log.info('recovered', {
+      records: report.records,
+      rows: this.#hotRows(),
+      parts: this.#storage.parts.parts.length,
+      ms: Math.round(performance.now() - started),
+    });
   }
 
   #replay(record: JournalRecord): void {

@@ -80,7 +80,7 @@ export class Writer {
   }
 
   /** One command as a record of its own; only from within `alone`. */
-  async command(kind: 'drop' | 'delete' | 'retain', body: unknown): Promise<Position> {
+  async command(kind: 'drop', body: unknown): Promise<Position> {
     const [position] = await this.#journal.append([{ kind, body: [Buffer.from(JSON.stringify(body))] }]);
     return position!;
   }
@@ -93,10 +93,7 @@ export class Writer {
       stage.commit();
       return;
     }
-    const count = record.body.readUInt32LE(0);
-    const accepted = record.body.subarray(4, 4 + count);
-    const batches = decodeInsertFrame(record.body.subarray(4 + count));
-    const plans = batches.filter((_, i) => accepted[i] === 1).map((batch) => planInsert(batch, stage));
+    const plans = acceptedBatches(record, decodeInsertFrame).map((batch) => planInsert(batch, stage));
     stage.commit();
     for (const plan of plans) this.#applyPlan(plan);
   }
@@ -221,6 +218,12 @@ export class Writer {
     this.#applied.add(plan.batchId);
     return late;
   }
+}
+
+/** The requests of a record that were applied. */
+export function acceptedBatches({ body }: JournalRecord, decode: (frame: Buffer) => InsertBatch[]): InsertBatch[] {
+  const count = body.readUInt32LE(0);
+  return decode(body.subarray(4 + count)).filter((_, i) => body[4 + i] === 1);
 }
 
 function asEngineError(error: unknown): EngineError {

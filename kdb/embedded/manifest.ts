@@ -1,0 +1,40 @@
+// The manifest names every live part, the state file and where the journal begins. Replacing it is how all of them change at once.
+import { crc32 } from 'node:zlib';
+import { type FileLayer, writeDurably } from './files.ts';
+import type { PartEntry } from './part.ts';
+
+export const manifestName = 'manifest.json';
+
+export interface Manifest {
+  readonly format: 1;
+  /** Volumes when the database was made: tag sets are dealt to this many slices for ever. */
+  readonly slices: number;
+  /** The first journal file whose records are not in parts. */
+  readonly journal: number;
+  readonly nextPart: number;
+  readonly state: { readonly name: string; readonly bytes: number; readonly crc: number } | null;
+  readonly parts: readonly PartEntry[];
+}
+
+/** Null when there is none: a new database. */
+export async function readManifest(files: FileLayer, directory: string): Promise<Manifest | null> {
+  const path = `${directory}/${manifestName}`;
+  if (!(await files.list(directory)).includes(manifestName)) return null;
+  const text = (await files.read(path)).toString('utf8');
+  const [sum, body] = [text.slice(0, 8), text.slice(9)];
+  if (checksum(body) !== sum) throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
+  return JSON.parse(body) as Manifest;
+}
+
+export async function writeManifest(files: FileLayer, directory: string, manifest: Manifest): Promise<void> {
+  await writeDurably(files, directory, manifestName, [manifestBytes(manifest)]);
+}
+
+export function manifestBytes(manifest: Manifest): Buffer {
+  const body = JSON.stringify(manifest);
+  return Buffer.from(`${checksum(body)}\n${body}`, 'utf8');
+}
+
+function checksum(body: string): string {
+  return crc32(body).toString(16).padStart(8, '0');
+}

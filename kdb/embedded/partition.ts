@@ -1,0 +1,172 @@
+// Writes the part of one partition (day, slice) from runs: hot blocks, late rows, and the parts it replaces.
+import type { Column } from './columns.ts';
+import { ColumnBuilder } from './columns.ts';
+import { eraSpan, instantOf, timeOf } from './era.ts';
+import type { FileLayer } from './files.ts';
+import type { Pace } from './pace.ts';
+import { type PartEntry, PartWriter, partName, sliceRows } from './part.ts';
+import { dayStartNs } from './parts.ts';
+import { RowCursor, type Segment, segmentsById } from './row-cursor.ts';
+import { boundaries, type Run, timeSpan } from './run.ts';
+import type { SeriesStore } from './series-store.ts';
+
+export interface PartitionInput {
+  readonly series: SeriesStore;
+  /** Runs that together hold each row of a tag set once. */
+  readonly base: readonly Run[];
+  readonly late: readonly Run[];
+}
+
+export interface PartitionPlan {
+  readonly number: number;
+  readonly volume: number;
+  readonly directory: string;
+  readonly day: number;
+  readonly slice: number;
+  readonly inputs: readonly PartitionInput[];
+  isOwn(series: number, id: number): boolean;
+  /** Rows to leave out; null: none of this tag set. */
+  dropped(series: SeriesStore, id: number): ((row: RowCursor) => boolean) | null;
+}
+
+export interface WrittenPartition {
+  /** Null when no row is left. */
+  readonly entry: PartEntry | null;
+  readonly droppedRows: number;
+}
+
+export async function writePartition(files: FileLayer, plan: PartitionPlan, pace: Pace): Promise<WrittenPartition> {
+  const window = { fromNs: dayStartNs(plan.day), toNs: dayStartNs(plan.day + 1) };
+  const { era } = instantOf(window.fromNs);
+  const path = `${plan.directory}/${partName(plan.number)}`;
+  let writer: PartWriter | null = null;
+  let droppedRows = 0;
+  try {
+    for (const { series, base, late } of [...plan.inputs].sort((a, b) => a.series.number - b.series.number)) {
+      const isOwn = (id: number) => plan.isOwn(series.number, id);
+      const baseSegments = segmentsById(base, window, null, isOwn);
+      const lateSegments = segmentsById(late, window, null, isOwn);
+      const ids = [...new Set([...baseSegments.keys(), ...lateSegments.keys()])].sort((a, b) => a - b);
+      const total = [...baseSegments.values(), ...lateSegments.values()]
+        .flat()
+        .reduce((sum, { start, end }) => sum + end - start, 0);
+      const capacity = Math.min(total, sliceRows);
+      let slice = new SliceBuilder(series, era, capacity);
+      const flush = async () => {
+        if (slice.rows === 0) return;
+        writer ??= await PartWriter.create(files, path);
+        await writer.add(series.number, slice.build());
+        slice = new SliceBuilder(series, era, capacity);
+      };
+      for (const id of ids) {
+        const lateOnes = lateSegments.get(id) ?? [];
+        const isDropped = plan.dropped(series, id);
+        if (lateOnes.length === 0 && !isDropped) {
+          for (const segment of inOrder(baseSegments.get(id)!)) {
+            for (let row = segment.start; row < segment.end; ) {
+              row += slice.putRange(id, segment.run, row, segment.end);
+              if (slice.room === 0) await flush();
+            }
+          }
+        } else {
+          const cursor = new RowCursor(id, baseSegments.get(id) ?? [], lateOnes, 1);
+          while (cursor.next()) {
+            if (isDropped?.(cursor)) droppedRows++;
+            else slice.putRow(cursor);
+            if (slice.room === 0) await flush();
+          }
+        }
+        if (pace.isDue) await pace.rest();
+      }
+      await flush();
+    }
+    if (!writer) return { entry: null, droppedRows };
+    const finished = await (writer as PartWriter).finish();
+    const { number, volume, day, slice } = plan;
+    const written = (writer as PartWriter).slices;
+    const series = [...Map.groupBy(written, (one) => one.series)].map(([seriesNumber, own]) => ({
+      number: seriesNumber,
+      rows: own.reduce((sum, { rows }) => sum + rows, 0),
+      firstNs: String(timeOf(era, Math.min(...own.map(({ minOffset }) => minOffset)))),
+      lastNs: String(timeOf(era, Math.max(...own.map(({ maxOffset }) => maxOffset)))),
+    }));
+    const rows = series.reduce((sum, one) => sum + one.rows, 0);
+    return { entry: { number, volume, day, slice, rows, series, ...finished }, droppedRows };
+  } catch (error) {
+    await (writer as PartWriter | null)?.abort();
+    await files.remove(path).catch(() => undefined);
+    throw error;
+  }
+}
+
+function inOrder(segments: readonly Segment[]): readonly Segment[] {
+  if (segments.length === 1) return segments;
+  return [...segments].sort(
+    (a, b) => (a.run.era - b.run.era) * eraSpan + a.run.times[a.start]! - b.run.times[b.start]!,
+  );
+}
+
+/** Rows of one series in the order of (id, time), up to the length of a slice. */
+class SliceBuilder {
+  readonly #series: SeriesStore;
+  readonly #era: number;
+  readonly #ids: Int32Array;
+  readonly #times: Float64Array;
+  readonly #columns: (ColumnBuilder | undefined)[] = [];
+  rows = 0;
+
+  constructor(series: SeriesStore, era: number, capacity: number) {
+    this.#series = series;
+    this.#era = era;
+    this.#ids = new Int32Array(capacity);
+    this.#times = new Float64Array(capacity);
+  }
+
+  get room(): number {
+    return this.#ids.length - this.rows;
+  }
+
+  /** Takes as many of the rows as there is room for. */
+  putRange(id: number, run: Run, from: number, to: number): number {
+    const count = Math.min(this.room, to - from);
+    const at = this.rows;
+    const shift = (run.era - this.#era) * eraSpan;
+    this.#ids.fill(id, at, at + count);
+    if (shift === 0) this.#times.set(run.times.subarray(from, from + count), at);
+    else for (let i = 0; i < count; i++) this.#times[at + i] = run.times[from + i]! + shift;
+    for (const [field, column] of run.columns.entries()) {
+      if (column) this.#column(field).putRange(at, column, from, from + count);
+    }
+    this.rows += count;
+    return count;
+  }
+
+  putRow(cursor: RowCursor): void {
+    const at = this.rows++;
+    this.#ids[at] = cursor.id;
+    this.#times[at] = cursor.offset + (cursor.era - this.#era) * eraSpan;
+    for (let field = 0; field < this.#series.fields.length; field++) {
+      if (cursor.has(field)) cursor.copy(field, this.#column(field), at);
+    }
+  }
+
+  build(): Run {
+    const { rows } = this;
+    const times = this.#times.subarray(0, rows);
+    const columns: (Column | undefined)[] = Array.from(this.#columns, (column) => column?.peek(rows));
+    const { ids, starts } = boundaries(
+      new Int32Array(rows).map((_, i) => i),
+      this.#ids,
+    );
+    return { era: this.#era, rows, ids, starts, times, columns, ...timeSpan(times), bytes: 0 };
+  }
+
+  #column(field: number): ColumnBuilder {
+    let column = this.#columns[field];
+    if (!column) {
+      column = new ColumnBuilder(this.#series.fields[field]!.type, this.#ids.length);
+      this.#columns[field] = column;
+    }
+    return column;
+  }
+}

@@ -1,0 +1,110 @@
+// What a checkpoint keeps beside the parts: catalogue, tag sets, newest values, batch ids.
+
+import { promisify } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
+import { crc32, zstdCompress, zstdDecompress } from 'node:zlib';
+import type { FieldDefinition } from '../../src/kdb/engine.ts';
+import type { AppliedBatches } from './applied-batches.ts';
+import type { Catalogue } from './catalogue.ts';
+import { type FileLayer, writeDurably } from './files.ts';
+import type { SavedLatest } from './latest.ts';
+import type { Manifest } from './manifest.ts';
+import type { SavedNewest, SeriesStore } from './series-store.ts';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+export interface SavedSeries {
+  readonly number: number;
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly fields: readonly FieldDefinition[];
+  /** Keys of the tag sets, by id. */
+  readonly keys: readonly string[];
+  readonly newest: SavedNewest;
+  readonly latest: SavedLatest;
+}
+
+/** Taken at one moment; series that are dropped later stay in it. */
+export interface State {
+  readonly version: bigint;
+  readonly nextNumber: number;
+  readonly series: readonly SavedSeries[];
+  readonly batches: ReturnType<AppliedBatches['save']>;
+}
+
+export function captureState(catalogue: Catalogue, applied: AppliedBatches): State {
+  return {
+    version: catalogue.version,
+    nextNumber: catalogue.nextNumber,
+    series: catalogue.all().map(captureSeries),
+    batches: applied.save(),
+  };
+}
+
+function captureSeries(series: SeriesStore): SavedSeries {
+  return {
+    number: series.number,
+    name: series.name,
+    tags: [...series.tags],
+    fields: [...series.fields],
+    keys: [...series.tagSets.keys],
+    newest: series.saveNewest(),
+    latest: series.latest.save(),
+  };
+}
+
+export async function writeState(
+  files: FileLayer,
+  directory: string,
+  name: string,
+  state: State,
+): Promise<NonNullable<Manifest['state']>> {
+  const { series, ...rest } = state;
+  const chunks: Buffer[] = [];
+  // One chunk a series, so that others get their turn between them.
+  for (const part of [rest, ...series]) {
+    const packed = await compress(serialize(part));
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(packed.length);
+    chunks.push(length, packed);
+  }
+  const bytes = Buffer.concat(chunks);
+  await writeDurably(files, directory, name, [bytes]);
+  return { name, bytes: bytes.length, crc: crc32(bytes) };
+}
+
+export async function readState(
+  files: FileLayer,
+  directory: string,
+  entry: NonNullable<Manifest['state']>,
+): Promise<State> {
+  const path = `${directory}/${entry.name}`;
+  const bytes = await files.read(path).catch((cause: unknown) => {
+    throw new Error(`${path} cannot be read: restore it, or restore the database from a backup`, { cause });
+  });
+  if (bytes.length !== entry.bytes || crc32(bytes) !== entry.crc)
+    throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
+  const parts: unknown[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const length = bytes.readUInt32LE(at);
+    parts.push(deserialize(await decompress(bytes.subarray(at + 4, at + 4 + length))));
+    at += 4 + length;
+  }
+  const [rest, ...series] = parts as [Omit<State, 'series'>, ...SavedSeries[]];
+  return { ...rest, series };
+}
+
+export function restoreState(state: State, catalogue: Catalogue, applied: AppliedBatches): void {
+  for (const saved of state.series) {
+    const series = catalogue.add(saved.name, saved.number);
+    for (const tag of saved.tags) series.addTag(tag);
+    for (const field of saved.fields) series.addField(field);
+    for (const key of saved.keys) series.tagSets.intern(key);
+    series.restore(saved.newest, saved.latest);
+    catalogue.tagSets += saved.keys.length;
+  }
+  catalogue.version = state.version;
+  catalogue.nextNumber = state.nextNumber;
+  applied.load(state.batches);
+}

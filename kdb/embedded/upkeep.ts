@@ -1,0 +1,105 @@
+// When memory goes into parts, one piece of work at a time; and what is refused before memory runs out.
+import type { Log } from '../../src/base/log.ts';
+import { EngineError } from '../../src/kdb/engine-error.ts';
+import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint.ts';
+
+/** Shares of the budget (512 MiB by default): hot rows are written into parts from 160 MiB on, and no more are taken above 288 MiB. */
+const checkpointShare = 5 / 16;
+const busyShare = 9 / 16;
+const maxJournalBytes = 256 << 20;
+/** Rows wait this long for company before they are written into parts. */
+const maxAgeMs = 15 * 60_000;
+const maxLateRows = 500_000;
+const checkEveryMs = 200;
+const retryAfterMs = 5_000;
+
+export class Upkeep {
+  readonly #parts: CheckpointParts;
+  readonly #budgetBytes: number;
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  #isRunning = false;
+  #hotBytes = 0;
+  #notBeforeMs = 0;
+  #cleanMs = performance.now();
+
+  constructor(parts: CheckpointParts, budgetBytes: number, log: Log) {
+    this.#parts = parts;
+    this.#budgetBytes = budgetBytes;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#check(), checkEveryMs);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
+    await this.#last.catch(() => undefined);
+  }
+
+  /** Throws when no more can be taken in at the moment. */
+  admit(): void {
+    if (this.#hotBytes > this.#budgetBytes * busyShare) throw new EngineError('EngineBusy');
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.exclusively(() => this.#run(null));
+  }
+
+  /** Gives the number of points that are gone. */
+  remove(deletion: Deletion): Promise<number> {
+    return this.exclusively(async () => (await this.#run(deletion)).droppedRows);
+  }
+
+  /** One after the other: they all replace the manifest. */
+  exclusively<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(run, run);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #run(deletion: Deletion | null): Promise<{ droppedRows: number }> {
+    const started = performance.now();
+    const result = await runCheckpoint(this.#parts, deletion);
+    this.#measure();
+    this.#log.info('checkpoint', {
+      ms: Math.round(performance.now() - started),
+      parts: this.#parts.storage.parts.parts.length,
+      ...result,
+    });
+    return result;
+  }
+
+  #check(): void {
+    this.#measure();
+    const now = performance.now();
+    const { journal, catalogue } = this.#parts;
+    const isEmpty = this.#hotBytes === 0;
+    if (isEmpty) this.#cleanMs = now;
+    const lateRows = isEmpty ? 0 : catalogue.all().reduce((sum, series) => sum + series.late.rows, 0);
+    const isDue =
+      journal.failed ||
+      this.#hotBytes > this.#budgetBytes * checkpointShare ||
+      journal.bytes > maxJournalBytes ||
+      lateRows > maxLateRows ||
+      now - this.#cleanMs > maxAgeMs;
+    if (!isDue || this.#isRunning || now < this.#notBeforeMs) return;
+    this.#isRunning = true;
+    this.checkpoint()
+      .catch((error: unknown) => {
+        this.#notBeforeMs = performance.now() + retryAfterMs;
+        this.#log.error('checkpoint failed; it is tried again', { error: (error as Error).message });
+      })
+      .finally(() => {
+        this.#isRunning = false;
+      });
+  }
+
+  #measure(): void {
+    this.#hotBytes = this.#parts.catalogue.all().reduce((sum, series) => sum + series.bytes, 0);
+  }
+}
