@@ -1,7 +1,5 @@
 // A worker of a region: takes tasks from the management queue, and sweeps up those that nobody takes care of.
 
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
@@ -12,6 +10,7 @@ import { createSqs, TaskQueue } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
 import { kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
+import { isGone, ownerName } from './owner.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskConsumer } from './task-consumer.ts';
 import { TaskRunner } from './task-runner.ts';
@@ -23,10 +22,10 @@ async function main(config: WorkerConfig): Promise<void> {
   const management = createManagement(config, log);
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
   const queue = new TaskQueue(sqs);
-  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const owner = ownerName();
   const services: WorkerServices = { management, agents: new AgentClient(config.agentSecret), hello };
   const runner = new TaskRunner({ owner, kinds, services, queue, log });
-  const sweeper = new Sweeper({ tasks: management.tasks, queue, log });
+  const sweeper = new Sweeper({ tasks: management.tasks, queue, isGone, log });
   const stopped = new AbortController();
   let consumer: TaskConsumer | undefined;
 

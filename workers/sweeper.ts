@@ -12,6 +12,8 @@ const tasksPerSweep = 100;
 export interface SweeperOptions {
   readonly tasks: Tasks;
   readonly queue: Pick<TaskQueue, 'check' | 'sendTask'>;
+  /** Is the holder of a lease known to be dead? */
+  readonly isGone: (owner: string) => boolean;
   readonly log: Log;
 }
 
@@ -48,14 +50,15 @@ export class Sweeper {
     }
   }
 
-  /** The first one sends every queued task again: the queue may be newer than the tasks. */
+  /** The first one looks at every unfinished task: the queue may be newer than the tasks, and a worker may have died here. */
   async sweep(): Promise<void> {
-    const { tasks, queue, log } = this.#options;
+    const { tasks, queue, isGone, log } = this.#options;
     const found = this.#firstDone ? await tasks.due(tasksPerSweep) : await tasks.unfinished();
     // Taken over and then not sent, a task would wait longer than necessary.
     if (found.length > 0) await queue.check();
     for (const task of found) {
-      const mine = await tasks.takeOver(task);
+      const orphaned = task.leaseOwner !== null && isGone(task.leaseOwner);
+      const mine = await tasks.takeOver(task, { orphaned });
       if (!mine) continue;
       log.info('task queued again', { taskId: task.id, kind: task.kind, was: task.state });
       await queue.sendTask(task.id);

@@ -110,9 +110,9 @@ export class Tasks {
 
   /**
    * Takes it on oneself to send the task's message again; undefined when somebody else did or the task moved on.
-   * A running task whose lease ran out is queued again.
+   * A running task is queued again when its lease ran out, or when its holder is known to be dead (`orphaned`).
    */
-  async takeOver(task: Task): Promise<Task | undefined> {
+  async takeOver(task: Task, { orphaned = false } = {}): Promise<Task | undefined> {
     const sends = task.sends + 1;
     return this.#change(task.id, {
       set: {
@@ -122,8 +122,15 @@ export class Tasks {
         sends,
         dueAt: this.#iso(Math.min(messageLostMs * 2 ** task.sends, maxResendMs)),
       },
-      condition: '#version = :version AND (#state = :queued OR (#state = :running AND leaseUntil < :now))',
-      values: { ':version': task.version, ':queued': 'queued', ':running': 'running', ':now': this.#iso() },
+      condition:
+        '#version = :version AND (#state = :queued OR (#state = :running AND (leaseUntil < :now OR leaseOwner = :dead)))',
+      values: {
+        ':version': task.version,
+        ':queued': 'queued',
+        ':running': 'running',
+        ':now': this.#iso(),
+        ':dead': orphaned ? task.leaseOwner : '',
+      },
     });
   }
 

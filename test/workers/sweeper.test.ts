@@ -15,7 +15,7 @@ function testSweeper({ tasks }: TestManagement): { sweep: () => Promise<string[]
       this.sent.push(taskId);
     },
   };
-  const sweeper = new Sweeper({ tasks, queue, log: silent });
+  const sweeper = new Sweeper({ tasks, queue, isGone: (owner) => owner === 'dead', log: silent });
   return {
     queue,
     sweep: async () => {
@@ -60,6 +60,15 @@ test('a task whose worker died is queued again, one that is worked on is left al
   await tasks.finish((await tasks.claim(task.id, 'w2'))!);
   clock.aheadMs += 600_000;
   assert.deepEqual(await sweep(), []);
+});
+
+test('the task of a worker that is known to be dead is queued again at once', async (t) => {
+  const { management } = await testRegion(t);
+  const { databases, tasks } = management;
+  const [d1, d2] = await Promise.all(['d1', 'd2'].map((name) => databases.createDatabase(newDatabase('a1', name))));
+  await tasks.claim(d1!.task.id, 'dead');
+  await tasks.claim(d2!.task.id, 'alive');
+  assert.deepEqual(await testSweeper(management).sweep(), [d1!.task.id]);
 });
 
 test('many sweepers send a task once', async (t) => {
