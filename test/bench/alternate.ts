@@ -2,6 +2,7 @@
 import type { Bench } from './bench.ts';
 import { Connection } from './http.ts';
 import { succeeded } from './load.ts';
+import { cpuSeconds } from './processes.ts';
 import { type Query, queries, type Shape } from './shapes.ts';
 import { latency, median } from './statistics.ts';
 import type { Target } from './targets/target.ts';
@@ -25,14 +26,20 @@ interface Lane {
   readonly timesMs: number[];
 }
 
-/** The median time of each target for a shape, by its name. */
+export interface Cost {
+  readonly p50Ms: number;
+  /** Processor time of a query, of all processes of the target: it tells more than the time when the machine is not idle. */
+  readonly cpuMs: number;
+}
+
+/** What a query of a shape costs each target, by its name. */
 export async function alternate(
   bench: Bench,
   targets: readonly Target[],
   shape: Shape,
   data: DataSet,
   label: string,
-): Promise<Map<string, number>> {
+): Promise<Map<string, Cost>> {
   const asked = queries(shape, data, variety, 42);
   const lanes: Lane[] = [];
   try {
@@ -44,13 +51,18 @@ export async function alternate(
     await compareAnswers(bench, lanes, asked);
     for (const lane of lanes) await plan(lane);
     const rounds = Math.max(...lanes.map((lane) => lane.total));
+    const cpuBeforeS = lanes.map(({ target }) => cpuSeconds(target.pids()));
     await bench.profiled(label, targets, async () => {
       for (let round = 1; round <= rounds; round++) {
         // A target that is asked less often is asked evenly over the rounds.
         for (const lane of lanes) if (Math.floor((round * lane.total) / rounds) > lane.sent) await step(lane);
       }
     });
-    return new Map(lanes.map((lane) => [lane.target.name, latency(lane.timesMs.slice(lane.warmUps)).p50Ms]));
+    const costs = lanes.map(({ target, timesMs, warmUps }, i): [string, Cost] => {
+      const cpuMs = (1000 * (cpuSeconds(target.pids()) - cpuBeforeS[i]!)) / timesMs.length;
+      return [target.name, { p50Ms: latency(timesMs.slice(warmUps)).p50Ms, cpuMs }];
+    });
+    return new Map(costs);
   } finally {
     for (const { connection } of lanes) connection.close();
   }

@@ -25,8 +25,8 @@ export function machine(): Machine {
 
 function commit(): string {
   try {
-    const git = { encoding: 'utf8', cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'ignore'] } as const;
-    return execFileSync('git', ['describe', '--always', '--dirty'], git).trim();
+    const cwd = import.meta.dirname;
+    return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8', cwd, stdio: 'pipe' }).trim();
   } catch {
     return 'unknown';
   }

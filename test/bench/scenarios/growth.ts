@@ -65,7 +65,7 @@ async function measure(
   measures: Measures,
 ): Promise<void> {
   for (const shape of shapes) {
-    const medians = await alternate(bench, targets, shape, data, `${shape.name} ${label}`);
-    for (const [name, p50Ms] of medians) measures.add(name, `${shape.name}, ${label}`, 'ms', 'lower', p50Ms);
+    const costs = await alternate(bench, targets, shape, data, `${shape.name} ${label}`);
+    for (const [name, { p50Ms }] of costs) measures.add(name, `${shape.name}, ${label}`, 'ms', 'lower', p50Ms);
   }
 }

@@ -31,10 +31,14 @@ async function measureAll(
   state: 'hot' | 'cold',
 ): Promise<void> {
   for (const shape of shapes) {
-    const medians = await alternate(bench, targets, shape, bench.options.data, `${shape.name} ${state}`);
-    for (const [target, p50Ms] of medians) measures.add(target, `${shape.name} ${state}`, 'ms', 'lower', p50Ms);
+    const label = `${shape.name} ${state}`;
+    const costs = [...(await alternate(bench, targets, shape, bench.options.data, label))];
+    for (const [target, { p50Ms, cpuMs }] of costs) {
+      measures.add(target, label, 'ms', 'lower', p50Ms);
+      measures.add(target, `${label}, CPU`, 'ms', 'lower', cpuMs);
+    }
     bench.progress(
-      `queries: ${shape.name} ${state}: ${[...medians].map(([name, ms]) => `${name} ${ms.toFixed(2)} ms`).join(', ')}`,
+      `queries: ${label}: ${costs.map(([name, { p50Ms }]) => `${name} ${p50Ms.toFixed(2)} ms`).join(', ')}`,
     );
   }
 }

@@ -3,6 +3,7 @@ import type { Message } from '../http.ts';
 import { load } from '../ingest-load.ts';
 import { closedLoop, openLoop } from '../load.ts';
 import { type Measure, Measures } from '../measure.ts';
+import { cpuSeconds } from '../processes.ts';
 import { lastPoint, queries } from '../shapes.ts';
 import { latency } from '../statistics.ts';
 import type { Target } from '../targets/target.ts';
@@ -28,6 +29,11 @@ export async function small(bench: Bench): Promise<Measure[]> {
   return measures.list();
 }
 
+function forSeconds(seconds: number, next: () => Message): () => Message | null {
+  const untilMs = performance.now() + seconds * 1000;
+  return () => (performance.now() < untilMs ? next() : null);
+}
+
 type MakeRequests = (target: Target) => () => Message;
 
 async function measure(
@@ -42,14 +48,16 @@ async function measure(
     const label = `${what} ${connections} conn`;
     const rates: number[] = [];
     for (const target of targets) {
-      const untilMs = performance.now() + secondsEach * 1000;
       const one = next.get(target)!;
-      const { seconds, timesMs } = await closedLoop(target.address, connections, () =>
-        performance.now() < untilMs ? one() : null,
+      const cpuBeforeS = cpuSeconds(target.pids());
+      const { seconds, timesMs } = await bench.profiled(label, [target], () =>
+        closedLoop(target.address, connections, forSeconds(secondsEach, one)),
       );
+      const cpuMs = (1000 * (cpuSeconds(target.pids()) - cpuBeforeS)) / timesMs.length;
       rates.push(timesMs.length / seconds);
       measures.add(target.name, `${label} closed`, '1/s', 'higher', timesMs.length / seconds);
       measures.add(target.name, `${label} closed p99`, 'ms', 'lower', latency(timesMs).p99Ms);
+      measures.add(target.name, `${label} closed CPU`, 'ms', 'lower', cpuMs);
     }
     const ratePerS = openShare * Math.min(...rates);
     for (const target of targets) {
