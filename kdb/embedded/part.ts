@@ -70,8 +70,13 @@ export class PartWriter {
   static async create(files: FileLayer, path: string): Promise<PartWriter> {
     const file = await files.open(path);
     const writer = new PartWriter(file);
-    await file.truncate(0);
-    await writer.#write([magic]);
+    try {
+      await file.truncate(0);
+      await writer.#write([magic]);
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
     return writer;
   }
 

@@ -174,9 +174,9 @@ function reduce(op: AggregateOp, rows: readonly Row[], field: string): Cell {
         ? Number((values as bigint[]).reduce((a, b) => a + b)) / values.length
         : (values as number[]).reduce((a, b) => a + b) / values.length;
     case 'min':
-      return values.reduce((a, b) => (b < a ? b : a));
+      return values.toSorted(compare)[0]!;
     case 'max':
-      return values.reduce((a, b) => (b > a ? b : a));
+      return values.toSorted(compare).at(-1)!;
     case 'first':
       return rows.toSorted((a, b) => byTime(a, b) || a.id - b.id)[0]!.fields.get(field)!;
     case 'last':
