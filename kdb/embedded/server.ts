@@ -34,7 +34,7 @@ export interface EngineServer {
 }
 
 const defaults = {
-  maxConnections: 64,
+  maxConnections: 256,
   maxMessageBytes,
   queryTimeoutMs: calls['.tsg.query'].timeoutMs,
   handshakeTimeoutMs: 5_000,

@@ -67,7 +67,11 @@ export function dial<Result>(
       if (common < 1 || common > capability) return failed('the peer does not speak q IPC');
       clearTimeout(deadline);
       opened.socket.off('data', receive);
-      resolve(established(opened, received.subarray(1)));
+      try {
+        resolve(established(opened, received.subarray(1)));
+      } catch (unusable) {
+        failed('the connection is of no use', unusable);
+      }
     });
   } catch (error) {
     failed('node-q refuses the endpoint', error);

@@ -145,16 +145,22 @@ function writeSymbols(names: readonly string[], out: Buffer, at: number): number
   return end;
 }
 
-/** Short ASCII by hand: 4 times as fast as Buffer.write for a tag value. */
+/** Up to here a loop is faster than Buffer.write: 20 ns against 50 for 4 letters, 95 against 115 for 12, 125 against 85 for 16. */
+const fewLetters = 12;
+
 function writeSymbol(name: string, out: Buffer, at: number): number {
   let end = at;
-  for (let i = 0; i < name.length; i++) {
-    const unit = name.charCodeAt(i);
-    if (unit >= 0x80 || i === 48) {
-      end = at + out.write(name, at, 'utf8');
-      break;
+  if (name.length > fewLetters) {
+    end += out.write(name, at, 'utf8');
+  } else {
+    for (let i = 0; i < name.length; i++) {
+      const unit = name.charCodeAt(i);
+      if (unit >= 0x80) {
+        end = at + out.write(name, at, 'utf8');
+        break;
+      }
+      out[end++] = unit;
     }
-    out[end++] = unit;
   }
   out[end] = 0;
   return end + 1;

@@ -2,7 +2,7 @@ import { badReply } from './calls/request.ts';
 import { hello } from './calls/upkeep.ts';
 import { dial, type Endpoint, type QConnection } from './dial.ts';
 import type { Hello } from './engine.ts';
-import { ConnectionLost, EngineError } from './engine-error.ts';
+import { ConnectionFailed, ConnectionLost, EngineError } from './engine-error.ts';
 import { type QValue, Sym } from './qvalue.ts';
 
 /** A long as node-q gives it with long2number off: a long.js value, which prints all its digits. Null and the infinities are not. */
@@ -23,6 +23,7 @@ export class Health {
   #connection: QConnection | undefined;
   #running: Promise<Hello> | undefined;
   #idle: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(endpoint: Endpoint, timeoutMs: number, idleMs: number) {
     this.#endpoint = endpoint;
@@ -32,6 +33,7 @@ export class Health {
 
   /** Who asks while a call runs gets its answer. */
   hello(): Promise<Hello> {
+    if (this.#closed) return Promise.reject(new ConnectionFailed('the client is closed'));
     this.#running ??= this.#ask().finally(() => {
       this.#running = undefined;
     });
@@ -39,9 +41,8 @@ export class Health {
   }
 
   close(): void {
-    clearTimeout(this.#idle);
-    this.#connection?.socket.destroy();
-    this.#connection = undefined;
+    this.#closed = true;
+    this.#hangUp();
   }
 
   /** A connection that was kept may have died unnoticed: its loss is forgiven once. */
@@ -57,23 +58,32 @@ export class Health {
 
   async #askOnce(): Promise<Hello> {
     clearTimeout(this.#idle);
-    this.#connection ??= await dial(this.#endpoint, this.#timeoutMs, (opened) => this.#keep(opened));
+    this.#connection ??= await dial(this.#endpoint, this.#timeoutMs, (opened, behind) => this.#keep(opened, behind));
     try {
       const reply = await this.#call(this.#connection, hello.name);
-      this.#idle = setTimeout(() => this.close(), this.#idleMs).unref();
+      this.#idle = setTimeout(() => this.#hangUp(), this.#idleMs).unref();
       return hello.decodeReply(reply);
     } catch (error) {
-      this.close();
+      this.#hangUp();
       throw badReply(error);
     }
   }
 
-  #keep(opened: QConnection): QConnection {
+  #keep(opened: QConnection, behind: Buffer): QConnection {
+    // node-q reads nothing any more after a message right behind the handshake byte.
+    if (behind.length > 0) throw new Error('the database sends what nobody asked for');
+    if (this.#closed) throw new Error('the client is closed');
     opened.socket.unref();
     opened.socket.on('close', () => {
-      if (this.#connection === opened) this.close();
+      if (this.#connection === opened) this.#hangUp();
     });
     return opened;
+  }
+
+  #hangUp(): void {
+    clearTimeout(this.#idle);
+    this.#connection?.socket.destroy();
+    this.#connection = undefined;
   }
 
   #call(connection: QConnection, name: string): Promise<QValue> {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { codecs, readRequest } from '../../../src/kdb/calls/index.ts';
 import { decodeInsertFrame } from '../../../src/kdb/calls/insert.ts';
 import { createEngineClient, type EngineClient, type EngineClientOptions } from '../../../src/kdb/client.ts';
-import { decodeMessage } from '../../../src/kdb/codec.ts';
+import { decodeMessage, encodeMessage } from '../../../src/kdb/codec.ts';
 import type { InsertBatch, InsertReceipt, QuerySpec } from '../../../src/kdb/engine.ts';
 import { ConnectionFailed, ConnectionLost, EngineError } from '../../../src/kdb/engine-error.ts';
 import { type QValue, Sym } from '../../../src/kdb/qvalue.ts';
@@ -150,6 +150,20 @@ test('hello: a kept connection that has died is replaced', () =>
     async (client, server) => {
       for (let i = 0; i < 2; i++) assert.deepEqual(await client.hello(), stubHello);
       assert.equal(server.connections(), 2);
+    },
+  ));
+
+test('hello: a push glued to the handshake byte is not waited out', () =>
+  against(
+    async (peer, connection) => {
+      await peer.login();
+      await peer.send(connection === 1 ? Buffer.concat([Buffer.of(3), encodeMessage(0, null)]) : Buffer.of(3));
+      await peer.request();
+      await peer.reply(helloReply);
+    },
+    async (client) => {
+      await assert.rejects(client.hello(), ConnectionFailed);
+      assert.deepEqual(await client.hello(), stubHello);
     },
   ));
 
