@@ -38,8 +38,18 @@ export const grammar = {
 export const maxFilterDepth = 16;
 
 export const calls = {
-  '.tsg.hello': { arguments: '::', reply: '(j contract; s engine; s schema; j catalogueVersion; j maxTagSets)', lane: 'health', timeoutMs: 2_000 },
-  '.tsg.define': { arguments: '(s series; S tags; S fields; C types)', reply: 'series', lane: 'write', timeoutMs: 10_000 },
+  '.tsg.hello': {
+    arguments: '::',
+    reply: '(j contract; s engine; s schema; j catalogueVersion; j maxTagSets)',
+    lane: 'health',
+    timeoutMs: 2_000,
+  },
+  '.tsg.define': {
+    arguments: '(s series; S tags; S fields; C types)',
+    reply: 'series',
+    lane: 'write',
+    timeoutMs: 10_000,
+  },
   '.tsg.drop': { arguments: 's series', reply: '::', lane: 'write', timeoutMs: 60_000 },
   '.tsg.describe': { arguments: 's series', reply: 'series', lane: 'query', timeoutMs: 10_000 },
   /** One request. Reply (rows; late; catalogue version; generation; offset). */
@@ -61,11 +71,26 @@ export const calls = {
     lane: 'query',
     timeoutMs: 10_000,
   },
-  '.tsg.delete': { arguments: '(s series; j from; j to; :: | filter; b dryRun)', reply: 'j', lane: 'write', timeoutMs: 60_000 },
+  '.tsg.delete': {
+    arguments: '(s series; j from; j to; :: | filter; b dryRun)',
+    reply: 'j',
+    lane: 'write',
+    timeoutMs: 60_000,
+  },
   '.tsg.retain': { arguments: 'j before', reply: 'j', lane: 'write', timeoutMs: 60_000 },
   '.tsg.checkpoint': { arguments: '::', reply: '::', lane: 'write', timeoutMs: 600_000 },
-  '.tsg.backup': { arguments: 's name', reply: '[(j volume; C path; j bytes; C sha256)]', lane: 'query', timeoutMs: 600_000 },
-  '.tsg.tail': { arguments: '(s series; j generation; j offset; j maxRows)', reply: '([part]; j generation; j offset)', lane: 'query', timeoutMs: 10_000 },
+  '.tsg.backup': {
+    arguments: 's name',
+    reply: '[(j volume; C path; j bytes; C sha256)]',
+    lane: 'query',
+    timeoutMs: 600_000,
+  },
+  '.tsg.tail': {
+    arguments: '(s series; j generation; j offset; j maxRows)',
+    reply: '([part]; j generation; j offset)',
+    lane: 'query',
+    timeoutMs: 10_000,
+  },
 } as const satisfies Record<string, Call>;
 
 export type CallName = keyof typeof calls;
