@@ -1,0 +1,442 @@
+// What every engine does, whatever it is made of. `open` gives an engine that may hold other series already.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { maxTimeNs, minTimeNs } from '../../src/base/time.ts';
+import type { Engine, InsertBatch, QuerySpec, SchemaMode } from '../../src/kdb/engine.ts';
+import { agrees } from './agreement.ts';
+import { batchOf, type Cell, type Point, point, rowsOf, type Value } from './points.ts';
+import { fieldNames, fieldTypes, points, query } from './random.ts';
+import { Reference } from './reference.ts';
+
+type Open = (t: TestContext, schema: SchemaMode) => Promise<Engine>;
+
+const secondNs = 1_000_000_000n;
+const hourNs = 3600n * secondNs;
+
+export function engineBehaves(name: string, open: Open): void {
+  const check = (
+    title: string,
+    body: (engine: Engine, series: string) => Promise<void>,
+    schema: SchemaMode = 'flexible',
+  ) => test(`${name}: ${title}`, async (t) => body(await open(t, schema), `s${randomUUID().slice(0, 8)}`));
+
+  check('says what it is', async (engine) => {
+    const hello = await engine.hello();
+    assert.equal(hello.contract, 1);
+    assert.equal(hello.schema, 'flexible');
+  });
+
+  check('defines, extends and describes a series; a clash changes nothing', async (engine, series) => {
+    await engine.define({ series, tags: ['host'], fields: [{ name: 'f', type: 'float' }] });
+    await engine.define({ series, tags: ['rack'], fields: [{ name: 'l', type: 'long' }] });
+    await refuses(
+      engine.define({ series, tags: ['late'], fields: [{ name: 'f', type: 'long' }] }),
+      /^FieldTypeClash .* f float long/,
+    );
+    await refuses(engine.define({ series, tags: ['f'], fields: [] }), /^TagFieldClash/);
+    await refuses(engine.define({ series, tags: ['time'], fields: [] }), /^InvalidName/);
+    const info = await engine.describe(series);
+    assert.deepEqual(info.tags, ['host', 'rack']);
+    assert.deepEqual(
+      info.fields.map(({ name: field, type }) => `${field}:${type}`),
+      ['f:float', 'l:long'],
+    );
+    assert.deepEqual([info.firstNs, info.lastNs, info.rows], [null, null, 0n]);
+  });
+
+  check('drops a series; one of the same name begins anew', async (engine, series) => {
+    await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { f: 1 })]));
+    await engine.checkpoint();
+    await engine.drop(series);
+    await refuses(engine.describe(series), /^SeriesNotFound/);
+    await refuses(engine.drop(series), /^SeriesNotFound/);
+    await engine.insert(batchOf([point(series, { host: 'b' }, 2n, { f: 'text' })]));
+    assert.deepEqual(await all(engine, series), [[2n, 'b', 'text']]);
+  });
+
+  check(
+    'a strict database refuses what is not defined, and the whole request with it',
+    async (engine, series) => {
+      await engine.define({ series, tags: ['host'], fields: [{ name: 'f', type: 'float' }] });
+      const sound = point(series, { host: 'a' }, 1n, { f: 1 });
+      await refuses(engine.insert(batchOf([sound, point(`${series}x`, {}, 1n, { f: 1 })])), /^SeriesNotDefined/);
+      await refuses(engine.insert(batchOf([sound, point(series, {}, 1n, { g: 1 })])), /^FieldNotDefined/);
+      await refuses(engine.insert(batchOf([sound, point(series, { rack: '1' }, 1n, { f: 1 })])), /^TagNotDefined/);
+      assert.deepEqual(await all(engine, series), []);
+      await engine.insert(batchOf([sound]));
+      assert.deepEqual(await all(engine, series), [[1n, 'a', 1]]);
+    },
+    'strict',
+  );
+
+  const refused: [string, (series: string) => Point | InsertBatch, RegExp][] = [
+    ['NaN', (series) => point(series, {}, 1n, { f: Number.NaN }), /^InvalidValue .* f is NaN/],
+    ['infinity', (series) => point(series, {}, 1n, { f: Number.NEGATIVE_INFINITY }), /^InvalidValue .* f is infinite/],
+    ['-2^63', (series) => point(series, {}, 1n, { l: -(2n ** 63n) }), /^InvalidValue .* l/],
+    ['another type', (series) => point(series, {}, 1n, { known: true }), /^FieldTypeClash .* known float boolean/],
+    ['a field of the name of a tag', (series) => point(series, {}, 1n, { host: 1 }), /^TagFieldClash/],
+    ['a time that q cannot hold', (series) => point(series, {}, -(2n ** 63n) + 5n, { f: 1 }), /^TimeOutOfRange/],
+    ['the time that stands for infinity', (series) => point(series, {}, 2n ** 63n - 1n, { f: 1 }), /^TimeOutOfRange/],
+  ];
+  for (const [what, bad, message] of refused) {
+    check(`refuses ${what}, and the whole request with it`, async (engine, series) => {
+      await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { known: 1 })]));
+      const before = (await engine.describe(series)).fields.length;
+      await refuses(
+        engine.insert(
+          batchOf([
+            point(`${series}other`, {}, 1n, { f: 1 }),
+            point(series, { host: 'new' }, 2n, { fresh: 1 }),
+            bad(series) as Point,
+          ]),
+        ),
+        message,
+      );
+      assert.deepEqual(await all(engine, series), [[1n, 'a', 1]]);
+      assert.equal((await engine.describe(series)).fields.length, before);
+      await refuses(engine.describe(`${series}other`), /^SeriesNotFound/);
+    });
+  }
+
+  check('applies a batch id once', async (engine, series) => {
+    const batch = batchOf([point(series, {}, 1n, { f: 1 })]);
+    assert.equal((await engine.insert(batch)).rows, 1n);
+    await engine.insert(batchOf([point(series, {}, 1n, { f: 2 })]));
+    assert.equal((await engine.insert(batch)).rows, 0n);
+    assert.deepEqual(await all(engine, series), [[1n, 2]]);
+  });
+
+  check('numbers of JSON take the type of the field', async (engine, series) => {
+    await engine.define({ series, tags: [], fields: [{ name: 'l', type: 'long' }] });
+    const numbers = (name: string, value: number): InsertBatch => {
+      const { batchId, parts } = batchOf([point(series, {}, 1n, { [name]: value })]);
+      return {
+        batchId,
+        parts: parts.map((part) => ({
+          ...part,
+          fields: [{ name, validity: null, data: { type: 'number', values: Float64Array.of(value) } }],
+        })),
+      };
+    };
+    await engine.insert(numbers('l', 7));
+    await engine.insert(numbers('new', 7));
+    await refuses(engine.insert(numbers('l', 7.5)), /^FieldTypeClash/);
+    await refuses(engine.insert(numbers('l', 2 ** 60)), /^FieldTypeClash/);
+    await engine.insert(batchOf([point(series, {}, 2n, { new: 5n })]));
+    assert.deepEqual(await all(engine, series), [
+      [1n, 7n, 7],
+      [2n, null, 5],
+    ]);
+  });
+
+  const overwrites: [string, Record<string, Value>[], (Value | null)[]][] = [
+    ['the last value of each field wins', [{ f: 1, g: 1 }, { f: 2 }, { g: 3 }], [2, 3]],
+    ['null never erases', [{ f: 1, g: 2 }, { g: 5 }], [1, 5]],
+  ];
+  for (const [title, writes, expected] of overwrites) {
+    for (const place of ['one request', 'several requests', 'parts'] as const) {
+      check(`${title}, in ${place}`, async (engine, series) => {
+        // An empty tag value is no tag, so that all of these are one point.
+        const same = writes.map((fields, i) =>
+          point(series, i % 2 === 0 ? { host: 'a', rack: '' } : { host: 'a' }, 5n, fields),
+        );
+        await engine.insert(batchOf([point(series, { host: 'a' }, 4n, { f: 0, g: 0 })]));
+        if (place === 'one request') await engine.insert(batchOf(same));
+        else {
+          for (const one of same) {
+            await engine.insert(batchOf([one]));
+            if (place === 'parts') await engine.checkpoint();
+          }
+        }
+        const host = (rows: Cell[][]) => rows.map((row) => [row[0], row.at(-2), row.at(-1)]);
+        assert.deepEqual(host(await all(engine, series)), [
+          [4n, 0, 0],
+          [5n, ...expected],
+        ]);
+        assert.equal(
+          rowsOf(await engine.query({ ...everything(series), select: [{ op: 'count', field: 'f', as: 'n' }] }))[0]![0],
+          2n,
+        );
+      });
+    }
+  }
+
+  check('keeps times to the nanosecond over its whole range', async (engine, series) => {
+    const times = [minTimeNs, -1n, 0n, 1_700_000_000_123_456_789n, maxTimeNs];
+    await engine.insert(batchOf(times.map((time) => point(series, {}, time, { l: time / 2n }))));
+    await engine.checkpoint();
+    assert.deepEqual(
+      await all(engine, series),
+      times.map((time) => [time, time / 2n]),
+    );
+  });
+
+  check('floors buckets before 1970, and leaves out what is outside the edges', async (engine, series) => {
+    await engine.insert(batchOf([-1n, 0n, 9n, 10n, -11n].map((time) => point(series, {}, time, { f: Number(time) }))));
+    const select = [{ op: 'sum', field: 'f', as: 'f' }] as const;
+    const width = { kind: 'width', widthNs: 10n, originNs: 0n } as const;
+    assert.deepEqual(rowsOf(await engine.query({ ...everything(series), select, bucket: width })), [
+      [-20n, -11],
+      [-10n, -1],
+      [0n, 9],
+      [10n, 10],
+    ]);
+    const edges = { kind: 'edges', edgesNs: BigInt64Array.of(-11n, 0n, 9n) } as const;
+    assert.deepEqual(rowsOf(await engine.query({ ...everything(series), select, bucket: edges })), [
+      [-11n, -12],
+      [0n, 0],
+    ]);
+  });
+
+  check('sorts groups by code point, then time', async (engine, series) => {
+    const hosts = ['z', 'A', '\u{1f600}', '\uffee', 'é', ''];
+    await engine.insert(
+      batchOf(
+        hosts.flatMap((host) => [
+          point(series, { host, rack: '1' }, 20n, { f: 1 }),
+          point(series, { host, rack: '1' }, 10n, { f: 1 }),
+        ]),
+      ),
+    );
+    const rows = rowsOf(await engine.query({ ...everything(series), by: ['host'], fields: ['f'] }));
+    assert.deepEqual(
+      rows.map(([time, host]) => `${host}${time}`),
+      ['', 'A', 'z', 'é', '\uffee', '\u{1f600}'].flatMap((host) => [`${host}10`, `${host}20`]),
+    );
+  });
+
+  check('pages through raw points, both ways, to the last one', async (engine, series) => {
+    const given = Array.from({ length: 25 }, (_, i) => point(series, { host: `h${i % 3}` }, BigInt(i >> 1), { f: i }));
+    await engine.insert(batchOf(given));
+    for (const order of ['asc', 'desc'] as const) {
+      const paged: Cell[][] = [];
+      let after: QuerySpec['after'] = null;
+      do {
+        const page = await engine.query({ ...everything(series), order, limit: 4, after });
+        assert.ok(page.rows <= 4);
+        paged.push(...rowsOf(page));
+        after = page.next;
+      } while (after);
+      assert.deepEqual(paged, rowsOf(await engine.query({ ...everything(series), order })));
+      assert.equal(paged.length, 25);
+    }
+  });
+
+  check('a result that is too large is an error unless it is cut', async (engine, series) => {
+    await engine.insert(batchOf([1n, 2n, 3n].map((time) => point(series, {}, time, { f: 1 }))));
+    const spec: QuerySpec = {
+      ...everything(series),
+      bucket: { kind: 'width', widthNs: 1n, originNs: 0n },
+      select: [{ op: 'sum', field: 'f', as: 'f' }],
+      limit: 2,
+      cut: false,
+    };
+    await refuses(engine.query(spec), /^ResultTooLarge 2/);
+    assert.equal((await engine.query({ ...spec, cut: true })).rows, 2);
+  });
+
+  check('sums of longs are exact or an error', async (engine, series) => {
+    await engine.insert(
+      batchOf(
+        [2n ** 62n, 2n ** 62n - 1n, 2n ** 53n + 1n, -(2n ** 53n)].map((l, i) =>
+          point(series, { i: String(i) }, BigInt(i), { l }),
+        ),
+      ),
+    );
+    const sum = (toNs: bigint) =>
+      engine.query({ ...everything(series), toNs, select: [{ op: 'sum', field: 'l', as: 'l' }] }).then(rowsOf);
+    assert.deepEqual(await sum(2n), [[2n ** 63n - 1n]]);
+    assert.deepEqual(await sum(1n), [[2n ** 62n]]);
+    await refuses(sum(3n), /^LongOverflow l/);
+  });
+
+  const unasked: [string, Partial<QuerySpec>, RegExp][] = [
+    ['a field that is not', { fields: ['none'] }, /^FieldNotFound .* none/],
+    ['a tag that is not', { by: ['none'] }, /^TagNotFound .* none/],
+    ['the average of text', { select: [{ op: 'avg', field: 's', as: 'a' }] }, /^AggregationNotSupported avg s string/],
+    [
+      'the maximum of booleans',
+      { select: [{ op: 'max', field: 'b', as: 'a' }] },
+      /^AggregationNotSupported max b boolean/,
+    ],
+    ['text less than a number', { where: { op: 'lt', field: 's', value: 1 } }, /^FilterNotSupported lt s string/],
+    [
+      'a boolean less than another',
+      { where: { op: 'lt', field: 'b', value: true } },
+      /^FilterNotSupported lt b boolean/,
+    ],
+  ];
+  for (const [what, spec, message] of unasked) {
+    check(`refuses to be asked for ${what}`, async (engine, series) => {
+      await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { f: 1, b: true, s: 'x' })]));
+      await refuses(engine.query({ ...everything(series), ...spec }), message);
+    });
+  }
+
+  check('gives tag values with counts, and statistics', async (engine, series) => {
+    await engine.insert(
+      batchOf([
+        point(series, { host: 'a', rack: '1' }, 7n, { f: 1 }),
+        point(series, { host: 'b', rack: '1' }, 9n, { f: 1 }),
+        point(series, { rack: '2' }, 3n, { f: 1 }),
+      ]),
+    );
+    const tags = await engine.tags(series);
+    assert.deepEqual(
+      tags.map(({ tag, values, tagSets }) => [tag, Object.fromEntries(values.map((value, i) => [value, tagSets[i]]))]),
+      [
+        ['host', { a: 1, b: 1 }],
+        ['rack', { 1: 2, 2: 1 }],
+      ],
+    );
+    for (const when of ['hot', 'in parts']) {
+      const info = (await engine.stats()).series.find((one) => one.series === series)!;
+      assert.deepEqual([info.tagSets, info.firstNs, info.lastNs, info.rows], [3n, 3n, 9n, 3n], when);
+      await engine.checkpoint();
+    }
+  });
+
+  check(
+    'deletes by range, tags and fields, also over parts and late rows; newest values follow',
+    async (engine, series) => {
+      const hours = Array.from({ length: 48 }, (_, i) => i);
+      const given = hours.flatMap((hour) =>
+        ['a', 'b'].map((host) =>
+          point(series, { host }, BigInt(hour) * hourNs, { f: hour, ...(hour === 5 ? { only: 1 } : {}) }),
+        ),
+      );
+      const model = new Reference();
+      const write = async (batch: Point[]) => {
+        model.insert(batch);
+        await engine.insert(batchOf(batch));
+      };
+      await write(given.slice(0, 60));
+      await engine.checkpoint();
+      await write(given.slice(60));
+      await write([point(series, { host: 'a' }, 3n * hourNs, { f: 100 })]);
+      const gone = async (fromNs: bigint, toNs: bigint, where: QuerySpec['where'], dryRun = false) => {
+        assert.equal(
+          await engine.delete({ series, fromNs, toNs, where, dryRun }),
+          model.delete(series, fromNs, toNs, where, dryRun),
+        );
+        assert.deepEqual(await all(engine, series), model.query(everything(series)));
+        const latest = { series, where: null, fields: [] };
+        assert.deepEqual(rowsOf(await engine.latest(latest)), model.latest(latest));
+      };
+      const isA = { op: 'in', tag: 'host', values: ['a'] } as const;
+      await gone(0n, 100n * hourNs, isA, true);
+      await gone(4n * hourNs, 6n * hourNs, isA);
+      await gone(0n, 100n * hourNs, { op: 'ge', field: 'f', value: 90 });
+      await gone(40n * hourNs, 100n * hourNs, null);
+      await gone(0n, 100n * hourNs, isA);
+      await write([point(series, { host: 'a' }, 41n * hourNs, { f: 1 })]);
+      await gone(0n, 1n, null);
+    },
+  );
+
+  check('retains from a day on', async (engine, series) => {
+    const dayNs = 24n * hourNs;
+    // Nothing of other series is as old as this, once they are cut.
+    await engine.retain(-40_000n * dayNs);
+    const times = [-40_000n, -39_999n, -39_998n].map((day) => day * dayNs + 5n);
+    await engine.insert(batchOf(times.slice(0, 2).map((time) => point(series, {}, time, { f: 1 }))));
+    await engine.checkpoint();
+    await engine.insert(batchOf(times.slice(2).map((time) => point(series, {}, time, { f: 1 }))));
+    assert.equal(await engine.retain(-39_999n * dayNs + 7n), 1n);
+    assert.deepEqual(
+      (await all(engine, series)).map(([time]) => time),
+      times.slice(1),
+    );
+    assert.equal(await engine.retain(-39_997n * dayNs), 2n);
+    assert.deepEqual(rowsOf(await engine.latest({ series, where: null, fields: [] })), []);
+  });
+
+  check('tails a series from a position of its journal', async (engine, series) => {
+    const start = await engine.tail({
+      series: (await engine.define({ series, tags: [], fields: [{ name: 'f', type: 'float' }] })).series,
+      generation: -1n,
+      offset: 0n,
+      maxRows: 1,
+    });
+    for (let i = 0; i < 5; i++)
+      await engine.insert(batchOf([point(series, {}, BigInt(i), { f: i }), point(`${series}x`, {}, 1n, { f: 1 })]));
+    const seen: bigint[] = [];
+    let at = start;
+    do {
+      at = await engine.tail({ series, generation: at.generation, offset: at.offset, maxRows: 2 });
+      seen.push(...at.points.flatMap((part) => [...part.timeNs]));
+    } while (at.points.length > 0);
+    assert.deepEqual(seen, [0n, 1n, 2n, 3n, 4n]);
+    await engine.checkpoint();
+    await refuses(
+      engine.tail({ series, generation: start.generation, offset: start.offset, maxRows: 2 }),
+      /^CursorGone/,
+    );
+  });
+
+  check('ends a query whose caller is gone', async (engine, series) => {
+    await engine.insert(batchOf([point(series, {}, 1n, { f: 1 })]));
+    await assert.rejects(engine.query(everything(series), AbortSignal.abort()));
+  });
+
+  test(`${name}: answers random queries as the reference does`, async (t) => {
+    const engine = await open(t, 'flexible');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(points, { minLength: 1, maxLength: 4 }),
+        fc.array(query, { minLength: 4, maxLength: 8 }),
+        fc.integer({ min: 0, max: 4 }),
+        async (batches, specs, checkpointAt) => {
+          const suffix = randomUUID().slice(0, 8);
+          const model = new Reference();
+          for (const series of ['m', 'n'].map((short) => short + suffix)) {
+            model.define(series, ['host', 'rack'], fieldNames);
+            await engine.define({
+              series,
+              tags: ['host', 'rack'],
+              fields: fieldNames.map((field) => ({ name: field, type: fieldTypes[field] })),
+            });
+          }
+          for (const [i, batch] of batches.entries()) {
+            const own = batch.map((one) => ({ ...one, series: one.series + suffix }));
+            model.insert(own);
+            await engine.insert(batchOf(own));
+            if (i === checkpointAt) await engine.checkpoint();
+          }
+          for (const spec of specs) await agrees(engine, model, { ...spec, series: spec.series + suffix });
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+}
+
+function everything(series: string): QuerySpec {
+  return {
+    series,
+    fromNs: -(2n ** 63n) + 1n,
+    toNs: 2n ** 63n - 1n,
+    where: null,
+    by: [],
+    bucket: null,
+    select: [],
+    fields: [],
+    order: 'asc',
+    limit: 1_000_000,
+    cut: true,
+    after: null,
+  };
+}
+
+async function all(engine: Engine, series: string): Promise<Cell[][]> {
+  return rowsOf(await engine.query(everything(series)));
+}
+
+async function refuses(call: Promise<unknown>, message: RegExp): Promise<void> {
+  await assert.rejects(call, (error: Error) => {
+    assert.match(error.message, message);
+    return true;
+  });
+}

@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { SchemaMode } from '../../src/kdb/engine.ts';
+
+export interface DatabaseProcess {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** kdb/embedded/main.ts as the host agent starts it. Rejects with its last log line when it does not start. */
+export async function startDatabase(
+  volumes: readonly string[],
+  schema: SchemaMode,
+  extra: Record<string, unknown> = {},
+): Promise<DatabaseProcess> {
+  const folder = mkdtempSync(join(tmpdir(), 'tsg-config-'));
+  const config = join(folder, 'config.json');
+  const login = { user: 'u', password: 'p' };
+  writeFileSync(
+    config,
+    JSON.stringify({ databaseId: 'd', host: '127.0.0.1', port: 0, ...login, schema, volumes, ...extra }),
+    { mode: 0o600 },
+  );
+  const main = join(import.meta.dirname, '../../kdb/embedded/main.ts');
+  const child = spawn(process.execPath, [main, '--config', config], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit');
+  let last = '';
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    last = line;
+  });
+  const port = await new Promise<number>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const listening = /^listening (\d+)$/.exec(line);
+      if (listening) resolve(Number(listening[1]));
+    });
+    void ended.then(([code]) => reject(new Error(`exit code ${code}: ${last}`)));
+  }).finally(() => rmSync(folder, { recursive: true }));
+  return {
+    child,
+    port,
+    ...login,
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      await ended;
+    },
+  };
+}
