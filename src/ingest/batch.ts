@@ -34,7 +34,7 @@ export interface Batch {
 export class BatchBuilder {
   readonly faults = new Faults();
   lines = 0;
-  private readonly budget: Budget;
+  readonly budget: Budget;
   private readonly series: SeriesRows[] = [];
   private readonly byName = new Map<string, SeriesRows>();
 

@@ -11,11 +11,15 @@ const minCells = 16 * 1024 * 1024;
 
 /** What one request may make us allocate. */
 export class Budget {
+  /** How far into the body its decoder is. */
+  position = 0;
+  private readonly bodyBytes: number;
   private readonly maxCells: number;
   private columns = 0;
   private cells = 0;
 
   constructor(bodyBytes: number) {
+    this.bodyBytes = bodyBytes;
     this.maxCells = Math.max(minCells, bodyBytes);
   }
 
@@ -32,5 +36,11 @@ export class Budget {
     throw apiError('InvalidPoints', {
       reason: `series ${series} has many fields or tags of which each point gives few; send fewer points in one request`,
     });
+  }
+
+  /** Room for a column that has no more of it: for what the whole body brings when it goes on as it began, in steps. */
+  capacity(rows: number, capacity: number): number {
+    const expected = Math.ceil((rows * this.bodyBytes * 1.02) / (this.position + 1));
+    return Math.max(rows, Math.ceil(1.25 * capacity), Math.min(expected, Math.max(128, 16 * capacity)));
   }
 }

@@ -181,7 +181,7 @@ export class Column {
 
   private reserve(rows: number): void {
     if (rows <= this.capacity) return;
-    const capacity = Math.max(16, 2 * this.capacity, rows);
+    const capacity = this.budget.capacity(rows, this.capacity);
     this.budget.takeCells(capacity - this.capacity, this.series);
     this.capacity = capacity;
     this.capacityOf(this.type!);

@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { apiError } from '../base/errors.ts';
+import { decimalToDouble } from './decimal.ts';
 import { shown } from './fault-list.ts';
 
 const quote = 34;
@@ -38,6 +39,7 @@ export class JsonText {
   /** The number passed last is written without fraction and exponent. */
   integer = false;
   private digits = 0;
+  private decimals = 0;
   private exponent = false;
 
   constructor(bytes: Buffer) {
@@ -142,11 +144,13 @@ export class JsonText {
     pos = this.digitsEnd(pos);
     if (bytes[first] === zero && pos > first + 1) this.failAt(first + 1);
     this.digits = pos - first;
+    this.decimals = 0;
     this.integer = true;
     this.exponent = false;
     if (bytes[pos] === dot) {
       const end = this.digitsEnd(pos + 1);
-      this.digits += end - pos - 1;
+      this.decimals = end - pos - 1;
+      this.digits += this.decimals;
       this.integer = false;
       pos = end;
     }
@@ -182,18 +186,21 @@ export class JsonText {
   /** The number passed last: the nearest double. */
   number(): number {
     const { bytes, end } = this;
-    if (this.exponent || this.digits > 15) return Number(bytes.toString('latin1', this.start, end));
-    // Up to 15 digits and a power of ten are exact doubles, so the quotient is the nearest double to what is written.
+    if (this.exponent) return Number(bytes.toString('latin1', this.start, end));
     const negative = bytes[this.start] === minus;
-    let value = 0;
-    let point = end;
-    for (let pos = negative ? this.start + 1 : this.start; pos < end; pos++) {
-      const byte = bytes[pos]!;
-      if (byte === dot) point = pos + 1;
-      else value = value * 10 + byte - zero;
-    }
-    value /= powersOfTen[end - point]!;
+    const start = negative ? this.start + 1 : this.start;
+    const value = this.digits > 15 ? decimalToDouble(bytes, start, end, this.decimals) : this.shortNumber(start);
     return negative ? -value : value;
+  }
+
+  /** Up to 15 digits and a power of ten are exact doubles, so the quotient is the nearest double to what is written. */
+  private shortNumber(start: number): number {
+    let value = 0;
+    for (let pos = start; pos < this.end; pos++) {
+      const byte = this.bytes[pos]!;
+      if (byte !== dot) value = value * 10 + byte - zero;
+    }
+    return value / powersOfTen[this.decimals]!;
   }
 
   private passContainer(kind: 'object' | 'array', depth: number): void {

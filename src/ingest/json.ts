@@ -97,6 +97,7 @@ class PointsDecoder {
     if (this.isColumns()) this.readColumns();
     else this.readRow();
     this.json.pos = end;
+    this.batch.budget.position = end;
   }
 
   private begin(): void {

@@ -7,6 +7,7 @@ import { maxStringBytes } from '../base/limits.ts';
 import { type Batch, BatchBuilder, type DecodeOptions, precisions } from './batch.ts';
 import { ByteTable, sameBytes } from './byte-table.ts';
 import { type Column, grown } from './column.ts';
+import { decimalToDouble } from './decimal.ts';
 import { type FaultCode, shown } from './fault-list.ts';
 import { hashByte, hashSeed } from './hash.ts';
 import { Int64 } from './int64.ts';
@@ -74,6 +75,10 @@ class LineDecoder {
   /** How many fields it has given so far. */
   private given = 0;
   private readonly int64 = new Int64();
+  /** The time read last, and its text. */
+  private readonly time = new Int64();
+  private timeStart = 0;
+  private timeLength = 0;
   /** Of the string passed last: newlines in it, and whether it has escapes. */
   private stringLines = 0;
   private stringEscaped = false;
@@ -108,6 +113,7 @@ class LineDecoder {
         this.firstLine = this.line;
         this.batch.lines++;
         pos = this.readPoint(pos);
+        this.batch.budget.position = pos;
       }
     }
     return this.batch.finish();
@@ -126,7 +132,7 @@ class LineDecoder {
         pos = this.fault('InvalidUtf8', undefined, 'The line is not valid UTF-8', start, pos);
       }
       if (pos !== bad) {
-        this.series!.commit(this.key, this.int64, this.firstLine);
+        this.series!.commit(this.key, this.time, this.firstLine);
         return pos;
       }
       const { order, rows } = this.series!;
@@ -275,23 +281,20 @@ class LineDecoder {
         byte = body[++pos]!;
       }
     }
-    if (!endsValue(byte) || digits + decimals > 15 || digits + decimals === 0) {
-      return this.readLongFloat(column, row, start);
-    }
+    if (!endsValue(byte) || digits + decimals === 0) return this.readExponent(column, row, start);
+    if (digits + decimals > 15) value = decimalToDouble(body, digitsStart, pos, decimals);
     // Up to 15 digits and a power of ten are exact doubles, so the quotient is the nearest double to what is written.
-    if (decimals > 0) value /= powersOfTen[decimals]!;
+    else if (decimals > 0) value /= powersOfTen[decimals]!;
+    if (value === Number.POSITIVE_INFINITY) return this.tooLarge(column, start);
     return column.setFloat(row, negative ? -value : value) ? pos : this.clash(column, 'float', pos);
   }
 
-  /** Exponents and long mantissas. */
-  private readLongFloat(column: Column, row: number, start: number): number {
+  private readExponent(column: Column, row: number, start: number): number {
     const end = this.valueEnd(start);
     const text = this.body.toString('latin1', start, end);
     if (!floatForm.test(text)) return this.notNumber(column, start);
     const value = Number(text);
-    if (!Number.isFinite(value)) {
-      return this.fault('NotFinite', column.name, '% is too large for a float', start, end);
-    }
+    if (!Number.isFinite(value)) return this.tooLarge(column, start);
     return column.setFloat(row, value) ? end : this.clash(column, 'float', end);
   }
 
@@ -333,13 +336,22 @@ class LineDecoder {
     return fits ? end + 1 : this.clash(column, 'string', end + 1);
   }
 
-  /** Leaves the time in int64; gives the place of the newline. */
+  /** Leaves the time in `time`; gives the place of the newline. */
   private readTime(start: number): number {
-    const { body } = this;
+    const { body, timeLength } = this;
     let pos = start;
     while (body[pos] === space) pos++;
-    let byte = body[pos]!;
     const first = pos;
+    // Lines of one moment come together.
+    if (
+      timeLength > 0 &&
+      first + timeLength < body.length &&
+      body[first + timeLength] === newline &&
+      sameBytes(this.view, this.timeStart, first, timeLength)
+    ) {
+      return first + timeLength;
+    }
+    let byte = body[pos]!;
     const negative = byte === minus;
     if (negative) byte = body[++pos]!;
     const digits = pos;
@@ -350,10 +362,14 @@ class LineDecoder {
     if (byte !== newline || (end === digits && negative)) {
       return this.fault('InvalidTimestamp', 'time', '% is not an integer time', first, first);
     }
+    this.timeStart = first;
+    this.timeLength = 0;
     if (end === digits) {
-      this.int64.high = this.now.high;
-      this.int64.low = this.now.low;
-    } else if (!this.int64.setTime(body, digits, end, negative, this.zeros)) {
+      this.time.high = this.now.high;
+      this.time.low = this.now.low;
+    } else if (this.time.setTime(body, digits, end, negative, this.zeros)) {
+      this.timeLength = end - first;
+    } else {
       return this.fault('TimeOutOfRange', 'time', '% is outside 1707-09-22 to 2262-04-11', first, first);
     }
     return pos;
@@ -402,6 +418,10 @@ class LineDecoder {
 
   private notNumber(column: Column, start: number): number {
     return this.fault('InvalidNumber', column.name, '% is not a value; use 1.5, 15i, true or "text"', start, start);
+  }
+
+  private tooLarge(column: Column, start: number): number {
+    return this.fault('NotFinite', column.name, '% is too large for a float', start, start);
   }
 
   private clash(column: Column, given: string, resume: number): number {

@@ -84,7 +84,7 @@ export class SeriesRows {
   }
 
   private reserve(rows: number): void {
-    this.capacity = Math.max(16, 2 * this.capacity, rows);
+    this.capacity = this.budget.capacity(rows, this.capacity);
     this.keyOfRow = grown(this.keyOfRow, this.capacity);
     this.lineOfRow = grown(this.lineOfRow, this.capacity);
     this.timeWords = grown(this.timeWords, 2 * this.capacity);

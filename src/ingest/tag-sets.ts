@@ -130,7 +130,11 @@ export class TagSets {
     columns.sort(({ name: a }, { name: b }) => (a < b ? -1 : 1));
     return {
       names: columns.map(({ name }) => name),
-      values: columns.map(({ ids, values }) => Array.from({ length: this.count }, (_, set) => values[ids[set]!]!)),
+      values: columns.map(({ ids, values }) => {
+        const ofSets: string[] = [];
+        for (let set = 0; set < this.count; set++) ofSets.push(values[ids[set]!]!);
+        return ofSets;
+      }),
     };
   }
 

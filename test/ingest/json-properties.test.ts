@@ -40,9 +40,10 @@ function written(json: Json, indent = ''): string {
 function expected(value: number | bigint | boolean | string): Value {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? [Number(value)] : value;
   if (typeof value !== 'number') return value;
-  // JavaScript writes integers up to 10^21 with all their digits.
-  if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 2 ** 63) return BigInt(value);
-  return [value];
+  // JavaScript writes integers up to 10^21 with all their digits, as far as it knows them.
+  if (!Number.isInteger(value) || Number.isSafeInteger(value) || Math.abs(value) >= 1e21) return [value];
+  const integer = BigInt(`${value}`);
+  return integer >= -maxLong && integer <= maxLong ? integer : [value];
 }
 
 test('a row written and read is the same', () => {
