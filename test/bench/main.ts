@@ -12,6 +12,7 @@ import { ingest } from './scenarios/ingest.ts';
 import { mixed } from './scenarios/mixed.ts';
 import { queries } from './scenarios/queries.ts';
 import { small } from './scenarios/small.ts';
+import { stripes } from './scenarios/stripes.ts';
 import { startInfluxdb } from './targets/influxdb.ts';
 import { startOurs } from './targets/ours.ts';
 import type { StartTarget } from './targets/target.ts';
@@ -21,7 +22,7 @@ import { stepsPerDay, type Variant } from './tsbs.ts';
 const usage = `npm run bench -- [flags]
   --peers            also measure victoria-metrics and influxd, where they are on PATH
   --peers-only       only them
-  --only <names>     of ${'ingest, queries, small, growth, mixed'}; comma-separated
+  --only <names>     of ingest, queries, small, mixed, growth, stripes; comma-separated
   --hosts <n>        100
   --days <n>         1; may be a fraction
   --seed <n>         123
@@ -35,8 +36,9 @@ const scenarios: Readonly<Record<string, (bench: Bench) => Promise<Measure[]>>> 
   ingest,
   queries,
   small,
-  growth,
   mixed,
+  growth,
+  stripes,
 };
 
 const { values: flags } = parseArgs({

@@ -1,5 +1,5 @@
+import type { NodeProcess } from '../debugger.ts';
 import type { Address, Message } from '../http.ts';
-import type { NodeProcess } from '../profiler.ts';
 import type { Query } from '../shapes.ts';
 
 /** What is measured: a database that takes line protocol over HTTP and answers the query shapes. */
