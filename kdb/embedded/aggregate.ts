@@ -16,6 +16,7 @@ import { findId, type Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
 import type { SeriesStore } from './series-store.ts';
 import type { Source } from './source.ts';
+import { splitByLate } from './split.ts';
 
 /** Cells that are laid out as groups × buckets; above that they are found by a map. */
 const maxDenseCells = 1 << 20;
@@ -121,7 +122,15 @@ async function addWindow(state: Aggregation, window: Window, wanted: readonly nu
   const base = segmentsById(window.base, window, ids, (id) => isWanted(id) && isSlow(id));
   for (const id of new Set([...base.keys(), ...late.keys()])) {
     if (!isSlow(id)) continue;
-    for (const run of resolve(state.series, id, base.get(id) ?? [], late.get(id) ?? [], wanted, tests.get(id))) {
+    const ownLate = late.get(id) ?? [];
+    const test = tests.get(id);
+    let ownBase = base.get(id) ?? [];
+    if (!test) {
+      const { untouched, overlaid } = splitByLate(ownBase, ownLate);
+      for (const segment of untouched) addSegment(state, segment, id);
+      ownBase = overlaid;
+    }
+    for (const run of resolve(state.series, id, ownBase, ownLate, wanted, test)) {
       addSegment(state, { run, start: 0, end: run.rows }, id);
     }
     if (pace.isDue) await pace.rest();
