@@ -8,7 +8,7 @@ import { checkAggregate, type FieldCells, fieldCells, NeedsBigInts } from './cel
 import type { Column } from './columns.ts';
 import { offsetWithin } from './era.ts';
 import { compileFilter, fieldNumber, type RowTest, tagNumber } from './filter.ts';
-import { type Groups, groupIds } from './groups.ts';
+import { type Groups, groupTagSets } from './groups.ts';
 import type { Pace } from './pace.ts';
 import { tagColumn } from './result.ts';
 import { RowCursor, type Segment, segmentAt, segmentsById, type Window } from './row-cursor.ts';
@@ -27,8 +27,6 @@ interface Aggregation {
   readonly series: SeriesStore;
   readonly spec: QuerySpec;
   readonly groups: Groups;
-  /** Tag sets whose rows are asked one by one. */
-  readonly tests: ReadonlyMap<number, RowTest>;
   /** Selected tag sets; null where they are many. */
   readonly ids: readonly number[] | null;
   readonly buckets: Buckets;
@@ -56,18 +54,8 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
     ops.set(number, (ops.get(number) ?? new Set()).add(op));
   }
   const filter = compileFilter(spec.where, series);
-  const tests = new Map<number, RowTest>();
-  const selected: number[] = [];
-  const groups = groupIds(
-    series,
-    spec.by.map((tag) => tagNumber(series, tag)),
-    (id) => {
-      const decision = filter.decide(id);
-      if (typeof decision !== 'boolean') tests.set(id, decision);
-      if (decision !== false) selected.push(id);
-      return decision !== false;
-    },
-  );
+  const by = spec.by.map((tag) => tagNumber(series, tag));
+  const groups = groupTagSets(series, by, filter, spec.where !== null);
   const span = source.span(spec);
   const buckets = bucketsOf(spec.bucket, span?.firstNs ?? 0n, span?.lastNs ?? 0n);
   const fields = [...ops].map(([field, set]) => ({ field, cells: fieldCells(series.fields[field]!, set, exact) }));
@@ -78,24 +66,24 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
     series,
     spec,
     groups,
-    tests,
-    ids: selected.length < series.tagSets.count ? selected : null,
+    ids: groups.isEverything ? null : groups.ids,
     buckets,
     cells,
     fields,
     cuts: { ends: new Int32Array(64), buckets: new Float64Array(64) },
     cutCells: new Int32Array(64),
   };
-  if (span && selected.length > 0) {
+  if (span && groups.ids.length > 0) {
     const wanted = [...new Set([...ops.keys(), ...filter.fields])];
-    for await (const window of source.windows(spec, selected, 'asc', false))
+    for await (const window of source.windows(spec, groups.ids, 'asc', false))
       await addWindow(state, window, wanted, pace);
   }
   return assemble(state);
 }
 
 async function addWindow(state: Aggregation, window: Window, wanted: readonly number[], pace: Pace): Promise<void> {
-  const { groups, tests, ids } = state;
+  const { groups, ids } = state;
+  const { tests } = groups;
   const { covers } = window;
   const isWanted = (id: number) => groups.ofId[id]! >= 0 && (covers === null || covers(id));
   const late = window.late.length > 0 ? segmentsById(window.late, window, ids, isWanted) : none;

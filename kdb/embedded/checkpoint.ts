@@ -36,7 +36,7 @@ export interface Checkpointed {
 interface Frozen {
   readonly generation: number;
   readonly state: State;
-  readonly runs: Map<SeriesStore, readonly Run[]>;
+  readonly runs: Map<SeriesStore, Run[]>;
   readonly late: Map<SeriesStore, readonly Run[]>;
 }
 
@@ -62,6 +62,12 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
   let droppedRows = 0;
   try {
     const pace = new Pace();
+    for (const [series, runs] of frozen.runs) {
+      for (let run = series.seal(); run; run = series.seal()) {
+        runs.push(run);
+        await pace.rest();
+      }
+    }
     for (const part of storage.parts.parts) {
       if (!deletion?.swallows(part.entry)) continue;
       gone.add(part);
@@ -122,10 +128,11 @@ function forget({ runs, late }: Frozen): void {
 
 async function freeze({ catalogue, journal, applied }: CheckpointParts): Promise<Frozen> {
   const generation = await journal.rotate();
-  const runs = new Map<SeriesStore, readonly Run[]>();
+  const runs = new Map<SeriesStore, Run[]>();
   const late = new Map<SeriesStore, readonly Run[]>();
   for (const series of catalogue.all()) {
-    runs.set(series, [...series.seal()]);
+    runs.set(series, [...series.sealed]);
+    series.freeze();
     late.set(series, series.late.freeze(series.fields));
   }
   return { generation, state: captureState(catalogue, applied), runs, late };

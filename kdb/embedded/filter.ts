@@ -19,14 +19,16 @@ export type Decision = boolean | RowTest;
 
 export interface CompiledFilter {
   decide(id: number): Decision;
+  /** Tag sets outside of these (ascending) are not selected; null: any may be. */
+  readonly candidates: readonly number[] | null;
   /** Numbers of the fields that rows are asked for. */
   readonly fields: readonly number[];
 }
 
 export function compileFilter(filter: Filter | null, series: SeriesStore): CompiledFilter {
-  if (filter === null) return { decide: () => true, fields: [] };
+  if (filter === null) return { decide: () => true, candidates: null, fields: [] };
   const fields = new Set<number>();
-  return { decide: compile(filter, series, fields), fields: [...fields] };
+  return { decide: compile(filter, series, fields), candidates: candidatesOf(filter, series), fields: [...fields] };
 }
 
 function compile(filter: Filter, series: SeriesStore, fields: Set<number>): (id: number) => Decision {
@@ -66,6 +68,38 @@ function compile(filter: Filter, series: SeriesStore, fields: Set<number>): (id:
       return () => test;
     }
   }
+}
+
+/** Found from the tag values, so that one host of a million costs no look at the others. */
+function candidatesOf(filter: Filter, series: SeriesStore): readonly number[] | null {
+  switch (filter.op) {
+    case 'in': {
+      const tag = tagNumber(series, filter.tag);
+      const lists = filter.values.map((value) => {
+        const number = series.tagSets.numberOf(tag, value);
+        return number === undefined ? [] : series.tagSets.idsWith(tag, number);
+      });
+      return union(lists);
+    }
+    case 'and': {
+      const lists = filter.of.flatMap((part) => {
+        const list = candidatesOf(part, series);
+        return list === null ? [] : [list];
+      });
+      return lists.length === 0 ? null : lists.reduce((a, b) => (b.length < a.length ? b : a));
+    }
+    case 'or': {
+      const lists = filter.of.map((part) => candidatesOf(part, series));
+      return lists.some((list) => list === null) ? null : union(lists as (readonly number[])[]);
+    }
+    default:
+      return null;
+  }
+}
+
+function union(lists: readonly (readonly number[])[]): readonly number[] {
+  if (lists.length === 1) return lists[0]!;
+  return [...new Set(lists.flat())].sort((a, b) => a - b);
 }
 
 function all(parts: readonly ((id: number) => Decision)[], id: number): Decision {

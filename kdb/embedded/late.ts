@@ -5,6 +5,9 @@ import { blockRows, OpenBlock } from './open-block.ts';
 import { orderById, type Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
 
+/** Merging takes about a microsecond a row, and a query or an insert waits for it. */
+const maxMergedRows = 131_072;
+
 export class LateRows {
   /** Per era: rows that came since the last look. */
   readonly #tails = new Map<number, OpenBlock>();
@@ -74,7 +77,7 @@ export class LateRows {
     for (let last = runs.length - 1; last > 0; last--) {
       const older = runs[last - 1]!;
       const newer = runs[last]!;
-      if (older.rows >= 2 * newer.rows || this.#frozen.has(older)) break;
+      if (older.rows >= 2 * newer.rows || older.rows + newer.rows > maxMergedRows || this.#frozen.has(older)) break;
       runs.splice(last - 1, 2, mergedRun(older, newer, fields));
     }
   }

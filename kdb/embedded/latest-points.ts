@@ -1,7 +1,7 @@
 import type { LatestSpec, QueryResult } from '../../src/kdb/engine.ts';
 import { compileFilter, fieldNumber } from './filter.ts';
 import type { Pace } from './pace.ts';
-import { tagColumn, timeColumn, valueColumn } from './result.ts';
+import { fieldColumn, tagColumn, timeColumn, valueColumn } from './result.ts';
 import type { SeriesStore } from './series-store.ts';
 
 /** One row per tag set, in the order of their ids: the newest time and the newest value of each field. */
@@ -32,6 +32,8 @@ export async function latestPoints(series: SeriesStore, spec: LatestSpec, pace: 
     ...series.tags.map((_, tag) => tagColumn(series, tag, ids, ids.length)),
     ...fields.map((number) => {
       const field = series.fields[number]!;
+      const numbers = field.type === 'float' || field.type === 'long' ? latest.numbers(number, ids) : null;
+      if (numbers) return fieldColumn(field.name, field.type, { kind: 'number', values: numbers });
       return valueColumn(
         field.name,
         field.type,

@@ -64,6 +64,16 @@ export class Latest {
     return field.type === 'boolean' ? values.numbers[id] === 1 : values.numbers[id]!;
   }
 
+  /** The values of some tag sets as numbers (NaN: none); null where some are not. */
+  numbers(number: number, ids: readonly number[]): Float64Array | null {
+    const values = this.#fields[number];
+    if (!values) return new Float64Array(ids.length).fill(Number.NaN);
+    if (values.others.size > 0) return null;
+    return Float64Array.from(ids, (id) =>
+      id >= values.eras.length || values.eras[id] === noEra ? Number.NaN : values.numbers[id]!,
+    );
+  }
+
   /** When the value was given; null when there is none. */
   time(number: number, id: number): { era: number; offset: number } | null {
     const values = this.#fields[number];

@@ -5,7 +5,7 @@ import { EngineError } from '../../src/kdb/engine-error.ts';
 import { ColumnBuilder } from './columns.ts';
 import { compareInstants, instantOf, timeOf } from './era.ts';
 import { compileFilter, fieldNumber, type RowTest, tagNumber } from './filter.ts';
-import { groupIds } from './groups.ts';
+import { groupTagSets } from './groups.ts';
 import type { Pace } from './pace.ts';
 import { fieldColumn, tagColumn, timeColumn } from './result.ts';
 import { type Direction, RowCursor, segmentsById, type Window } from './row-cursor.ts';
@@ -20,14 +20,8 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
       : series.fields.map((_, field) => field);
   const by = spec.by.map((tag) => tagNumber(series, tag));
   const filter = compileFilter(spec.where, series);
-  const tests = new Map<number, RowTest>();
-  const groups = groupIds(series, by, (id) => {
-    const decision = filter.decide(id);
-    if (typeof decision !== 'boolean') tests.set(id, decision);
-    return decision !== false;
-  });
-  const members: number[][] = Array.from({ length: groups.count }, () => []);
-  for (let id = 0; id < groups.ofId.length; id++) if (groups.ofId[id]! >= 0) members[groups.ofId[id]!]!.push(id);
+  const { count, ids: selected, ofId, tests } = groupTagSets(series, by, filter, spec.where !== null);
+  const members: (readonly number[])[] = by.length === 0 ? [selected] : membersOf(count, selected, ofId);
 
   const direction: Direction = spec.order === 'desc' ? -1 : 1;
   const after = by.length === 0 ? spec.after : null;
@@ -56,6 +50,12 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
   }
   const tags = by.length > 0 ? by : series.tags.map((_, tag) => tag);
   return { columns: rows.columns(tags), rows: rows.count, next };
+}
+
+function membersOf(count: number, ids: readonly number[], ofId: Int32Array): number[][] {
+  const members: number[][] = Array.from({ length: count }, () => []);
+  for (const id of ids) members[ofId[id]!]!.push(id);
+  return members;
 }
 
 /** The cursor's row was given before: times are in order, and of one time so are ids. */

@@ -3,7 +3,7 @@ import type { Column, ColumnBuilder, Value } from './columns.ts';
 import { valueAt } from './columns.ts';
 import { compareInstants, offsetWithin } from './era.ts';
 import type { RowTest } from './filter.ts';
-import { findId, lowerBound, type Run } from './run.ts';
+import { findId, firstAtLeast, lowerBound, type Run } from './run.ts';
 
 export type Direction = 1 | -1;
 
@@ -35,12 +35,14 @@ export function segmentAt(run: Run, position: number, from: number, to: number):
   return start < end ? { run, start, end } : null;
 }
 
-/** Per tag set its segments in a window. `ids` null: of every tag set that is wanted. */
+/** Per tag set its segments in a window. `ids` null: of every tag set from `low` below `high` that is wanted. */
 export function segmentsById(
   runs: readonly Run[],
   window: { fromNs: bigint; toNs: bigint },
   ids: readonly number[] | null,
   isWanted: (id: number) => boolean,
+  low = 0,
+  high = Number.POSITIVE_INFINITY,
 ): Map<number, Segment[]> {
   const found = new Map<number, Segment[]>();
   const add = (run: Run, id: number, position: number, from: number, to: number) => {
@@ -56,11 +58,15 @@ export function segmentsById(
     if (from > run.maxOffset || to <= run.minOffset) continue;
     if (ids !== null && ids.length * 8 < run.ids.length) {
       for (const id of ids) {
-        const position = findId(run.ids, id);
+        const position = isWanted(id) ? findId(run.ids, id) : -1;
         if (position >= 0) add(run, id, position, from, to);
       }
     } else {
-      for (let position = 0; position < run.ids.length; position++) {
+      for (
+        let position = firstAtLeast(run.ids, low);
+        position < run.ids.length && run.ids[position]! < high;
+        position++
+      ) {
         const id = run.ids[position]!;
         if (isWanted(id)) add(run, id, position, from, to);
       }

@@ -31,6 +31,18 @@ export function findId(ids: Int32Array, id: number): number {
   return -1;
 }
 
+/** The first position of ascending ids that is not below the id. */
+export function firstAtLeast(ids: ArrayLike<number>, id: number): number {
+  let low = 0;
+  let high = ids.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ids[middle]! < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The first row of [from, to) whose time is at or after the offset. */
 export function lowerBound(times: Float64Array, offset: number, from: number, to: number): number {
   let low = from;

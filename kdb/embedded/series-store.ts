@@ -9,6 +9,7 @@ import type { Run } from './run.ts';
 import { TagSets, withRoom } from './tag-sets.ts';
 
 const noEra = -0x80000000;
+const maxUnfoldedRows = 8192;
 
 export interface SavedNewest {
   readonly eras: Int32Array;
@@ -26,6 +27,8 @@ export class SeriesStore {
   readonly late = new LateRows();
   readonly #latest = new Latest();
   readonly #open = new Map<number, OpenBlock>();
+  /** Blocks that take no more rows and are not sorted for good yet. */
+  readonly #frozen: OpenBlock[] = [];
   #sealed: Run[] = [];
   // Per id: the newest time, and where that point is while its block is open.
   #newestEra: Int32Array = new Int32Array(0);
@@ -50,14 +53,14 @@ export class SeriesStore {
   get hotRows(): number {
     let rows = 0;
     for (const run of this.#sealed) rows += run.rows;
-    for (const block of this.#open.values()) rows += block.rows;
+    for (const block of this.#blocks()) rows += block.rows;
     return rows;
   }
 
   get bytes(): number {
     let bytes = this.late.bytes;
     for (const run of this.#sealed) bytes += run.bytes;
-    for (const block of this.#open.values()) bytes += block.bytes;
+    for (const block of this.#blocks()) bytes += block.bytes;
     return bytes;
   }
 
@@ -109,13 +112,25 @@ export class SeriesStore {
 
   /** Sealed and open rows as runs with at least the given fields, oldest first. */
   runs(fields: readonly number[]): Run[] {
-    const open = [...this.#open.values()].filter((block) => block.rows > 0);
-    return [...this.#sealed, ...open.map((block) => block.view(fields))];
+    return [...this.#sealed, ...this.#blocks().map((block) => block.view(fields))];
   }
 
-  /** Closes every open block: what is stored now is immutable. */
-  seal(): readonly Run[] {
-    for (const block of this.#open.values()) this.#seal(block);
+  /** What is stored now no longer changes; sorting it takes longer than others should wait, so `seal` does that. */
+  freeze(): void {
+    for (const block of this.#open.values()) {
+      this.#fold(block);
+      if (block.rows > 0) this.#frozen.push(block);
+    }
+    this.#open.clear();
+  }
+
+  /** Sorts one frozen block for good (10 ms); null when there is none left. */
+  seal(): Run | null {
+    const block = this.#frozen.shift();
+    return block ? this.#keep(block) : null;
+  }
+
+  get sealed(): readonly Run[] {
     return this.#sealed;
   }
 
@@ -171,21 +186,29 @@ export class SeriesStore {
     }
     for (const { field, type, column } of part.columns) block.column(field, type).putRange(at, column, from, to);
     block.rows += to - from;
+    if (block.rows - block.foldedRows > maxUnfoldedRows) this.#fold(block);
   }
 
   #openBlock(era: number): OpenBlock {
     const open = this.#open.get(era);
     if (open && open.room > 0) return open;
-    if (open) this.#seal(open);
+    if (open) {
+      this.#fold(open);
+      this.#keep(open);
+    }
     const block = new OpenBlock(era);
     this.#open.set(era, block);
     return block;
   }
 
-  #seal(block: OpenBlock): void {
-    this.#fold(block);
-    this.#open.delete(block.era);
-    if (block.rows > 0) this.#sealed.push(block.seal());
+  #keep(block: OpenBlock): Run {
+    const run = block.seal();
+    this.#sealed.push(run);
+    return run;
+  }
+
+  #blocks(): OpenBlock[] {
+    return [...this.#frozen, ...this.#open.values()].filter((block) => block.rows > 0);
   }
 
   /** A point that repeats the newest time of its tag set is merged into it while its block is open; any other goes to the late rows. */
@@ -210,7 +233,7 @@ export class SeriesStore {
     for (const { field, column } of part.columns) latest.put(field, id, era, offset, column, i);
   }
 
-  /** Brings the newest-value table up to date with a block. Once per row, and not on the way of an insert. */
+  /** Brings the newest-value table up to date with a block: once per row, many rows at a time. */
   #fold(block: OpenBlock): void {
     for (let field = 0; field < block.columns.length; field++) {
       const column = block.columns[field]?.peek(block.rows);

@@ -4,7 +4,7 @@ import type { Part, PartSlice } from './part.ts';
 import { readRuns } from './part-runs.ts';
 import { dayStartNs, type PartSet } from './parts.ts';
 import type { Window } from './row-cursor.ts';
-import type { Run } from './run.ts';
+import { firstAtLeast, type Run } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
 import type { SliceCache } from './slice-cache.ts';
 
@@ -179,14 +179,8 @@ export class Source {
 
 /** Ids ascend. */
 function hasIdBetween(ids: readonly number[], first: number, last: number): boolean {
-  let low = 0;
-  let high = ids.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ids[middle]! < first) low = middle + 1;
-    else high = middle;
-  }
-  return low < ids.length && ids[low]! <= last;
+  const at = firstAtLeast(ids, first);
+  return at < ids.length && ids[at]! <= last;
 }
 
 export function spanOfRun(run: Run): TimeSpan {

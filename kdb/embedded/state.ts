@@ -62,8 +62,8 @@ export async function writeState(
 ): Promise<NonNullable<Manifest['state']>> {
   const { series, ...rest } = state;
   const chunks: Buffer[] = [];
-  // One chunk a series, so that others get their turn between them.
-  for (const part of [rest, ...series]) {
+  // In chunks, so that others get their turn between them.
+  for (const part of [rest, ...series.flatMap(inChunks)]) {
     const packed = await compress(serialize(part));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(packed.length);
@@ -91,8 +91,22 @@ export async function readState(
     parts.push(deserialize(await decompress(bytes.subarray(at + 4, at + 4 + length))));
     at += 4 + length;
   }
-  const [rest, ...series] = parts as [Omit<State, 'series'>, ...SavedSeries[]];
+  const [rest, ...chunks] = parts as [Omit<State, 'series'>, ...(SavedSeries | string[])[]];
+  const series: (SavedSeries & { keys: string[] })[] = [];
+  for (const chunk of chunks) {
+    if (!Array.isArray(chunk)) series.push({ ...chunk, keys: [] });
+    else for (const key of chunk) series.at(-1)!.keys.push(key);
+  }
   return { ...rest, series };
+}
+
+const keysAtOnce = 50_000;
+
+/** A series without its keys, then its keys. */
+function inChunks({ keys, ...rest }: SavedSeries): unknown[] {
+  const chunks: unknown[] = [rest];
+  for (let at = 0; at < keys.length; at += keysAtOnce) chunks.push(keys.slice(at, at + keysAtOnce));
+  return chunks;
 }
 
 export function restoreState(state: State, catalogue: Catalogue, applied: AppliedBatches): void {

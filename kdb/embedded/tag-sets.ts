@@ -17,6 +17,9 @@ export class TagSets {
   /** Per tag, per id: number of the value. */
   readonly index: Int32Array[] = [];
 
+  /** Per tag, per value: the ids that have it, up to how many ids it was made for. */
+  readonly #postings: { made: number; readonly ids: number[][] }[] = [];
+
   get count(): number {
     return this.#ids.size;
   }
@@ -52,6 +55,22 @@ export class TagSets {
   /** The number of a tag value, or undefined when no tag set has it. */
   numberOf(tag: number, value: string): number | undefined {
     return this.#numbers[tag]!.get(value);
+  }
+
+  /** The ids whose tag has the value, ascending. */
+  idsWith(tag: number, number: number): readonly number[] {
+    let postings = this.#postings[tag];
+    if (!postings) {
+      postings = { made: 0, ids: [] };
+      this.#postings[tag] = postings;
+    }
+    const index = this.index[tag]!;
+    for (; postings.made < this.count; postings.made++) {
+      const own = postings.ids[index[postings.made]!];
+      if (own) own.push(postings.made);
+      else postings.ids[index[postings.made]!] = [postings.made];
+    }
+    return postings.ids[number] ?? [];
   }
 
   #number(tag: number, value: string): number {

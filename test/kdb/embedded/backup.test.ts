@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { batchOf, point } from '../../engines/points.ts';
+import { batchOf, point, rowsOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 
 const count = {
@@ -41,11 +41,7 @@ test('a backup taken while writes go on opens as a database with all that was ac
   await store.checkpoint();
   const copy = await openStore(volumes.map((volume) => `${volume}/backup-daily-1`));
   t.after(() => copy.close());
-  const rows = Number(
-    (await copy.query(count)).columns[0]!.kind === 'long'
-      ? ((await copy.query(count)).columns[0]!.values as BigInt64Array)[0]
-      : 0,
-  );
+  const rows = Number(rowsOf(await copy.query(count))[0]![0]);
   assert.ok(rows >= 150 && rows <= 200, String(rows));
 });
 
