@@ -41,6 +41,6 @@ export class Budget {
   /** Room for a column that has no more of it: for what the whole body brings when it goes on as it began, in steps. */
   capacity(rows: number, capacity: number): number {
     const expected = Math.ceil((rows * this.bodyBytes * 1.02) / (this.position + 1));
-    return Math.max(rows, Math.ceil(1.25 * capacity), Math.min(expected, Math.max(128, 16 * capacity)));
+    return Math.max(rows, 16, Math.ceil(1.5 * capacity), Math.min(expected, Math.max(128, 16 * capacity)));
   }
 }

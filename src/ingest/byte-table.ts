@@ -16,10 +16,25 @@ export class ByteTable<Value> {
   private hashes = new Int32Array(32);
   private readonly values: Value[] = [];
   private numbers = new Int32Array(32);
+  /** By entry: the one that was met after it last time. */
+  private followers = new Int32Array(32).fill(-1);
+  private last = -1;
   private count = 0;
 
   constructor(bytes: Uint8Array) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** The entry that is expected after the one met last, when it is what begins at start; else -1. */
+  expected(start: number): number {
+    const entry = this.last < 0 ? -1 : this.followers[this.last]!;
+    return entry >= 0 && this.matches(entry, start) ? entry : -1;
+  }
+
+  /** Says that an entry (or, with -1, something else) was met. */
+  meet(entry: number): void {
+    if (this.last >= 0) this.followers[this.last] = entry;
+    this.last = entry;
   }
 
   /** The entry of bytes[start, start + length), or -1. */
@@ -31,12 +46,6 @@ export class ByteTable<Value> {
       if (this.hashes[entry] === hash && this.lengths[entry] === length && this.matches(entry, start)) return entry;
     }
     return -1;
-  }
-
-  /** Whether the bytes from start on are those of the entry. */
-  matches(entry: number, start: number): boolean {
-    const length = this.lengths[entry]!;
-    return start + length <= this.view.byteLength && sameBytes(this.view, this.starts[entry]!, start, length);
   }
 
   length(entry: number): number {
@@ -66,6 +75,12 @@ export class ByteTable<Value> {
     return entry;
   }
 
+  /** Whether the bytes from start on are those of the entry. */
+  private matches(entry: number, start: number): boolean {
+    const length = this.lengths[entry]!;
+    return start + length <= this.view.byteLength && sameBytes(this.view, this.starts[entry]!, start, length);
+  }
+
   private freeSlot(hash: number): number {
     const mask = this.slots.length - 1;
     for (let slot = mixed(hash) & mask, probes = 0; probes < maxProbes; slot = (slot + 1) & mask, probes++) {
@@ -80,6 +95,7 @@ export class ByteTable<Value> {
     this.lengths = grown(this.lengths, size);
     this.hashes = grown(this.hashes, size);
     this.numbers = grown(this.numbers, size);
+    this.followers = grown(this.followers, size).fill(-1, this.count);
     this.slots = new Int32Array(2 * size).fill(-1);
     for (let entry = 0; entry < this.count; entry++) {
       const slot = this.freeSlot(this.hashes[entry]!);

@@ -128,6 +128,15 @@ export class Column {
     return this.filled > row;
   }
 
+  /** Makes room for so many rows. */
+  reserve(rows: number): void {
+    if (rows <= this.capacity) return;
+    const capacity = this.budget.capacity(rows, this.capacity);
+    this.budget.takeCells(capacity - this.capacity, this.series);
+    this.capacity = capacity;
+    if (this.type !== null) this.capacityOf(this.type);
+  }
+
   /** Takes back what the row gave, if anything: its line turned out to be bad. */
   unset(row: number): void {
     if (this.filled <= row) return;
@@ -177,14 +186,6 @@ export class Column {
   private become(type: ColumnType): void {
     this.type = type;
     this.capacityOf(type);
-  }
-
-  private reserve(rows: number): void {
-    if (rows <= this.capacity) return;
-    const capacity = this.budget.capacity(rows, this.capacity);
-    this.budget.takeCells(capacity - this.capacity, this.series);
-    this.capacity = capacity;
-    this.capacityOf(this.type!);
   }
 
   private capacityOf(type: ColumnType): void {

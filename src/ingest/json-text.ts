@@ -183,6 +183,18 @@ export class JsonText {
     return this.escaped ? JSON.parse(`"${text}"`) : text;
   }
 
+  /** Which of some ASCII texts the string passed last is. */
+  oneOf<Text extends string>(texts: readonly Text[]): Text | undefined {
+    if (this.escaped) return texts.find((text) => text === this.text());
+    const length = this.end - this.start;
+    for (const text of texts) {
+      let i = 0;
+      if (text.length === length) while (i < length && text.charCodeAt(i) === this.bytes[this.start + i]) i++;
+      if (i === length && i > 0) return text;
+    }
+    return undefined;
+  }
+
   /** The number passed last: the nearest double. */
   number(): number {
     const { bytes, end } = this;

@@ -15,6 +15,7 @@ import { Refusal } from './refusal.ts';
 import type { SeriesRows } from './series.ts';
 
 const minus = 45;
+const members = ['series', 'tags', 'time', 'fields'] as const;
 const digitsForm = /^-?\d+$/;
 
 export function decodeJson(body: Buffer, options: DecodeOptions): Batch {
@@ -38,6 +39,8 @@ class PointsDecoder {
   private seriesAt = -1;
   private tagsAt = -1;
   private tagsEnd = -1;
+  /** The tags as known by their bytes, when they are those expected. */
+  private tagsEntry = -1;
   private timeAt = -1;
   private fieldsAt = -1;
   /** A member that a point does not have. */
@@ -94,14 +97,14 @@ class PointsDecoder {
     this.begin();
     this.findMembers();
     const end = this.json.pos;
+    this.batch.budget.position = end;
     if (this.isColumns()) this.readColumns();
     else this.readRow();
     this.json.pos = end;
-    this.batch.budget.position = end;
   }
 
   private begin(): void {
-    this.seriesAt = this.tagsAt = this.timeAt = this.fieldsAt = -1;
+    this.seriesAt = this.tagsAt = this.timeAt = this.fieldsAt = this.tagsEntry = -1;
     this.stranger = null;
     this.seriesName = undefined;
     if (this.faulty.length === 1) this.faulty[0] = 0;
@@ -110,20 +113,23 @@ class PointsDecoder {
   }
 
   private findMembers(): void {
-    const { json } = this;
+    const { json, tagObjects } = this;
     for (let first = true; json.nextMember(first); first = false) {
       json.passName();
-      const name = json.text();
+      const member = json.oneOf(members);
+      if (member === undefined) this.stranger ??= json.text();
       json.kind();
       const at = json.pos;
-      json.passValue();
-      if (name === 'series') this.seriesAt = at;
-      else if (name === 'time') this.timeAt = at;
-      else if (name === 'fields') this.fieldsAt = at;
-      else if (name === 'tags') {
+      this.tagsEntry = member === 'tags' ? tagObjects.expected(at) : this.tagsEntry;
+      if (member === 'tags' && this.tagsEntry >= 0) json.pos = at + tagObjects.length(this.tagsEntry);
+      else json.passValue();
+      if (member === 'series') this.seriesAt = at;
+      else if (member === 'time') this.timeAt = at;
+      else if (member === 'fields') this.fieldsAt = at;
+      else if (member === 'tags') {
         this.tagsAt = at;
         this.tagsEnd = json.pos;
-      } else this.stranger ??= name;
+      }
     }
   }
 
@@ -172,6 +178,7 @@ class PointsDecoder {
     const key = this.readTags(series);
     if (key < 0 || !this.atFields()) return;
     const given = new Uint8Array(times);
+    series.reserve(series.rows + times);
     for (let first = true, index = 0; this.json.nextMember(first); first = false, index++) {
       const column = this.readFieldName(series, index);
       if (column === null) this.json.passValue();
@@ -200,6 +207,7 @@ class PointsDecoder {
       return;
     }
     let row = 0;
+    column.reserve(base + given.length);
     for (let first = true; json.nextItem(first); first = false, row++) {
       if (row >= given.length) json.passValue();
       else if (json.kind() === 'null') json.passWord('null');
@@ -242,11 +250,18 @@ class PointsDecoder {
   private readTags(series: SeriesRows): number {
     const { tagsAt, tagsEnd, tagObjects } = this;
     if (tagsAt < 0) return this.readTagObject(series);
-    const hashed = this.hash(hashByte(hashSeed, series.index), tagsAt, tagsEnd);
-    const entry = tagObjects.find(tagsAt, tagsEnd - tagsAt, hashed);
-    if (entry >= 0 && tagObjects.value(entry) === series) return tagObjects.number(entry);
+    let entry = this.tagsEntry;
+    let hashed = 0;
+    if (entry < 0 || tagObjects.value(entry) !== series) {
+      hashed = this.hash(hashByte(hashSeed, series.index), tagsAt, tagsEnd);
+      entry = tagObjects.find(tagsAt, tagsEnd - tagsAt, hashed);
+    }
+    if (entry >= 0 && tagObjects.value(entry) === series) {
+      tagObjects.meet(entry);
+      return tagObjects.number(entry);
+    }
     const key = this.readTagObject(series);
-    if (key >= 0 && entry < 0) tagObjects.add(tagsAt, tagsEnd - tagsAt, hashed, series, key);
+    if (key >= 0 && entry < 0) tagObjects.meet(tagObjects.add(tagsAt, tagsEnd - tagsAt, hashed, series, key));
     return key;
   }
 

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { maxStringBytes } from '../base/limits.ts';
 import { type Batch, BatchBuilder, type DecodeOptions, precisions } from './batch.ts';
 import { ByteTable, sameBytes } from './byte-table.ts';
-import { type Column, grown } from './column.ts';
+import type { Column } from './column.ts';
 import { decimalToDouble } from './decimal.ts';
 import { type FaultCode, shown } from './fault-list.ts';
 import { hashByte, hashSeed } from './hash.ts';
@@ -59,9 +59,6 @@ class LineDecoder {
 
   /** Measurements with tags as written; the number is that of the tag set in its series. */
   private readonly prefixes: ByteTable<SeriesRows>;
-  /** The prefix that came after each prefix last time. */
-  private nextPrefix = new Int32Array(32).fill(-1);
-  private prefix = -1;
   private readonly prefixReader: PrefixReader;
   /** Names of fields with their '=' as written, hashed with their series. */
   private readonly fieldNames: ByteTable<Column>;
@@ -123,7 +120,6 @@ class LineDecoder {
   private readPoint(start: number): number {
     this.given = 0;
     this.series = null;
-    this.key = -1;
     let pos = this.readPrefix(start);
     if (pos !== bad) {
       pos = this.readFields(this.series!, pos);
@@ -144,12 +140,9 @@ class LineDecoder {
   /** Series and tag set; gives the place of the space after them. */
   private readPrefix(start: number): number {
     const { prefixes, body } = this;
-    const last = this.prefix;
-    let entry = last < 0 ? -1 : this.nextPrefix[last]!;
-    let end: number;
-    if (entry >= 0 && prefixes.matches(entry, start) && body[start + prefixes.length(entry)] === space) {
-      end = start + prefixes.length(entry);
-    } else {
+    let entry = prefixes.expected(start);
+    let end = entry < 0 ? 0 : start + prefixes.length(entry);
+    if (entry < 0 || body[end] !== space) {
       let hashed = hashSeed;
       let byte = body[start]!;
       let before = 0;
@@ -159,30 +152,21 @@ class LineDecoder {
       }
       if (byte === newline) return this.fault('MissingFields', undefined, 'The line has no field', end, end);
       entry = prefixes.find(start, end - start, hashed);
-      if (entry < 0) entry = this.internPrefix(start, end, hashed);
-      if (entry < 0 && this.key < 0) return bad;
-      if (last >= 0) this.nextPrefix[last] = entry;
+      if (entry < 0) return this.internPrefix(start, end, hashed);
     }
-    this.prefix = entry;
-    if (entry >= 0) {
-      this.series = prefixes.value(entry);
-      this.key = prefixes.number(entry);
-    }
+    prefixes.meet(entry);
+    this.series = prefixes.value(entry);
+    this.key = prefixes.number(entry);
     return end;
   }
 
-  /** Reads a prefix not met before; gives its entry, or -1 when there is none (no slot, or a fault: then there is no key). */
   private internPrefix(start: number, end: number, hashed: number): number {
     const key = this.prefixReader.read(start, end);
     this.series = this.prefixReader.series;
     if (key instanceof Refusal) return this.refuse(key, end);
     this.key = key;
-    const entry = this.prefixes.add(start, end - start, hashed, this.series!, key);
-    if (entry >= this.nextPrefix.length) {
-      const { length } = this.nextPrefix;
-      this.nextPrefix = grown(this.nextPrefix, 2 * length).fill(-1, length);
-    }
-    return entry;
+    this.prefixes.meet(this.prefixes.add(start, end - start, hashed, this.series!, key));
+    return end;
   }
 
   private readFields(series: SeriesRows, start: number): number {

@@ -48,6 +48,15 @@ export class SeriesRows {
     return column;
   }
 
+  /** Makes room for so many rows. */
+  reserve(rows: number): void {
+    if (rows <= this.capacity) return;
+    this.capacity = this.budget.capacity(rows, this.capacity);
+    this.keyOfRow = grown(this.keyOfRow, this.capacity);
+    this.lineOfRow = grown(this.lineOfRow, this.capacity);
+    this.timeWords = grown(this.timeWords, 2 * this.capacity);
+  }
+
   /** Closes the row that the columns have been given the values of. */
   commit(key: number, time: Int64, line: number): void {
     const row = this.rows;
@@ -81,13 +90,6 @@ export class SeriesRows {
   /** Line numbers by row. */
   get lines(): Int32Array {
     return this.lineOfRow.subarray(0, this.rows);
-  }
-
-  private reserve(rows: number): void {
-    this.capacity = this.budget.capacity(rows, this.capacity);
-    this.keyOfRow = grown(this.keyOfRow, this.capacity);
-    this.lineOfRow = grown(this.lineOfRow, this.capacity);
-    this.timeWords = grown(this.timeWords, 2 * this.capacity);
   }
 }
 
