@@ -11,28 +11,26 @@ export async function readBody(context: Context): Promise<void> {
   context.body = encoding === 'gzip' ? await decompress(received, limitBytes) : received;
 }
 
-async function receive(context: Context, limitBytes: number): Promise<Buffer> {
-  const { request } = context;
+function receive({ request }: Context, limitBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw apiError('BodyTooLarge', { limitBytes });
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {
-    const take = (chunk: Buffer): void => {
+    request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      chunks.push(chunk);
-      if (bytes > limitBytes) fail(apiError('BodyTooLarge', { limitBytes }));
-    };
-    const fail = (error: Error): void => {
-      request.off('data', take);
-      request.pause();
-      reject(error);
-    };
-    request.on('data', take);
+      if (bytes <= limitBytes) chunks.push(chunk);
+      else {
+        request.removeAllListeners('data').pause();
+        reject(apiError('BodyTooLarge', { limitBytes }));
+      }
+    });
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)));
-    request.once('error', fail);
-    request.once('close', () =>
-      fail(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' })),
-    );
+    // A body that is whole ends before its request closes.
+    request.once('close', () => {
+      if (!request.complete)
+        reject(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' }));
+    });
+    request.once('error', reject);
   });
 }
 
