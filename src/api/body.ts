@@ -26,11 +26,11 @@ function receive({ request }: Context, limitBytes: number): Promise<Buffer> {
     });
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, bytes)));
     // A body that is whole ends before its request closes.
-    request.once('close', () => {
+    const gone = (): void => {
       if (!request.complete)
         reject(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' }));
-    });
-    request.once('error', reject);
+    };
+    request.once('close', gone).once('error', gone);
   });
 }
 
