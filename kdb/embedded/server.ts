@@ -55,7 +55,8 @@ type Settings = Required<ServerOptions> & { readonly engine: Engine & FrameSink 
 export async function createEngineServer(engine: Engine & FrameSink, options: ServerOptions): Promise<EngineServer> {
   const settings: Settings = { ...defaults, ...options, engine };
   const sessions = new Set<Session>();
-  const server = createServer({ noDelay: true }, (socket) => {
+  // Keep-alive finds the clients whose machine has gone.
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) => {
     const session = new Session(socket, settings);
     sessions.add(session);
     socket.on('close', () => sessions.delete(session));

@@ -67,8 +67,8 @@ export class Lane {
     if (this.#closed) return Promise.reject(new ConnectionFailed('the client is closed'));
     if (job.signal?.aborted) return Promise.reject(new EngineError('Cancelled'));
     const { maxWaiting, maxWaitingBytes } = this.#limits;
-    if (this.#waiting >= maxWaiting || this.#waitingBytes + job.frame.length > maxWaitingBytes)
-      return Promise.reject(new EngineError('EngineBusy'));
+    const tooMany = this.#waitingBytes + job.frame.length > maxWaitingBytes && this.#waiting > 0;
+    if (this.#waiting >= maxWaiting || tooMany) return Promise.reject(new EngineError('EngineBusy'));
     const { promise, resolve, reject } = Promise.withResolvers<QValue>();
     // While the database is known to be away, one more attempt is what a call gets.
     const refused = this.#failures > 1 ? 1 : 0;
@@ -222,7 +222,13 @@ export class Lane {
 
   #backOffFrom(error: unknown): void {
     if (this.#backOff !== undefined) return;
-    if (this.#open.size === 0) this.#refuse((job) => (job.refused++ > 0 ? error : undefined));
+    if (this.#open.size === 0) {
+      this.#refuse((job) => {
+        if (job.refused++ === 0) return undefined;
+        // It was sent once, so it may have been applied.
+        return job.lost > 0 ? new ConnectionLost('the database went away', { cause: error }) : error;
+      });
+    }
     const delayMs = Math.min(backOffMs.most, backOffMs.first * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
     this.#backOff = setTimeout(() => {
       this.#backOff = undefined;

@@ -1,4 +1,4 @@
-import type { Lane as LaneName } from './contract.ts';
+import { calls, type Lane as LaneName } from './contract.ts';
 import type { Endpoint } from './dial.ts';
 import type { Hello } from './engine.ts';
 import { maxMessageBytes } from './frame.ts';
@@ -27,7 +27,7 @@ export const defaultPoolLimits: PoolLimits = {
   maxWaitingBytes: 64 * 1024 * 1024,
   idleMs: 30_000,
   connectTimeoutMs: 5_000,
-  helloTimeoutMs: 2_000,
+  helloTimeoutMs: calls['.tsg.hello'].timeoutMs,
   maxReplyBytes: maxMessageBytes,
 };
 

@@ -51,6 +51,22 @@ test('a second loss is told', () =>
     },
   ));
 
+test('an insert that was sent and then finds nobody may have been applied', async () => {
+  const server = await fakeQ(async (peer) => {
+    await peer.welcome();
+    await peer.request();
+    await server.close();
+  });
+  const client = createEngineClient({ host: '127.0.0.1', port: server.port, user: 'u', password: 'p' });
+  try {
+    await assert.rejects(client.insert(batch(1)), (error) => {
+      return error instanceof ConnectionLost && !(error instanceof ConnectionFailed);
+    });
+  } finally {
+    await client.close();
+  }
+});
+
 test('other changes are not sent again', () =>
   against(
     async (peer) => {
@@ -77,7 +93,7 @@ test('a database that comes back is found again', async () => {
   try {
     assert.equal((await client.insert(batch(1))).offset, 1n);
     await first.close();
-    await assert.rejects(client.insert(batch(2)), ConnectionFailed);
+    await assert.rejects(client.insert(batch(2)), ConnectionLost);
     const second = await fakeQ(script, first.port);
     assert.equal((await client.insert(batch(3))).offset, 3n);
     await client.close();
