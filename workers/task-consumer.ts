@@ -1,5 +1,6 @@
 // The management queue's consumer: checks each message and gives its task to the runner.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { GetQueueUrlCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Ajv, type JSONSchemaType } from 'ajv';
 import { Consumer } from 'sqs-consumer';
@@ -11,7 +12,7 @@ import { type TaskMessage, visibilityS } from '../src/tasks/queue.ts';
 const lanes = 4;
 const pollS = 20;
 const extendEveryS = 5;
-/** Between polls when the queue does not answer. */
+/** Between polls while the queue does not answer. The consumer itself would ask again at once. */
 const pauseMs = 1_000;
 
 const messageSchema: JSONSchemaType<TaskMessage> = {
@@ -34,6 +35,8 @@ export class TaskConsumer {
   readonly #consumers: readonly Consumer[];
   /** Consumers that have a message in hand. */
   readonly #busy = new Set<Consumer>();
+  readonly #stop = new AbortController();
+  #away = false;
 
   constructor(options: TaskConsumerOptions) {
     this.#options = options;
@@ -47,6 +50,7 @@ export class TaskConsumer {
 
   /** Takes no more messages, and resolves when what is in hand is done. */
   async stop(): Promise<void> {
+    this.#stop.abort();
     await Promise.all(
       this.#consumers.map(async (consumer) => {
         const busy = this.#busy.has(consumer);
@@ -67,15 +71,24 @@ export class TaskConsumer {
       heartbeatInterval: extendEveryS,
       authenticationErrorTimeout: pauseMs,
       strictReturn: true,
+      preReceiveMessageCallback: () => this.#pauseWhileAway(),
+      postReceiveMessageCallback: async () => {
+        this.#away = false;
+      },
       handleMessage: (message) => this.#handle(message),
     });
     consumer.on('message_received', () => this.#busy.add(consumer));
     consumer.on('response_processed', () => this.#busy.delete(consumer));
     consumer.on('processing_error', (error) => log.warn('the message will come again', { error }));
     consumer.on('error', (error) => {
-      if (consumer.status.isRunning) log.warn('the queue', { error });
+      if (!this.#away && consumer.status.isRunning) log.warn('the queue does not answer', { error });
+      this.#away = true;
     });
     return consumer;
+  }
+
+  async #pauseWhileAway(): Promise<void> {
+    if (this.#away) await delay(pauseMs, undefined, { signal: this.#stop.signal });
   }
 
   async #handle(message: Message): Promise<Message> {

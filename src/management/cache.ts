@@ -55,6 +55,8 @@ export class RecordCache<T extends object> {
   readonly #records = new LRUCache<string, Copy<T>>({ max: maxRecords });
   readonly #unknown = new LRUCache<string, Copy<T>>({ max: maxUnknown });
   readonly #loading = new Map<string, Promise<Copy<T>>>();
+  /** Copies that were stored until then are not believed. */
+  #distrustedMs = Number.NEGATIVE_INFINITY;
   /** DynamoDB did not answer; until then old copies are served without asking again. */
   #awayUntilMs = 0;
 
@@ -65,7 +67,7 @@ export class RecordCache<T extends object> {
   async find(key: string): Promise<T | null> {
     const { clock, counters } = this.#options;
     const copy = this.#records.get(key) ?? this.#unknown.get(key);
-    if (copy && clock() - copy.storedMs < processFreshMs) {
+    if (copy && clock() - copy.storedMs < processFreshMs && copy.storedMs > this.#distrustedMs) {
       counters.process += 1;
       return copy.entry.record;
     }
@@ -87,7 +89,9 @@ export class RecordCache<T extends object> {
     const { redis, prefix, clock } = this.#options;
     this.#loading.delete(key);
     this.#keep(key, { entry, storedMs: clock(), readMs: clock() });
-    await redis?.write(prefix + key, entry, this.#usableMs(entry));
+    const newest = await redis?.write(prefix + key, entry, this.#usableMs(entry));
+    // Somebody changed it again meanwhile, and the news of that may have come before ours was kept.
+    if (newest && newest.version > entry.version) this.drop(prefix + key);
     await redis?.announce(prefix + key);
   }
 
@@ -104,9 +108,7 @@ export class RecordCache<T extends object> {
   /** News may have been missed: no copy is believed any more, but all stay for the case that DynamoDB is away. */
   distrustAll(): void {
     this.#loading.clear();
-    for (const copies of [this.#records, this.#unknown]) {
-      for (const [key, copy] of copies.entries()) copies.set(key, { ...copy, storedMs: Number.NEGATIVE_INFINITY });
-    }
+    this.#distrustedMs = this.#options.clock();
   }
 
   /** One load per key, however many ask. */

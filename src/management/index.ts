@@ -19,6 +19,8 @@ import { loadToken, Tokens } from './tokens.ts';
 const tokenUsableMs = 15 * 60_000;
 const databaseUsableMs = 24 * 3_600_000;
 const pingTimeoutMs = 1_000;
+/** Redis answers in well under 1 ms; later than this, DynamoDB is the better bet. */
+const redisDeadlineMs = 50;
 
 export interface Management {
   readonly accounts: Accounts;
@@ -42,7 +44,7 @@ export function createManagement(config: RegionConfig, log: Log): Management {
   const { region, dynamodbEndpoint, redisUrl } = config;
   const dynamo = createDynamo({ region, endpoint: dynamodbEndpoint });
   const redis = redisUrl === undefined ? undefined : createRedis(redisUrl);
-  const management = managementOver({ dynamo, redis, region, clock: Date.now, log });
+  const management = managementOver({ dynamo, redis, redisDeadlineMs, region, clock: Date.now, log });
   return {
     ...management,
     async close() {
@@ -57,6 +59,7 @@ export interface ManagementOptions {
   readonly dynamo: Dynamo;
   /** Of this process's zone; undefined: the in-process tier alone. */
   readonly redis: Redis | undefined;
+  readonly redisDeadlineMs: number;
   readonly region: string;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
@@ -64,9 +67,10 @@ export interface ManagementOptions {
 }
 
 /** Over clients that are the caller's to close. */
-export function managementOver({ dynamo, redis, region, clock, log }: ManagementOptions): Management {
+export function managementOver(options: ManagementOptions): Management {
+  const { dynamo, redis, redisDeadlineMs, region, clock, log } = options;
   const elapsedMs = (): number => performance.now();
-  const tier = redis && new RedisTier({ redis, clock: elapsedMs, log });
+  const tier = redis && new RedisTier({ redis, deadlineMs: redisDeadlineMs, clock: elapsedMs, log });
   const counters: CacheCounters = { process: 0, redis: 0, dynamo: 0, stale: 0 };
   const shared = { redis: tier, clock: elapsedMs, counters };
 

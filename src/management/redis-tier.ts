@@ -16,8 +16,6 @@ export interface StoredEntry<T> {
   readonly remainingMs: number;
 }
 
-/** Redis answers in well under 1 ms; later than this, DynamoDB is the better bet. */
-const deadlineMs = 50;
 /** So many faults in a row open the circuit, for so long; then the next call is the probe. */
 const faultsToOpen = 3;
 const openMs = 1_000;
@@ -49,6 +47,8 @@ export function createRedis(url: string): Redis {
 
 export interface RedisTierOptions {
   readonly redis: Redis;
+  /** An answer that takes longer is not waited for. */
+  readonly deadlineMs: number;
   readonly clock: () => number;
   readonly log: Log;
 }
@@ -56,6 +56,7 @@ export interface RedisTierOptions {
 export class RedisTier {
   readonly #redis: Redis & Scripted;
   readonly #subscriber: Redis;
+  readonly #deadlineMs: number;
   readonly #clock: () => number;
   readonly #log: Log;
   #faults = 0;
@@ -63,10 +64,11 @@ export class RedisTier {
   /** Calls that failed, came late or found the connection down. */
   faults = 0;
 
-  constructor({ redis, clock, log }: RedisTierOptions) {
+  constructor({ redis, deadlineMs, clock, log }: RedisTierOptions) {
     redis.defineCommand('tsgPutNewest', { numberOfKeys: 1, lua: putNewest });
     this.#redis = redis as Redis & Scripted;
     this.#subscriber = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null });
+    this.#deadlineMs = deadlineMs;
     this.#clock = clock;
     this.#log = log;
     for (const connection of [this.#redis, this.#subscriber]) {
@@ -115,7 +117,7 @@ export class RedisTier {
     if (this.#clock() < this.#openUntilMs) return undefined;
     try {
       if (this.#redis.status !== 'ready') throw new Error('not connected');
-      const reply = await withDeadline(command());
+      const reply = await withDeadline(command(), this.#deadlineMs);
       this.#faults = 0;
       return reply;
     } catch (error) {
@@ -133,7 +135,7 @@ function parseEntry<T>([version, record]: readonly (string | null | undefined)[]
   return { version: Number(version), record: JSON.parse(record) as T | null };
 }
 
-async function withDeadline<R>(reply: Promise<R>): Promise<R> {
+async function withDeadline<R>(reply: Promise<R>, deadlineMs: number): Promise<R> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);

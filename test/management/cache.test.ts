@@ -162,11 +162,12 @@ test('while DynamoDB hangs, nobody waits long for news of what is known', async 
 
 test('missed news: nothing is believed any more, but it is still there in need', async () => {
   const { cache, world } = setup();
-  world.store.set('k', { version: 1, record: { value: 'a' } });
-  await cache.find('k');
+  for (const key of ['k', 'l', 'm']) world.store.set(key, { version: 1, record: { value: 'a' } });
+  for (const key of ['k', 'l', 'm', 'none']) await cache.find(key);
   cache.distrustAll();
-  await cache.find('k');
-  assert.equal(world.loads, 2);
+  world.nowMs += 1;
+  for (const key of ['k', 'l', 'm', 'none', 'k']) await cache.find(key);
+  assert.equal(world.loads, 8);
   cache.distrustAll();
   world.away = true;
   assert.equal((await cache.find('k'))?.value, 'a');

@@ -17,17 +17,22 @@ async function tier(t: TestContext, endpoint: string): Promise<RedisTier> {
   const redis = createRedis(endpoint);
   t.after(() => redis.disconnect());
   await new Promise((resolve) => redis.once('ready', resolve));
-  const opened = new RedisTier({ redis, clock: () => performance.now(), log: silent });
+  const opened = new RedisTier({ redis, deadlineMs: 10_000, clock: () => performance.now(), log: silent });
   t.after(() => opened.close());
   return opened;
 }
 
 /** Two processes of one region. */
-async function pair(t: TestContext, redis: TestProgram): Promise<[TestManagement, TestManagement]> {
+async function pair(
+  t: TestContext,
+  redis: TestProgram,
+  redisDeadlineMs?: number,
+): Promise<[TestManagement, TestManagement]> {
   const dynoxide = await startDynoxide();
   t.after(dynoxide.stop);
-  const a = await openManagement(dynoxide.endpoint, { redis: redis.endpoint });
-  const b = await openManagement(dynoxide.endpoint, { redis: redis.endpoint });
+  const options = { redis: redis.endpoint, ...(redisDeadlineMs !== undefined && { redisDeadlineMs }) };
+  const a = await openManagement(dynoxide.endpoint, options);
+  const b = await openManagement(dynoxide.endpoint, options);
   t.after(a.close);
   t.after(b.close);
   return [a, b];
@@ -117,7 +122,7 @@ test('a deleted and newly created database is not mistaken for the old one', asy
 test('without Redis, with a hanging one and with an empty new one requests are answered from DynamoDB', async (t) => {
   const redis = await withRedis(t);
   if (!redis) return;
-  const [a] = await pair(t, redis);
+  const [a] = await pair(t, redis, 50);
   const create = () => a.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
   const works = async (): Promise<void> => {
     const { token, secret } = await create();

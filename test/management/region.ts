@@ -28,16 +28,23 @@ export interface TestManagement extends Management {
   readonly clock: TestClock;
 }
 
+interface OpenOptions {
+  readonly redis?: string;
+  /** Long, so that a busy machine does not decide what a test sees. */
+  readonly redisDeadlineMs?: number;
+  readonly clock?: TestClock;
+}
+
 /** One process's view of the region behind the endpoints. */
 export async function openManagement(
   dynamodb: string,
-  { redis, clock = testClock() }: { redis?: string; clock?: TestClock } = {},
+  { redis, redisDeadlineMs = 10_000, clock = testClock() }: OpenOptions = {},
 ): Promise<TestManagement> {
   const dynamo = createDynamo({ region, endpoint: dynamodb });
   await ensureTables(dynamo);
   const client = redis === undefined ? undefined : createRedis(redis);
   if (client) await new Promise((resolve) => client.once('ready', resolve));
-  const management = managementOver({ dynamo, redis: client, region, clock, log: silent });
+  const management = managementOver({ dynamo, redis: client, redisDeadlineMs, region, clock, log: silent });
   return {
     ...management,
     dynamo,

@@ -59,7 +59,14 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
           ? { provision: { ...kinds.provision, ...kind }, deprovision: { ...kinds.deprovision, ...kind } }
           : kinds,
         services: {
-          management: managementOver({ dynamo: mortal.dynamo(dynamo), redis: undefined, region, clock, log: silent }),
+          management: managementOver({
+            dynamo: mortal.dynamo(dynamo),
+            redis: undefined,
+            redisDeadlineMs: 0,
+            region,
+            clock,
+            log: silent,
+          }),
           agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
           hello: memory?.hello ?? hello,
         },

@@ -11,13 +11,13 @@ import { queues } from '../../src/base/names.ts';
 import { createSqs, ensureQueues, TaskQueue } from '../../src/tasks/queue.ts';
 import { TaskConsumer } from '../../workers/task-consumer.ts';
 import { region, silent } from '../management/region.ts';
-import { startFauxqs } from '../servers.ts';
+import { startFauxqs, type TestServer } from '../servers.ts';
 import { until } from '../until.ts';
 
 async function consume(
   t: TestContext,
   run: (taskId: string) => Promise<void>,
-): Promise<{ sqs: SQSClient; queue: TaskQueue; consumer: TaskConsumer }> {
+): Promise<{ fauxqs: TestServer; sqs: SQSClient; queue: TaskQueue; consumer: TaskConsumer }> {
   const fauxqs = await startFauxqs();
   t.after(fauxqs.stop);
   const sqs = createSqs({ region, endpoint: fauxqs.endpoint });
@@ -29,7 +29,7 @@ async function consume(
     await consumer.stop();
     sqs.destroy();
   });
-  return { sqs, queue, consumer };
+  return { fauxqs, sqs, queue, consumer };
 }
 
 test('each task is run, several at once', async (t) => {
@@ -103,4 +103,18 @@ test('stopping waits for what is in hand, and takes nothing more', async (t) => 
     AttributeNames.map((name) => Number(Attributes![name])).reduce((x, y) => x + y),
     1,
   );
+});
+
+test('a queue that goes away and comes back empty is consumed again', async (t) => {
+  const ran: string[] = [];
+  const { fauxqs, sqs, queue } = await consume(t, async (taskId) => void ran.push(taskId));
+  await queue.sendTask('t1');
+  await until('the first one ran', () => ran.includes('t1'));
+  await fauxqs.stop();
+  await assert.rejects(queue.sendTask('t2'));
+  const next = await startFauxqs(Number(new URL(fauxqs.endpoint).port));
+  await ensureQueues(sqs);
+  await queue.sendTask('t3');
+  await until('the last one ran', () => ran.includes('t3'));
+  t.after(next.stop);
 });
