@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { call, message, q } from '../ipc-client.ts';
-import { login, refusal, serve } from './serve.ts';
+import { helloReply, id, login, onePart, query, refusal, serve } from './serve.ts';
 
 // What is answered with BadCall, and what ends the connection.
 
@@ -58,3 +59,26 @@ for (const [title, bytes] of Object.entries(hangUps)) {
     );
   });
 }
+
+test('random bytes after the login, and calls with a byte changed, leave the server alive', () =>
+  serve(async (open) => {
+    const valid = [query, call('.tsg.insert', q.g(id), q.list(onePart))];
+    const changed = fc
+      .tuple(fc.constantFrom(...valid), fc.nat(), fc.nat({ max: 255 }))
+      .map(([frame, at, byte]) => frame.with(at % frame.length, byte));
+    const bytes = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 200 }), changed);
+    await fc.assert(
+      fc.asyncProperty(fc.array(bytes, { minLength: 1, maxLength: 5 }), async (pieces) => {
+        const client = open();
+        assert.equal(await client.login(login), 3);
+        client.send(...pieces.map((piece) => Buffer.from(piece)));
+        client.socket.end();
+        await client.closed();
+      }),
+      { numRuns: 100 },
+    );
+    const client = open();
+    await client.login(login);
+    client.send(call('.tsg.hello', q.null));
+    assert.deepEqual(await client.next(), helloReply);
+  }));
