@@ -72,11 +72,14 @@ export function handler(services: Services, route: string, steps: readonly Step[
   };
 }
 
+/** Made once: the reason that abort() makes itself carries a stack. */
+const hungUp = new Error('the client hung up');
+
 /** Aborted when the client hangs up before it has its reply. */
 export function clientGone(context: Context): AbortSignal {
   const controller = new AbortController();
   context.response.once('close', () => {
-    if (!context.response.writableFinished) controller.abort();
+    if (!context.response.writableEnded) controller.abort(hungUp);
   });
   return controller.signal;
 }

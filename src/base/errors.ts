@@ -102,7 +102,7 @@ export const errorRegistry = {
   DatabaseOverloaded: { status: 503, message: 'Database {database} is overloaded; retry', retryAfterS: 1 },
   DeadlineExceeded: {
     status: 503,
-    message: 'The request took longer than {timeoutMs} ms and was cancelled; narrow it or retry',
+    message: 'The request took longer than it may (30 s for a query) and was cancelled; narrow it or retry',
     retryAfterS: 5,
   },
   StorageFull: {
