@@ -30,6 +30,7 @@ export async function findDatabase(context: Context): Promise<void> {
 function requireActive(context: Context): void {
   const { name, status } = context.database!;
   if (status === 'deleting') throw apiError('DatabaseNotFound', { database: name });
+  if (status === 'failed') throw apiError('DatabaseFailed', { database: name });
   if (status !== 'active') throw apiError('DatabaseNotReady', { database: name, status });
 }
 

@@ -93,6 +93,10 @@ export const errorRegistry = {
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
   DatabaseExists: { status: 409, message: 'Database {database} exists already; choose another name' },
   AccountExists: { status: 409, message: 'Account {account} exists already; choose another name' },
+  DatabaseFailed: {
+    status: 409,
+    message: 'Database {database} could not be made; its task says why. Delete it and create it again',
+  },
   DatabaseBusy: { status: 409, message: 'Database {database} is {status}; wait for its task to end' },
   Conflict: { status: 409, message: '{what} was changed by somebody else at the same time; read it again and retry' },
   // The service

@@ -115,15 +115,14 @@ export class PrefixReader {
     const { body, values } = this;
     let hash = column.seed;
     let pos = start;
-    let byte = body[pos]!;
-    let before = equals;
-    for (; pos < end && (byte !== comma || before === backslash); byte = body[++pos]!) {
-      if (byte === equals && before !== backslash) {
+    for (; pos < end; pos++) {
+      const byte = body[pos]!;
+      if ((byte === comma || byte === equals) && body[pos - 1] !== backslash) {
+        if (byte === comma) break;
         const message = 'An equals sign in a tag value needs a backslash before it';
         return new Refusal('InvalidLine', message, column.name);
       }
       hash = hashByte(hash, byte);
-      before = byte;
     }
     this.end = pos;
     const entry = values.find(start, pos - start, hash);
