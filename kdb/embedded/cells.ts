@@ -132,11 +132,15 @@ class NumberCells implements FieldCells {
   }
 
   #addSum(values: Float64Array, start: number, end: number, cell: number): void {
-    let sum = 0;
-    let count = 0;
-    for (let i = start; i < end; i++) {
-      const value = values[i]!;
-      if (!Number.isNaN(value)) {
+    let sum = plainSum(values, start, end);
+    let count = end - start;
+    if (Number.isNaN(sum)) {
+      // There are nulls among them.
+      sum = 0;
+      count = 0;
+      for (let i = start; i < end; i++) {
+        const value = values[i]!;
+        if (Number.isNaN(value)) continue;
         sum += value;
         count++;
       }
@@ -155,7 +159,11 @@ class NumberCells implements FieldCells {
   }
 
   result(op: AggregateOp, name: string, order: Int32Array): ResultColumn {
-    const pick = (read: (cell: number) => number): Float64Array => Float64Array.from(order, read);
+    const pick = (read: (cell: number) => number): Float64Array => {
+      const values = new Float64Array(order.length);
+      for (let row = 0; row < values.length; row++) values[row] = read(order[row]!);
+      return values;
+    };
     const typed = (values: Float64Array): ResultColumn =>
       this.#field.type === 'long' ? longColumn(name, { kind: 'number', values }) : floatColumn(name, values);
     const finite = (value: number) => (Math.abs(value) === Number.POSITIVE_INFINITY ? Number.NaN : value);
@@ -179,6 +187,23 @@ class NumberCells implements FieldCells {
       }
     }
   }
+}
+
+/** Four sums side by side: an addition need not wait for the one before it (4.4 ns a value with one sum and a test for null, 1.2 so). */
+function plainSum(values: Float64Array, start: number, end: number): number {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = start;
+  for (; i + 3 < end; i += 4) {
+    a += values[i]!;
+    b += values[i + 1]!;
+    c += values[i + 2]!;
+    d += values[i + 3]!;
+  }
+  for (; i < end; i++) a += values[i]!;
+  return a + b + (c + d);
 }
 
 function maxOf(values: Float64Array, start: number, end: number, max: number): number {

@@ -2,7 +2,7 @@
 // last; where times are equal the fields of a later run win. Checkpoints fold them into parts.
 import type { FieldDefinition } from '../../src/kdb/engine.ts';
 import { blockRows, OpenBlock } from './open-block.ts';
-import { orderById, type Run } from './run.ts';
+import { type Extent, orderById, type Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
 
 /** Merging takes about a microsecond a row, and a query or an insert waits for it. */
@@ -28,6 +28,10 @@ export class LateRows {
     for (const tail of this.#tails.values()) bytes += tail.bytes;
     for (const runs of this.#runs.values()) for (const run of runs) bytes += run.bytes;
     return bytes;
+  }
+
+  extents(): readonly Extent[] {
+    return [...[...this.#tails.values()].filter((tail) => tail.rows > 0), ...[...this.#runs.values()].flat()];
   }
 
   /** The tail that takes the next row of an era. */

@@ -4,7 +4,8 @@ import { orderById, type Run } from './run.ts';
 
 /** Rows of a full block. */
 export const blockRows = 65_536;
-const firstCapacity = 256;
+/** Small: a database may have thousands of series with a few rows each. */
+const firstCapacity = 16;
 
 /** Rows of one series and one era in arrival order; per id their times ascend. */
 export class OpenBlock {
@@ -48,6 +49,12 @@ export class OpenBlock {
     times.set(this.times);
     this.times = times;
     for (const column of this.columns) column?.grow(capacity);
+  }
+
+  /** Widens what is known of the times by one of them. */
+  extend(offset: number): void {
+    if (offset < this.minOffset) this.minOffset = offset;
+    if (offset > this.maxOffset) this.maxOffset = offset;
   }
 
   column(field: number, type: FieldType): ColumnBuilder {

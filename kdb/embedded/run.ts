@@ -2,8 +2,14 @@
 import type { Column } from './columns.ts';
 import { offsetLimit } from './era.ts';
 
-export interface Run {
+/** First and last time of some rows, as offsets in their era. */
+export interface Extent {
   readonly era: number;
+  readonly minOffset: number;
+  readonly maxOffset: number;
+}
+
+export interface Run extends Extent {
   readonly rows: number;
   /** The distinct ids, ascending; rows of ids[i] are starts[i] … starts[i+1]-1. */
   readonly ids: Int32Array;
@@ -12,8 +18,6 @@ export interface Run {
   readonly times: Float64Array;
   /** By field number; undefined: no row has the field. */
   readonly columns: readonly (Column | undefined)[];
-  readonly minOffset: number;
-  readonly maxOffset: number;
   readonly bytes: number;
 }
 

@@ -1,11 +1,12 @@
 // The rows of one series that are not in parts yet, and what is known of each of its tag sets.
 import type { FieldDefinition } from '../../src/kdb/engine.ts';
+import { isNullAt } from './columns.ts';
 import { compareInstants, eraOf, offsetOf, wordsOf } from './era.ts';
 import type { PlannedPart } from './insert-plan.ts';
 import { LateRows } from './late.ts';
 import { Latest, type SavedLatest } from './latest.ts';
 import { OpenBlock } from './open-block.ts';
-import type { Run } from './run.ts';
+import type { Extent, Run } from './run.ts';
 import { TagSets, withRoom } from './tag-sets.ts';
 
 const noEra = -0x80000000;
@@ -26,6 +27,9 @@ export class SeriesStore {
   readonly tagSets = new TagSets();
   readonly late = new LateRows();
   readonly #latest = new Latest();
+  /** Per id: the number of the last fold that put a value of it. */
+  #foldedIn: Int32Array = new Int32Array(0);
+  #folds = 0;
   readonly #open = new Map<number, OpenBlock>();
   /** Blocks that take no more rows and are not sorted for good yet. */
   readonly #frozen: OpenBlock[] = [];
@@ -115,6 +119,11 @@ export class SeriesStore {
     return [...this.#sealed, ...this.#blocks().map((block) => block.view(fields))];
   }
 
+  /** Where in time the rows are, without a look at them. */
+  extents(): readonly Extent[] {
+    return [...this.#sealed, ...this.#blocks(), ...this.late.extents()];
+  }
+
   /** What is stored now no longer changes; sorting it takes longer than others should wait, so `seal` does that. */
   freeze(): void {
     for (const block of this.#open.values()) {
@@ -180,10 +189,7 @@ export class SeriesStore {
     const at = block.rows;
     for (let i = from; i < to; i++) block.ids[at + i - from] = ids[part.row[i]!]!;
     block.times.set(offsets.subarray(from, to), at);
-    for (let i = from; i < to; i++) {
-      if (offsets[i]! < block.minOffset) block.minOffset = offsets[i]!;
-      if (offsets[i]! > block.maxOffset) block.maxOffset = offsets[i]!;
-    }
+    for (let i = from; i < to; i++) block.extend(offsets[i]!);
     for (const { field, type, column } of part.columns) block.column(field, type).putRange(at, column, from, to);
     block.rows += to - from;
     if (block.rows - block.foldedRows > maxUnfoldedRows) this.#fold(block);
@@ -227,19 +233,32 @@ export class SeriesStore {
     tail.reserve(1);
     tail.ids[tail.rows] = id;
     tail.times[tail.rows] = offset;
+    tail.extend(offset);
     for (const { field, type, column } of part.columns) tail.column(field, type).put(tail.rows, column, i);
     tail.rows++;
     const latest = this.latest;
     for (const { field, column } of part.columns) latest.put(field, id, era, offset, column, i);
   }
 
-  /** Brings the newest-value table up to date with a block: once per row, many rows at a time. */
+  /**
+   * Brings the newest-value table up to date with a block: many rows at a time, from the last one back, so that of each tag set and field one value is
+   * put (1 ns a value that is passed over).
+   */
   #fold(block: OpenBlock): void {
+    if (block.foldedRows === block.rows) return;
+    this.#foldedIn = withRoom(this.#foldedIn, this.tagSets.count, 0);
+    const foldedIn = this.#foldedIn;
+    const { ids, times, era } = block;
     for (let field = 0; field < block.columns.length; field++) {
       const column = block.columns[field]?.peek(block.rows);
       if (!column) continue;
-      for (let row = block.foldedRows; row < block.rows; row++)
-        this.#latest.put(field, block.ids[row]!, block.era, block.times[row]!, column, row);
+      const fold = ++this.#folds;
+      for (let row = block.rows - 1; row >= block.foldedRows; row--) {
+        const id = ids[row]!;
+        if (foldedIn[id] === fold || isNullAt(column, row)) continue;
+        foldedIn[id] = fold;
+        this.#latest.put(field, id, era, times[row]!, column, row);
+      }
     }
     block.foldedRows = block.rows;
   }

@@ -4,7 +4,7 @@ import type { Part, PartSlice } from './part.ts';
 import { readRuns } from './part-runs.ts';
 import { dayStartNs, type PartSet } from './parts.ts';
 import type { Window } from './row-cursor.ts';
-import { firstAtLeast, type Run } from './run.ts';
+import { type Extent, firstAtLeast, type Run } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
 import type { SliceCache } from './slice-cache.ts';
 
@@ -52,8 +52,8 @@ export class Source {
   span(range: Range): TimeSpan | null {
     return spanWithin(
       [
-        ...this.#base.map(spanOfRun),
-        ...this.#late.map(spanOfRun),
+        ...this.#base.map(spanOf),
+        ...this.#late.map(spanOf),
         ...this.#parts.map((part) => spanOfPart(part, this.series.number)),
       ],
       range,
@@ -101,7 +101,7 @@ export class Source {
     let at = range.fromNs;
     const gap = (toNs: bigint) => {
       const between = { fromNs: at, toNs };
-      if (at < toNs && [...this.#base, ...this.#late].some((run) => overlaps(spanOfRun(run), between)))
+      if (at < toNs && [...this.#base, ...this.#late].some((run) => overlaps(spanOf(run), between)))
         pieces.push({ range: between, parts: [] });
     };
     for (const day of [...days.keys()].sort((a, b) => a - b)) {
@@ -168,8 +168,7 @@ export class Source {
     covers: Window['covers'],
   ): Promise<Window> {
     const isWanted = (slice: PartSlice) =>
-      overlaps({ firstNs: timeOf(slice.era, slice.minOffset), lastNs: timeOf(slice.era, slice.maxOffset) }, range) &&
-      hasIdBetween(ids, slice.firstId, slice.lastId);
+      overlaps(spanOf(slice), range) && hasIdBetween(ids, slice.firstId, slice.lastId);
     const runs = await Promise.all(
       parts.map((part) => readRuns(this.#cache, part, this.series.number, this.#fields, isWanted)),
     );
@@ -183,8 +182,8 @@ function hasIdBetween(ids: readonly number[], first: number, last: number): bool
   return at < ids.length && ids[at]! <= last;
 }
 
-export function spanOfRun(run: Run): TimeSpan {
-  return { firstNs: timeOf(run.era, run.minOffset), lastNs: timeOf(run.era, run.maxOffset) };
+export function spanOf({ era, minOffset, maxOffset }: Extent): TimeSpan {
+  return { firstNs: timeOf(era, minOffset), lastNs: timeOf(era, maxOffset) };
 }
 
 export function spanOfPart(part: Part, number: number): TimeSpan {

@@ -37,7 +37,7 @@ import { Pace } from './pace.ts';
 import { rawPoints } from './raw.ts';
 import type { SeriesStore } from './series-store.ts';
 import { SliceCache } from './slice-cache.ts';
-import { Source, spanOfPart, spanOfRun, spanWithin } from './source.ts';
+import { Source, spanOf, spanOfPart, spanWithin } from './source.ts';
 import { restoreState } from './state.ts';
 import { Storage } from './storage.ts';
 import { readTail } from './tail.ts';
@@ -255,7 +255,7 @@ export class Store implements Engine, FrameSink {
   #spans(series: SeriesStore): { firstNs: bigint; lastNs: bigint }[] {
     const runs = [...series.runs([]), ...series.late.runs(series.fields)];
     return [
-      ...runs.map(spanOfRun),
+      ...runs.map(spanOf),
       ...this.#storage.parts.ofSeries(series.number).map((part) => spanOfPart(part, series.number)),
     ];
   }

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { QuerySpec } from '../../../src/kdb/engine.ts';
+import { batchOf, type Point, point } from '../../engines/points.ts';
+import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
+import { until } from '../../until.ts';
+
+test('a tag set beyond the limit refuses the request before anything of it is kept', async (t) => {
+  const store = await openStore(volumesFor(t, 1), { maxTagSets: 3 });
+  t.after(() => store.close());
+  await store.insert(batchOf(['a', 'b'].map((host) => point('m', { host }, 1n, { f: 1 }))));
+  await assert.rejects(
+    store.insert(batchOf(['c', 'd'].map((host) => point('m', { host }, 1n, { f: 1 })))),
+    /TooManyTagSets m 3/,
+  );
+  assert.equal((await store.describe('m')).tagSets, 2n);
+  await store.insert(batchOf([point('n', {}, 1n, { f: 1 })]));
+  await assert.rejects(store.insert(batchOf([point('m', { host: 'c' }, 1n, { f: 1 })])), /TooManyTagSets/);
+  // A dropped series gives its tag sets back.
+  await store.drop('n');
+  await store.insert(batchOf([point('m', { host: 'c' }, 1n, { f: 1 })]));
+});
+
+test('memory near its budget is written into parts; beyond it writes are refused, and taken again', async (t) => {
+  const store = await openStore(volumesFor(t, 2), { budgetBytes: 4 << 20 });
+  t.after(() => store.close());
+  const rows = 2000;
+  const batch = (round: number): Point[] =>
+    Array.from({ length: rows }, (_, i) =>
+      point('m', { host: `h${i % 10}` }, BigInt(round * rows + i), { a: i, b: round, c: 1, d: 2 }),
+    );
+  let busy = 0;
+  for (let round = 0; round < 40; round++) {
+    await until('the batch is taken', async () => {
+      const error = await store.insert(batchOf(batch(round))).then(
+        () => null,
+        (refused: Error) => refused,
+      );
+      if (error) {
+        assert.match(error.message, /EngineBusy/);
+        busy++;
+      }
+      return error === null;
+    });
+  }
+  const stats = await store.stats();
+  assert.equal(stats.series[0]!.rows, BigInt(40 * rows));
+  assert.ok(stats.parts > 0n, `${busy} refusals`);
+});
+
+const heavy: QuerySpec = {
+  series: 'm',
+  fromNs: 0n,
+  toNs: 10n ** 18n,
+  where: { op: 'gt', field: 'f', value: -1 },
+  by: ['host'],
+  bucket: { kind: 'width', widthNs: 3n, originNs: 0n },
+  select: [{ op: 'sum', field: 'f', as: 'f' }],
+  fields: [],
+  order: 'asc',
+  limit: 1_000_000,
+  cut: true,
+  after: null,
+};
+
+for (const [title, reason, code] of [
+  ['its caller leaves', undefined, 'Cancelled'],
+  ['its deadline passes', new DOMException('late', 'TimeoutError'), 'DeadlineExceeded'],
+] as const) {
+  test(`a long query ends in the engine when ${title}, and inserts go on beside it`, async (t) => {
+    const store = await openStore(volumesFor(t, 1));
+    t.after(() => store.close());
+    for (let round = 0; round < 20; round++)
+      await store.insert(
+        batchOf(
+          Array.from({ length: 5000 }, (_, i) =>
+            point('m', { host: `h${i % 500}` }, BigInt(round * 5000 + i), { f: i }),
+          ),
+        ),
+      );
+    const controller = new AbortController();
+    const running = (async () => {
+      for (;;) await store.query(heavy, controller.signal);
+    })();
+    await store.insert(batchOf([point('m', { host: 'h1' }, 10n ** 9n, { f: 1 })]));
+    controller.abort(reason);
+    await assert.rejects(running, (error: { code?: string }) => error.code === code);
+  });
+}
