@@ -8,12 +8,6 @@ export function hashByte(hash: number, byte: number): number {
   return Math.imul(hash ^ byte, 0x01000193);
 }
 
-/** One step for four bytes: the shift brings the high bits down, which a product never does. */
-export function hashWord(hash: number, word: number): number {
-  const product = Math.imul(hash ^ word, 0x01000193);
-  return product ^ (product >>> 15);
-}
-
 /** Every bit of the result depends on every bit of the number (the finalizer of MurmurHash3). */
 export function mixed(number: number): number {
   let hash = Math.imul(number ^ (number >>> 16), 0x85ebca6b);

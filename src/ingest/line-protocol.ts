@@ -9,7 +9,7 @@ import { ByteTable, sameBytes } from './byte-table.ts';
 import type { Column } from './column.ts';
 import { decimalToDouble } from './decimal.ts';
 import { type FaultCode, shown } from './fault-list.ts';
-import { hashByte, hashSeed, hashWord } from './hash.ts';
+import { hashByte, hashSeed } from './hash.ts';
 import { Int64 } from './int64.ts';
 import { columnText, PrefixReader } from './line-prefix.ts';
 import { Refusal } from './refusal.ts';
@@ -145,11 +145,6 @@ class LineDecoder {
     if (entry < 0 || body[end] !== space) {
       let hashed = hashSeed;
       for (end = start; ; end++) {
-        // Four bytes at once while none of them can end the prefix: none is below 33.
-        for (let word = this.wordAt(end); word !== 0; word = this.wordAt(end)) {
-          hashed = hashWord(hashed, word);
-          end += 4;
-        }
         const byte = body[end]!;
         if (byte === newline) return this.fault('MissingFields', undefined, 'The line has no field', end, end);
         if (byte === space && body[end - 1] !== backslash) break;
@@ -162,13 +157,6 @@ class LineDecoder {
     this.series = prefixes.value(entry);
     this.key = prefixes.number(entry);
     return end;
-  }
-
-  /** The next four bytes when all are above a space, else 0. */
-  private wordAt(pos: number): number {
-    if (pos + 4 > this.body.length) return 0;
-    const word = this.view.getInt32(pos);
-    return ((word - 0x21212121) & ~word & 0x80808080) === 0 ? word : 0;
   }
 
   private internPrefix(start: number, end: number, hashed: number): number {
