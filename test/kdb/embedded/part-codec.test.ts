@@ -5,7 +5,7 @@ import { type Column, nullLong, valueAt } from '../../../kdb/embedded/columns.ts
 import { decodeAscending, decodeColumn, encodeAscending, encodeColumn } from '../../../kdb/embedded/part-codec.ts';
 
 async function roundTrips(column: Column, rows: number): Promise<void> {
-  const decoded = await decodeColumn((await encodeColumn(column, rows)).bytes);
+  const decoded = decodeColumn((await encodeColumn(column, rows)).bytes);
   const read = (from: Column) => Array.from({ length: rows }, (_, row) => valueAt(from, row));
   assert.deepEqual(read(decoded), read(column));
 }
@@ -78,6 +78,6 @@ const offsets: [string, number[]][] = [
 ];
 for (const [title, values] of offsets) {
   test(`times: ${title}`, async () => {
-    assert.deepEqual([...(await decodeAscending((await encodeAscending(Float64Array.from(values))).bytes))], values);
+    assert.deepEqual([...decodeAscending((await encodeAscending(Float64Array.from(values))).bytes)], values);
   });
 }
