@@ -46,8 +46,8 @@ async function run(settings: LocalSettings): Promise<void> {
   try {
     await Promise.race([region.start(), region.failed, stopRequested.first]);
     if (!stopRequested.isMade()) {
-      runFile.ready();
       print(banner(plan, settings));
+      runFile.ready();
       await Promise.race([region.failed, stopRequested.first]);
     }
   } finally {

@@ -74,7 +74,7 @@ export class LocalRegion {
       () => {
         if (child.exitCode !== null) throw new Error(`the region ended with code ${child.exitCode}:\n${this.#output}`);
         const run = readRun(this.dataDir);
-        return run?.ready && run.launcher.pid === child.pid;
+        return run?.ready && run.launcher.pid === child.pid && this.#output.includes('Ctrl-C');
       },
       startTimeoutMs,
     );
