@@ -1,18 +1,16 @@
 // Moves what is in memory into parts. Memory is frozen at a record of the journal, written while queries and inserts go on, and goes live by the manifest.
-import type { FieldDefinition } from '../../src/kdb/engine.ts';
 import type { AppliedBatches } from './applied-batches.ts';
 import type { Catalogue } from './catalogue.ts';
 import { dayNs, eraSpan, instantOf, offsetWithin } from './era.ts';
 import { type Journal, storageError } from './journal.ts';
 import { Pace } from './pace.ts';
 import type { Part, PartEntry } from './part.ts';
-import { readRuns } from './part-runs.ts';
+import { readAllRuns } from './part-runs.ts';
 import { type PartitionInput, writePartition } from './partition.ts';
 import { dayStartNs, volumeOf } from './parts.ts';
 import type { RowCursor } from './row-cursor.ts';
 import { lowerBound, type Run } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
-import { SliceCache } from './slice-cache.ts';
 import { captureState, type State } from './state.ts';
 import type { Storage } from './storage.ts';
 import type { Writer } from './writer.ts';
@@ -205,14 +203,12 @@ async function inputsOf(
   catalogue: Catalogue,
 ): Promise<PartitionInput[]> {
   const inputs: PartitionInput[] = [];
-  const once = new SliceCache(0);
+  const read: Map<number, Run[]>[] = [];
+  for (const part of replaced) read.push(await readAllRuns(part));
   for (const series of catalogue.all()) {
-    const fields = series.fields.map((_: FieldDefinition, field: number) => field);
-    const base: Run[] = [];
-    for (const part of replaced) base.push(...(await readRuns(once, part, series.number, fields, () => true)));
-    const own = runs.get(series) ?? [];
-    const ownLate = late.get(series) ?? [];
-    if (base.length + own.length + ownLate.length > 0) inputs.push({ series, base: [...base, ...own], late: ownLate });
+    const base = [...read.flatMap((part) => part.get(series.number) ?? []), ...(runs.get(series) ?? [])];
+    const own = late.get(series) ?? [];
+    if (base.length + own.length > 0) inputs.push({ series, base, late: own });
   }
   return inputs;
 }

@@ -19,6 +19,9 @@ export const sliceRows = 131_072;
 /** Blocks nearer than this are fetched in one read. */
 const readGapBytes = 128 << 10;
 const maxReadBytes = 8 << 20;
+const writeBytes = 1 << 20;
+/** How long encoding goes on before others get their turn. */
+const turnMs = 4;
 
 /** Where a block is: offset, bytes, crc32. */
 type BlockAt = readonly [number, number, number];
@@ -63,7 +66,10 @@ export function partName(number: number): string {
 export class PartWriter {
   readonly #file: OpenFile;
   readonly #slices: PartSlice[] = [];
+  #waiting: Buffer[] = [];
+  #written = 0;
   #at = 0;
+  #turnEnd = performance.now() + turnMs;
 
   private constructor(file: OpenFile) {
     this.#file = file;
@@ -95,8 +101,11 @@ export class PartWriter {
     for (const [field, column] of run.columns.entries()) {
       if (!column) continue;
       columns[field] = await this.#block(await encodeColumn(column, run.rows));
-      // Encoding a column takes about a millisecond: others get their turn.
-      await setImmediate();
+      // Encoding a column takes up to two milliseconds.
+      if (performance.now() > this.#turnEnd) {
+        await setImmediate();
+        this.#turnEnd = performance.now() + turnMs;
+      }
     }
     const { era, rows, minOffset, maxOffset } = run;
     this.#slices.push({
@@ -125,6 +134,7 @@ export class PartWriter {
     tail.writeUInt32LE(footerCrc, 4);
     magic.copy(tail, 8);
     await this.#write([footer, tail]);
+    await this.#flush();
     await this.#file.datasync();
     await this.#file.close();
     return { bytes: this.#at, footerCrc };
@@ -140,9 +150,19 @@ export class PartWriter {
     return [at, bytes.length, crc];
   }
 
+  /** Gathers small blocks: a part of thousands of series has tens of thousands of them. */
   async #write(buffers: readonly Buffer[]): Promise<void> {
-    await this.#file.write(buffers, this.#at);
-    for (const buffer of buffers) this.#at += buffer.length;
+    for (const buffer of buffers) {
+      this.#waiting.push(buffer);
+      this.#at += buffer.length;
+    }
+    if (this.#at - this.#written >= writeBytes) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#file.write(this.#waiting, this.#written);
+    this.#written = this.#at;
+    this.#waiting = [];
   }
 }
 

@@ -62,13 +62,21 @@ export async function writeState(
 ): Promise<NonNullable<Manifest['state']>> {
   const { series, ...rest } = state;
   const chunks: Buffer[] = [];
-  // In chunks, so that others get their turn between them.
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
+  const pack = async () => {
+    chunks.push(...framed(await compress(Buffer.concat(waiting))));
+    waiting = [];
+    waitingBytes = 0;
+  };
+  // About a megabyte at a time, so that others get their turn between them.
   for (const part of [rest, ...series.flatMap(inChunks)]) {
-    const packed = await compress(serialize(part));
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(packed.length);
-    chunks.push(length, packed);
+    const serialized = serialize(part);
+    waiting.push(...framed(serialized));
+    waitingBytes += serialized.length;
+    if (waitingBytes > packedTogetherBytes) await pack();
   }
+  if (waiting.length > 0) await pack();
   const bytes = Buffer.concat(chunks);
   await writeDurably(files, directory, name, [bytes]);
   return { name, bytes: bytes.length, crc: crc32(bytes) };
@@ -86,11 +94,8 @@ export async function readState(
   if (bytes.length !== entry.bytes || crc32(bytes) !== entry.crc)
     throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
   const parts: unknown[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const length = bytes.readUInt32LE(at);
-    parts.push(deserialize(await decompress(bytes.subarray(at + 4, at + 4 + length))));
-    at += 4 + length;
-  }
+  for (const packed of frames(bytes))
+    for (const serialized of frames(await decompress(packed))) parts.push(deserialize(serialized));
   const [rest, ...chunks] = parts as [Omit<State, 'series'>, ...(SavedSeries | string[])[]];
   const series: (SavedSeries & { keys: string[] })[] = [];
   for (const chunk of chunks) {
@@ -100,6 +105,21 @@ export async function readState(
   return { ...rest, series };
 }
 
+function framed(bytes: Buffer): [Buffer, Buffer] {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(bytes.length);
+  return [length, bytes];
+}
+
+function* frames(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32LE(at);
+    yield bytes.subarray(at + 4, end);
+    at = end;
+  }
+}
+
+const packedTogetherBytes = 1 << 20;
 const keysAtOnce = 50_000;
 
 /** A series without its keys, then its keys. */
