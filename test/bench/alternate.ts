@@ -49,7 +49,7 @@ export async function alternate(
       lanes.push({ target, connection, messages, sent: 0, warmUps: 0, total: 0, timesMs: [] });
     }
     await compareAnswers(bench, lanes, asked);
-    for (const lane of lanes) await plan(lane);
+    await plan(lanes);
     const rounds = Math.max(...lanes.map((lane) => lane.total));
     const cpuBeforeS = lanes.map(({ target }) => cpuSeconds(target.pids()));
     await bench.profiled(label, targets, async () => {
@@ -83,14 +83,18 @@ async function compareAnswers(bench: Bench, lanes: readonly Lane[], asked: reado
   }
 }
 
-async function plan(lane: Lane): Promise<void> {
-  for (let i = 0; i < probes; i++) await step(lane);
-  const probeMs = median(lane.timesMs);
-  const [warmUps, measured] = probeMs < quickMs ? [300, 1_000] : [5, 50];
-  lane.timesMs.length = 0;
-  lane.sent = 0;
-  lane.warmUps = warmUps;
-  lane.total = Math.min(warmUps + measured, warmUps + Math.max(5, Math.floor((maxSecondsPerTarget * 1000) / probeMs)));
+/** How often each target is asked: as often as the quickest of them deserves, so that all are equally warm. */
+async function plan(lanes: readonly Lane[]): Promise<void> {
+  for (const lane of lanes) for (let i = 0; i < probes; i++) await step(lane);
+  const probesMs = lanes.map(({ timesMs }) => median(timesMs));
+  const [warmUps, measured] = Math.min(...probesMs) < quickMs ? [300, 1_000] : [5, 50];
+  for (const [i, lane] of lanes.entries()) {
+    const affordable = Math.floor((maxSecondsPerTarget * 1000) / probesMs[i]!);
+    lane.timesMs.length = 0;
+    lane.sent = 0;
+    lane.warmUps = Math.min(warmUps, Math.max(5, affordable));
+    lane.total = lane.warmUps + Math.min(measured, Math.max(5, affordable));
+  }
 }
 
 async function step(lane: Lane): Promise<void> {
