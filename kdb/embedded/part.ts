@@ -51,12 +51,14 @@ export interface PartEntry {
   readonly bytes: number;
   readonly rows: number;
   readonly footerCrc: number;
-  readonly series: readonly {
-    readonly number: number;
-    readonly rows: number;
-    readonly firstNs: string;
-    readonly lastNs: string;
-  }[];
+  readonly series: readonly PartSeries[];
+}
+
+export interface PartSeries {
+  readonly number: number;
+  readonly rows: number;
+  readonly firstNs: string;
+  readonly lastNs: string;
 }
 
 export function partName(number: number): string {
@@ -190,6 +192,8 @@ export class ReadQueue {
 export class Part {
   readonly entry: PartEntry;
   readonly path: string;
+  /** By series number. */
+  readonly series: ReadonlyMap<number, PartSeries>;
   readonly #files: FileLayer;
   readonly #queue: ReadQueue;
   #slices: Promise<readonly PartSlice[]> | null = null;
@@ -200,6 +204,7 @@ export class Part {
     this.#files = files;
     this.#queue = queue;
     this.entry = entry;
+    this.series = new Map(entry.series.map((series) => [series.number, series]));
     this.path = `${directory}/${partName(entry.number)}`;
   }
 

@@ -128,10 +128,7 @@ export class Source {
   async #sliceWindows(range: Range, parts: readonly Part[], slice: number, ids: readonly number[]): Promise<Window[]> {
     const own = parts.filter(({ entry }) => entry.slice === slice);
     const number = this.series.number;
-    const rows = own.reduce(
-      (sum, { entry }) => sum + (entry.series.find((series) => series.number === number)?.rows ?? 0),
-      0,
-    );
+    const rows = own.reduce((sum, { series }) => sum + series.get(number)!.rows, 0);
     const isOwn = (id: number) => this.#set.sliceOf(number, id) === slice;
     if (rows <= maxWindowRows) return [await this.#window(range, own, ids, isOwn)];
     const bounds = await this.#idBounds(own);
@@ -187,7 +184,7 @@ export function spanOf({ era, minOffset, maxOffset }: Extent): TimeSpan {
 }
 
 export function spanOfPart(part: Part, number: number): TimeSpan {
-  const own = part.entry.series.find((series) => series.number === number)!;
+  const own = part.series.get(number)!;
   return { firstNs: BigInt(own.firstNs), lastNs: BigInt(own.lastNs) };
 }
 

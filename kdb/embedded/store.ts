@@ -240,7 +240,7 @@ export class Store implements Engine, FrameSink {
     const span = spanWithin(this.#spans(series), { fromNs: -(2n ** 63n), toNs: 2n ** 63n });
     const inParts = this.#storage.parts
       .ofSeries(series.number)
-      .reduce((sum, { entry }) => sum + entry.series.find(({ number }) => number === series.number)!.rows, 0);
+      .reduce((sum, part) => sum + part.series.get(series.number)!.rows, 0);
     return {
       series: series.name,
       tags: [...series.tags],
