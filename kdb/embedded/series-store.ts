@@ -242,7 +242,7 @@ export class SeriesStore {
 
   /**
    * Brings the newest-value table up to date with a block: many rows at a time, from the last one back, so that of each tag set and field one value is
-   * put (1 ns a value that is passed over).
+   * put (of the time of an ingest run: 10 % when every value was put, 1 % so).
    */
   #fold(block: OpenBlock): void {
     if (block.foldedRows === block.rows) return;
