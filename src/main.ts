@@ -1,6 +1,7 @@
 // The API process of a region.
 
 import type { AddressInfo } from 'node:net';
+import { warmUp } from './api/warm-up.ts';
 import { createClock } from './base/clock.ts';
 import { type ApiConfig, ConfigError, readApiConfig } from './base/config.ts';
 import { onStop } from './base/lifecycle.ts';
@@ -23,6 +24,7 @@ async function main(config: ApiConfig): Promise<void> {
     server.listen(config.port, config.host, resolve);
   });
   const { port } = server.address() as AddressInfo;
+  await warmUp(port, config.host);
   log.info('listening', { host: config.host, port });
   process.stdout.write(`listening ${port}\n`);
 

@@ -60,7 +60,7 @@ export function handler(services: Services, route: string, steps: readonly Step[
         break;
       }
     }
-    services.log.info('request', {
+    services.log.log(probes.includes(route) ? 'debug' : 'info', 'request', {
       requestId,
       route,
       status: response.statusCode,
@@ -71,6 +71,9 @@ export function handler(services: Services, route: string, steps: readonly Step[
     });
   };
 }
+
+/** Asked every few seconds by whatever watches the process. */
+const probes: readonly string[] = ['health', 'ready'];
 
 /** Made once: the reason that abort() makes itself carries a stack. */
 const hungUp = new Error('the client hung up');
