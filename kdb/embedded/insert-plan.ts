@@ -141,7 +141,7 @@ function wholeNumbers(values: Float64Array, validity: Uint8Array | null, refuse:
   return { kind: 'number', values: out };
 }
 
-/** Int64 as doubles by their halves (about 2 ns each, a tenth of a BigInt); `exact` while each is at most 2^53 in magnitude. */
+/** Int64 as doubles by their halves, without a BigInt each; `exact` while each is at most 2^53 in magnitude. */
 function numbersOf(
   values: BigInt64Array,
   validity: Uint8Array | null,

@@ -137,7 +137,7 @@ export class RowCursor {
     return true;
   }
 
-  /** Without late rows there is nothing to compare with (a filter on fields over 432,000 rows: 260 ms with, 180 ms of CPU without comparing). */
+  /** Without late rows there is nothing to compare with. CPU of a filter on a field over 432,000 rows: 260 ms by comparing, 180 ms so. */
   #stepAlone(stream: Stream): boolean {
     const { run } = stream.segments[stream.at]!;
     this.#runs.length = 1;
