@@ -2,6 +2,7 @@
 // Usage: node infra/node24.mjs script.ts [args…]
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as module from 'node:module';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -20,6 +21,10 @@ else runUnder(installedNode());
 
 async function runHere() {
   stopWithParent();
+  // For this process and those it starts: the start of one with the AWS clients takes 1.0 s of
+  // processor time instead of 1.3, of a small one 0.1 s instead of 0.2.
+  process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'node');
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   process.env.PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH ?? ''}`;
   const script = resolve(process.argv[2]);
   process.argv.splice(1, 2, script);
