@@ -43,6 +43,7 @@ const answers: Readonly<Record<CallName, (asked: Asked) => Promise<QValue>>> = {
   '.tsg.insert': insertOne,
   '.tsg.inserts': insertMany,
   '.tsg.query': answer(codecs['.tsg.query'], (engine, spec, signal) => engine.query(spec, signal)),
+  '.tsg.explain': answer(codecs['.tsg.explain'], (engine, spec, signal) => engine.explain(spec, signal)),
   '.tsg.latest': answer(codecs['.tsg.latest'], (engine, spec, signal) => engine.latest(spec, signal)),
   '.tsg.tags': answer(codecs['.tsg.tags'], (engine, series) => engine.tags(series)),
   '.tsg.stats': answer(codecs['.tsg.stats'], (engine) => engine.stats()),
@@ -66,7 +67,7 @@ async function insertMany({ engine, given, frame }: Asked): Promise<QValue> {
 }
 
 /** Reads only: they end early when nobody waits for them any more, or when they have taken too long. */
-const cancellable: ReadonlySet<CallName> = new Set<CallName>(['.tsg.query', '.tsg.latest']);
+const cancellable: ReadonlySet<CallName> = new Set<CallName>(['.tsg.query', '.tsg.explain', '.tsg.latest']);
 
 /** A call that a message makes, ready to be run. */
 export interface ReadCall {

@@ -1,5 +1,6 @@
 import type { Column } from './columns.ts';
 import type { Decoded, LoadedSlice, Part, PartSlice } from './part.ts';
+import type { ReadCost } from './read-cost.ts';
 import type { Run } from './run.ts';
 import type { SliceCache } from './slice-cache.ts';
 
@@ -23,13 +24,14 @@ export async function readRuns(
   series: number,
   fields: readonly number[],
   isWanted: (slice: PartSlice) => boolean,
+  cost: ReadCost | null,
 ): Promise<Run[]> {
   const slices = (await part.slices()).filter((slice) => slice.series === series && isWanted(slice));
   const wanted = slices.flatMap((slice) => [
     { slice, field: null },
     ...fields.filter((field) => slice.columns[field]).map((field) => ({ slice, field })),
   ]);
-  return [...assemble(wanted, await cache.load(part, wanted)).values()];
+  return [...assemble(wanted, await cache.load(part, wanted, cost)).values()];
 }
 
 function assemble(

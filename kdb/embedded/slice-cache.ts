@@ -1,5 +1,6 @@
 import { columnBytes } from './columns.ts';
 import type { Decoded, Part, PartSlice } from './part.ts';
+import type { ReadCost } from './read-cost.ts';
 
 interface Kept {
   readonly value: Promise<Decoded>;
@@ -19,11 +20,13 @@ export class SliceCache {
   async load(
     part: Part,
     wanted: readonly { readonly slice: PartSlice; readonly field: number | null }[],
+    cost: ReadCost | null,
   ): Promise<Decoded[]> {
     const missing: { slice: PartSlice; field: number | null; key: string }[] = [];
     const keys = wanted.map(({ slice, field }) => {
       const key = `${part.entry.number}/${slice.times[0]}/${field ?? ''}`;
       const kept = this.#kept.get(key);
+      cost?.count(part, slice, field, kept !== undefined);
       if (!kept) missing.push({ slice, field, key });
       else {
         this.#kept.delete(key);

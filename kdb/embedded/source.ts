@@ -3,6 +3,7 @@ import { dayNs, timeOf } from './era.ts';
 import type { Part, PartSlice } from './part.ts';
 import { readRuns } from './part-runs.ts';
 import { dayStartNs, type PartSet } from './parts.ts';
+import type { ReadCost } from './read-cost.ts';
 import type { Window } from './row-cursor.ts';
 import { type Extent, firstAtLeast, type Run } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
@@ -31,13 +32,21 @@ export class Source {
   readonly #base: readonly Run[];
   readonly #late: readonly Run[];
   readonly #fields: readonly number[];
+  readonly #cost: ReadCost | null;
 
-  /** With the given fields. To be closed. */
-  constructor(series: SeriesStore, set: PartSet, cache: SliceCache, fields: readonly number[]) {
+  /** With the given fields; what it reads is counted in `cost`. To be closed. */
+  constructor(
+    series: SeriesStore,
+    set: PartSet,
+    cache: SliceCache,
+    fields: readonly number[],
+    cost: ReadCost | null = null,
+  ) {
     this.series = series;
     this.#set = set;
     this.#cache = cache;
     this.#fields = fields;
+    this.#cost = cost;
     this.#base = series.runs(fields);
     this.#late = series.late.runs(series.fields);
     this.#parts = set.ofSeries(series.number);
@@ -66,6 +75,7 @@ export class Source {
    */
   async *windows(range: Range, ids: readonly number[], order: 'asc' | 'desc', whole: boolean): AsyncGenerator<Window> {
     const parts = this.#parts.filter((part) => overlaps(spanOfPart(part, this.series.number), range));
+    if (this.#cost) this.#cost.parts = parts.length;
     if (parts.length === 0) {
       yield { ...range, base: this.#base, late: this.#late, covers: null };
       return;
@@ -90,7 +100,10 @@ export class Source {
     let next = 0;
     while (next < jobs.length || ahead.length > 0) {
       while (next < jobs.length && ahead.length < readAhead) start(jobs[next++]!);
-      yield* await ahead.shift()!;
+      const waitingSinceMs = performance.now();
+      const windows = await ahead.shift()!;
+      if (this.#cost) this.#cost.readMs += performance.now() - waitingSinceMs;
+      yield* windows;
     }
   }
 
@@ -167,7 +180,7 @@ export class Source {
     const isWanted = (slice: PartSlice) =>
       overlaps(spanOf(slice), range) && hasIdBetween(ids, slice.firstId, slice.lastId);
     const runs = await Promise.all(
-      parts.map((part) => readRuns(this.#cache, part, this.series.number, this.#fields, isWanted)),
+      parts.map((part) => readRuns(this.#cache, part, this.series.number, this.#fields, isWanted, this.#cost)),
     );
     return { ...range, base: [...runs.flat(), ...this.#base], late: this.#late, covers };
   }

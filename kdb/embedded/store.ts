@@ -6,6 +6,7 @@ import type {
   BackupFile,
   DeleteSpec,
   Engine,
+  Explanation,
   Hello,
   InsertBatch,
   InsertReceipt,
@@ -35,6 +36,7 @@ import { latestPoints } from './latest-points.ts';
 import { lockDirectory } from './lock.ts';
 import { Pace } from './pace.ts';
 import { rawPoints } from './raw.ts';
+import { ReadCost } from './read-cost.ts';
 import type { SeriesStore } from './series-store.ts';
 import { SliceCache } from './slice-cache.ts';
 import { Source, spanOf, spanOfPart, spanWithin } from './source.ts';
@@ -71,10 +73,12 @@ export class Store implements Engine, FrameSink {
   readonly #storage: Storage;
   readonly #cache: SliceCache;
   readonly #upkeep: Upkeep;
+  readonly #volumes: number;
   readonly #lock: { release(): void };
 
   private constructor(options: StoreOptions, storage: Storage, lock: { release(): void }) {
     const budgetBytes = options.budgetBytes ?? defaultBudgetBytes;
+    this.#volumes = options.volumes.length;
     this.#lock = lock;
     this.#storage = storage;
     this.#cache = new SliceCache(budgetBytes * cacheShare);
@@ -155,20 +159,25 @@ export class Store implements Engine, FrameSink {
     return this.#writer.insert(batches, frame);
   }
 
-  async query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
-    const pace = new Pace(signal);
-    const series = this.#catalogue.get(spec.series);
-    const names = spec.select.length > 0 ? spec.select.map(({ field }) => field) : spec.fields;
-    const named =
-      names.length > 0 ? names.map((name) => fieldNumber(series, name)) : series.fields.map((_, field) => field);
-    const source = new Source(series, this.#storage.parts, this.#cache, [
-      ...new Set([...named, ...filterFields(spec.where, series)]),
-    ]);
-    try {
-      return await (spec.select.length > 0 ? aggregate(source, spec, pace) : rawPoints(source, spec, pace));
-    } finally {
-      source.close();
-    }
+  query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
+    return this.#query(spec, signal, null);
+  }
+
+  async explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation> {
+    const startedMs = performance.now();
+    const cost = new ReadCost(this.#volumes);
+    const { rows } = await this.#query(spec, signal, cost);
+    const { hotRows, late } = this.#catalogue.get(spec.series);
+    return {
+      rows: BigInt(rows),
+      parts: BigInt(cost.parts),
+      bytesPerVolume: cost.bytesPerVolume,
+      bytesCached: BigInt(cost.bytesCached),
+      hotRows: BigInt(hotRows),
+      lateRows: BigInt(late.rows),
+      readNs: nanoseconds(cost.readMs),
+      totalNs: nanoseconds(performance.now() - startedMs),
+    };
   }
 
   async latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult> {
@@ -236,6 +245,21 @@ export class Store implements Engine, FrameSink {
     return readTail(this.#journal, spec);
   }
 
+  async #query(spec: QuerySpec, signal: AbortSignal | undefined, cost: ReadCost | null): Promise<QueryResult> {
+    const pace = new Pace(signal);
+    const series = this.#catalogue.get(spec.series);
+    const names = spec.select.length > 0 ? spec.select.map(({ field }) => field) : spec.fields;
+    const named =
+      names.length > 0 ? names.map((name) => fieldNumber(series, name)) : series.fields.map((_, field) => field);
+    const fields = [...new Set([...named, ...filterFields(spec.where, series)])];
+    const source = new Source(series, this.#storage.parts, this.#cache, fields, cost);
+    try {
+      return await (spec.select.length > 0 ? aggregate(source, spec, pace) : rawPoints(source, spec, pace));
+    } finally {
+      source.close();
+    }
+  }
+
   #info(series: SeriesStore): SeriesInfo {
     const span = spanWithin(this.#spans(series), { fromNs: -(2n ** 63n), toNs: 2n ** 63n });
     const inParts = this.#storage.parts
@@ -292,4 +316,8 @@ export class Store implements Engine, FrameSink {
         break;
     }
   }
+}
+
+function nanoseconds(ms: number): bigint {
+  return BigInt(Math.round(ms * 1e6));
 }

@@ -1,6 +1,6 @@
 import type { CallCodec } from './calls/grammar.ts';
 import { insert } from './calls/insert.ts';
-import { latest, query } from './calls/query.ts';
+import { explain, latest, query } from './calls/query.ts';
 import { badReply, requestFrame } from './calls/request.ts';
 import { define, describe, drop, stats, tags } from './calls/series.ts';
 import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
@@ -10,6 +10,7 @@ import type {
   BackupFile,
   DeleteSpec,
   Engine,
+  Explanation,
   Hello,
   InsertBatch,
   InsertReceipt,
@@ -60,6 +61,10 @@ export class EngineClient implements Engine {
 
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
     return this.#call(query, spec, signal);
+  }
+
+  explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation> {
+    return this.#call(explain, spec, signal);
   }
 
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult> {

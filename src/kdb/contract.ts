@@ -63,6 +63,13 @@ export const calls = {
     lane: 'query',
     timeoutMs: 30_000,
   },
+  /** Arguments as for .tsg.query. */
+  '.tsg.explain': {
+    arguments: 'query',
+    reply: '(j rows; j parts; J bytesPerVolume; j bytesCached; j hotRows; j lateRows; j readNs; j totalNs)',
+    lane: 'query',
+    timeoutMs: 30_000,
+  },
   '.tsg.latest': { arguments: '(s series; :: | filter; S fields)', reply: 'result', lane: 'query', timeoutMs: 30_000 },
   '.tsg.tags': { arguments: 's series', reply: '[(s tag; S values; I tagSets)]', lane: 'query', timeoutMs: 30_000 },
   '.tsg.stats': {

@@ -183,6 +183,24 @@ export interface Stats {
   readonly parts: bigint;
 }
 
+/** What a query costs: it is run, and its result thrown away. */
+export interface Explanation {
+  /** Of the result. */
+  readonly rows: bigint;
+  /** Parts with points of the series in the range. */
+  readonly parts: bigint;
+  /** Read from parts, as stored. */
+  readonly bytesPerVolume: BigInt64Array;
+  /** Of parts, as stored, that were in memory already. */
+  readonly bytesCached: bigint;
+  /** Rows of the series that are in memory only, and those of them that were late. */
+  readonly hotRows: bigint;
+  readonly lateRows: bigint;
+  /** Waiting for parts, and in all. */
+  readonly readNs: bigint;
+  readonly totalNs: bigint;
+}
+
 export interface DeleteSpec {
   readonly series: string;
   readonly fromNs: bigint;
@@ -224,6 +242,7 @@ export interface Engine {
   /** Applied whole or not at all, and fsynced before it resolves where the engine can (else `durable` waits). */
   insert(batch: InsertBatch): Promise<InsertReceipt>;
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult>;
+  explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation>;
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult>;
   tags(series: string): Promise<readonly TagValues[]>;
   stats(): Promise<Stats>;

@@ -298,6 +298,19 @@ export function engineBehaves(name: string, open: Open): void {
     }
   });
 
+  check('explains what a query reads', async (engine, series) => {
+    const days = [0n, 1n, 2n].map((day) => point(series, { host: 'a' }, day * 24n * hourNs, { f: Number(day) }));
+    await engine.insert(batchOf(days));
+    const asked = { ...everything(series), fromNs: 0n, toNs: 36n * hourNs };
+    const hot = await engine.explain(asked);
+    assert.deepEqual([hot.rows, hot.parts, hot.bytesCached, hot.hotRows], [2n, 0n, 0n, 3n]);
+    await engine.checkpoint();
+    const first = await engine.explain(asked);
+    assert.deepEqual([first.rows, first.parts, first.hotRows], [2n, 2n, 0n]);
+    assert.ok(first.bytesPerVolume.reduce((sum, bytes) => sum + bytes) > 0n);
+    assert.ok(first.totalNs > 0n && first.readNs <= first.totalNs);
+  });
+
   check(
     'deletes by range, tags and fields, also over parts and late rows; newest values follow',
     async (engine, series) => {

@@ -44,6 +44,16 @@ export function stubEngine(methods: Partial<Engine & FrameSink> = {}): Engine & 
     insert: async (batch) => receipt(batch),
     insertFrame: async (batches): Promise<readonly (InsertReceipt | EngineError)[]> => batches.map(receipt),
     query: async () => noRows,
+    explain: async () => ({
+      rows: 0n,
+      parts: 0n,
+      bytesPerVolume: BigInt64Array.of(0n),
+      bytesCached: 0n,
+      hotRows: 0n,
+      lateRows: 0n,
+      readNs: 0n,
+      totalNs: 0n,
+    }),
     latest: async () => noRows,
     tags: async () => [],
     stats: async () => ({

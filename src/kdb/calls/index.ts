@@ -1,6 +1,6 @@
 import type { CallName } from '../contract.ts';
 import { insert, inserts } from './insert.ts';
-import { latest, query } from './query.ts';
+import { explain, latest, query } from './query.ts';
 import { define, describe, drop, stats, tags } from './series.ts';
 import { backup, checkpoint, deletion, hello, retain, tail } from './upkeep.ts';
 
@@ -15,6 +15,7 @@ export const codecs = {
   '.tsg.insert': insert,
   '.tsg.inserts': inserts,
   '.tsg.query': query,
+  '.tsg.explain': explain,
   '.tsg.latest': latest,
   '.tsg.tags': tags,
   '.tsg.stats': stats,

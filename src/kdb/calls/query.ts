@@ -1,4 +1,4 @@
-import type { Aggregate, AggregateOp, Bucket, LatestSpec, QueryResult, QuerySpec } from '../engine.ts';
+import type { Aggregate, AggregateOp, Bucket, Explanation, LatestSpec, QueryResult, QuerySpec } from '../engine.ts';
 import { Dict, type QValue, Sym, Symbols } from '../qvalue.ts';
 import { decodeFilter, encodeFilter } from './filter.ts';
 import {
@@ -63,6 +63,27 @@ export const query: CallCodec<QuerySpec, QueryResult> = {
   },
   encodeReply: encodeResult,
   decodeReply: decodeResult,
+};
+
+export const explain: CallCodec<QuerySpec, Explanation> = {
+  name: '.tsg.explain',
+  encodeArguments: query.encodeArguments,
+  decodeArguments: query.decodeArguments,
+  encodeReply: (e) => [e.rows, e.parts, e.bytesPerVolume, e.bytesCached, e.hotRows, e.lateRows, e.readNs, e.totalNs],
+  decodeReply(reply) {
+    const [rows, parts, bytesPerVolume, ...others] = list(reply, 'explanation', 8) as QValue[];
+    const [bytesCached, hotRows, lateRows, readNs, totalNs] = others.map((value) => long(value, 'explanation'));
+    return {
+      rows: long(rows!, 'rows'),
+      parts: long(parts!, 'parts'),
+      bytesPerVolume: longs(bytesPerVolume!, 'bytes per volume'),
+      bytesCached: bytesCached!,
+      hotRows: hotRows!,
+      lateRows: lateRows!,
+      readNs: readNs!,
+      totalNs: totalNs!,
+    };
+  },
 };
 
 export const latest: CallCodec<LatestSpec, QueryResult> = {

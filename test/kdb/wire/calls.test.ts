@@ -48,6 +48,16 @@ const deletion = any.record({
   where: fc.option(any.filter),
   dryRun: fc.boolean(),
 });
+const explanation = any.record({
+  rows: any.long,
+  parts: any.long,
+  bytesPerVolume: fc.array(any.long).map((bytes) => BigInt64Array.from(bytes)),
+  bytesCached: any.long,
+  hotRows: any.long,
+  lateRows: any.long,
+  readNs: any.long,
+  totalNs: any.long,
+});
 const latest = any.record({
   series: any.symbol,
   where: fc.option(any.filter),
@@ -134,6 +144,7 @@ check(
   fc.array(fc.oneof(any.receipt, refusal), { maxLength: 5 }),
 );
 check(codecs['.tsg.query'], any.querySpec, any.result);
+check(codecs['.tsg.explain'], any.querySpec, explanation);
 check(codecs['.tsg.latest'], latest, any.result);
 check(codecs['.tsg.tags'], any.symbol, fc.array(tagValues, { maxLength: 4 }));
 check(codecs['.tsg.stats'], nothing, stats);
