@@ -1,11 +1,13 @@
 // One database: node kdb/embedded/main.ts --config <file>. Prints `listening <port>` when it answers; logs JSON on stderr.
 import { readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { createLog, type Log } from '../../src/base/log.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
 import { realFiles } from './files.ts';
 import { createEngineServer } from './server.ts';
 import { Store } from './store.ts';
+import { warmUp } from './warm-up.ts';
 
 interface DatabaseConfig {
   readonly databaseId: string;
@@ -40,6 +42,7 @@ try {
 }
 
 async function run({ host, port, user, password, ...options }: DatabaseConfig, log: Log): Promise<void> {
+  await warmUp();
   const store = await Store.open({ ...options, files: realFiles, log });
   const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
     await store.close();
@@ -64,4 +67,6 @@ async function run({ host, port, user, password, ...options }: DatabaseConfig, l
   process.stdin.on('end', () => stop('parent is gone'));
   process.stdin.resume();
   process.stdout.write(`listening ${server.port}\n`);
+  // Node keeps compiled code at an orderly end only; what is killed has to start fast too.
+  flushCompileCache();
 }
