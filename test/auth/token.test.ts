@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bearerSecret, coversDatabase, requireOperator, requireScope, requireValid } from '../../src/auth/token.ts';
+import type { Token } from '../../src/management/records.ts';
+
+const token: Token = {
+  hash: 'h',
+  id: 'i',
+  accountId: 'a',
+  name: 'n',
+  scopes: ['read'],
+  databases: ['plant'],
+  operator: false,
+  expiresAt: '2026-01-01T00:00:00.000Z',
+  version: 1,
+  createdAt: '2025-01-01T00:00:00.000Z',
+};
+
+const headers: [string | undefined, string | null][] = [
+  ['Bearer tsg_x', 'tsg_x'],
+  ['bearer   tsg_x  ', 'tsg_x'],
+  [undefined, null],
+  ['', null],
+  ['Bearer', null],
+  ['Bearer a b', null],
+  ['Basic dTpw', null],
+  ['tsg_x', null],
+];
+for (const [header, secret] of headers) {
+  test(`Authorization ${JSON.stringify(header)}`, () => {
+    if (secret === null) assert.throws(() => bearerSecret(header), { code: 'TokenMissing' });
+    else assert.equal(bearerSecret(header), secret);
+  });
+}
+
+test('a token is good until the moment it expires', () => {
+  const expiresMs = Date.parse(token.expiresAt!);
+  assert.equal(requireValid(token, expiresMs - 1), token);
+  assert.throws(() => requireValid(token, expiresMs), { code: 'TokenUnknown' });
+  assert.throws(() => requireValid(undefined, 0), { code: 'TokenUnknown' });
+  assert.ok(requireValid({ ...token, expiresAt: null }, Number.MAX_SAFE_INTEGER));
+});
+
+test('scopes, databases and the operator', () => {
+  requireScope(token, 'read');
+  assert.throws(() => requireScope(token, 'write'), { code: 'ScopeMissing', message: /write/ });
+  assert.deepEqual([coversDatabase(token, 'plant'), coversDatabase(token, 'other')], [true, false]);
+  assert.ok(coversDatabase({ ...token, databases: null }, 'other'));
+  assert.throws(() => requireOperator(token), { code: 'OperatorOnly' });
+});
