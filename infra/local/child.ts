@@ -39,8 +39,8 @@ const startTimeoutMs = 60_000;
 const maxFailedStarts = 5;
 const firstBackoffMs = 100;
 const maxBackoffMs = 5_000;
-/** After this long in use an end is no longer part of a series of crashes. */
-const settledMs = 10_000;
+/** In use for more than so many times its back-off, it settles: its next end is the first of a new series of crashes. */
+const settledBackoffs = 5;
 
 /** One process of the region: started, kept running, stopped. */
 export class Child {
@@ -70,7 +70,7 @@ export class Child {
       if (this.#stop.signal.aborted) return;
       failedStarts = usedMs === null ? failedStarts + 1 : 0;
       if (failedStarts === maxFailedStarts) throw new CannotStart(this.#whyNot(reason));
-      if (usedMs !== null && usedMs > settledMs) backoffMs = firstBackoffMs;
+      if (usedMs !== null && usedMs > settledBackoffs * backoffMs) backoffMs = firstBackoffMs;
       this.#events.report(`${this.definition.name} ${reason}; starting it again in ${backoffMs} ms`);
       await delay(backoffMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       backoffMs = Math.min(2 * backoffMs, maxBackoffMs);

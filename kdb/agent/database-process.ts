@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,8 +13,8 @@ import { changeHome, configPath, type DatabaseConfig } from './home.ts';
 
 const firstBackoffMs = 100;
 const maxBackoffMs = 10_000;
-/** After this long in use an end is no longer part of a series of crashes. */
-const settledMs = 60_000;
+/** In use for more than so many times its back-off, it settles: its next end is the first of a new series of crashes. */
+const settledBackoffs = 5;
 /** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
 const stopPatienceMs = 20_000;
 /** Of what the process last wrote to standard error: for whoever asks why it does not run. */
@@ -38,6 +39,7 @@ export class DatabaseProcess {
   readonly #stop = new AbortController();
   readonly #kept: Promise<void>;
   #child: ChildProcess | undefined;
+  #runsSinceMs: number | undefined;
   #listening = Promise.withResolvers<void>();
 
   constructor(config: DatabaseConfig, options: DatabaseProcessOptions) {
@@ -70,7 +72,7 @@ export class DatabaseProcess {
     const { databaseId } = this.config;
     let backoffMs = firstBackoffMs;
     while (!this.#stop.signal.aborted) {
-      const startedMs = performance.now();
+      this.#runsSinceMs = undefined;
       try {
         this.fault = await this.#runOnce();
       } catch (error) {
@@ -79,7 +81,8 @@ export class DatabaseProcess {
       if (this.#stop.signal.aborted) break;
       if (this.state === 'running') this.#listening = Promise.withResolvers();
       this.state = 'crashed';
-      if (performance.now() - startedMs > settledMs) backoffMs = firstBackoffMs;
+      const usedMs = this.#runsSinceMs === undefined ? 0 : performance.now() - this.#runsSinceMs;
+      if (usedMs > settledBackoffs * backoffMs) backoffMs = firstBackoffMs;
       log.error('a database process ended', { databaseId, fault: this.fault, backoffMs });
       await delay(backoffMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       backoffMs = Math.min(2 * backoffMs, maxBackoffMs);
@@ -106,8 +109,11 @@ export class DatabaseProcess {
 
   #spawn(): ChildProcess {
     const [program, ...args] = this.#options.command as [string, ...string[]];
-    // Its standard input is a pipe from here: it ends with the agent. Nothing of the agent's environment is its business.
-    const child = spawn(program, [...args, '--config', configPath(this.config)], { env: {}, stdio: 'pipe' });
+    // Its standard input is a pipe from here: it ends with the agent. Of the agent's environment only the cache of compiled code is its
+    // business, where there is one: with it a start takes 0.15 s of processor time instead of 0.53 s.
+    const cache = getCompileCacheDir();
+    const env = cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) };
+    const child = spawn(program, [...args, '--config', configPath(this.config)], { env, stdio: 'pipe' });
     child.stdin!.on('error', () => {});
     this.#child = child;
     return child;
@@ -139,6 +145,7 @@ export class DatabaseProcess {
     }
     if (this.#child !== child) return;
     this.state = 'running';
+    this.#runsSinceMs = performance.now();
     this.fault = null;
     this.#listening.resolve();
     this.#options.log.info('a database runs', { databaseId, port, pid: child.pid });

@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { until } from '../until.ts';
-import { type LocalRegion, type Pids, startRegion } from './region.ts';
-import { Service } from './service.ts';
+import { until } from '../../until.ts';
+import { type LocalRegion, type Pids, startRegion } from '../region.ts';
+import { Service } from '../service.ts';
 
 const rounds = Number(process.env['TSG_KILL_ROUNDS'] ?? 5);
 

@@ -1,0 +1,71 @@
+// A volume without room: writes wait, reads go on, nothing that was acknowledged is lost.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { until } from '../../until.ts';
+import { type LocalRegion, startRegion } from '../region.ts';
+import { Service } from '../service.ts';
+import { mounted, unmount } from './mounted.ts';
+
+test('a full disk refuses writes with StorageFull, answers queries, and takes writes again by itself', async (t) => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'tsg-full-'));
+  const host = join(dataDir, 'host');
+  let region: LocalRegion | undefined;
+  t.after(async () => {
+    try {
+      await region?.stop();
+    } finally {
+      unmount(host);
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+  mkdirSync(host);
+  if (!mounted(t, ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', host])) return;
+  region = await startRegion({ dataDir });
+  const service = new Service(region.url, region.adminToken);
+  await service.database('plant', { volumes: 2 });
+
+  let acknowledged = 0;
+  const write = (text = 'x') =>
+    service.ask('/v1/databases/plant/write', {
+      body: Array.from(
+        { length: 10 },
+        (_, i) => `m,host=h${i} n=${acknowledged}i,text="${text}" ${acknowledged + 1}`,
+      ).join('\n'),
+      headers: { 'Content-Type': 'text/plain' },
+    });
+  const stored = async () => {
+    const rows = await service.rows('plant', 'm', { aggregation: 'count', field: 'n' });
+    return Number(rows[0]![0]);
+  };
+
+  // Somebody else takes most of the room.
+  const ballast = join(host, 'ballast');
+  const { bavail, bsize } = statfsSync(host);
+  writeFileSync(ballast, Buffer.alloc(bavail * bsize - (6 << 20)));
+  const refused = await until('the disk to be full', async () => {
+    const reply = await write('x'.repeat(20_000));
+    if (reply.status !== 200) return reply;
+    acknowledged++;
+    return undefined;
+  });
+  assert.deepEqual([refused.status, refused.json.code], [503, 'StorageFull']);
+  assert.ok(Number.isInteger(Number(refused.headers.get('retry-after'))));
+  assert.ok(acknowledged > 0);
+  assert.equal(await stored(), acknowledged * 10);
+
+  // The database ends while the disk is full: it comes back, and goes on reading.
+  await region.replace(Object.keys(region.pids().databases)[0]!);
+  const again = await until('reads', async () =>
+    service.rows('plant', 'm', { aggregation: 'count', field: 'n' }).catch(() => undefined),
+  );
+  assert.deepEqual(again, [[acknowledged * 10]]);
+
+  rmSync(ballast);
+  await until('writes to be taken again', async () => (await write()).status === 200);
+  acknowledged++;
+  assert.equal(await stored(), acknowledged * 10);
+});

@@ -1,0 +1,48 @@
+// What a disk or an operator does to a database behind its back, and how the test sees what became of it.
+
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { identityOf, isAlive } from '../../../infra/local/process-table.ts';
+import { until } from '../../until.ts';
+import type { LocalRegion } from '../region.ts';
+
+/** The directories of the region's only database, the home first. */
+export function directories(region: LocalRegion): string[] {
+  const [config] = globSync(join(region.dataDir, 'host', '*', '*', 'database.json'));
+  return JSON.parse(readFileSync(config!, 'utf8')).volumes;
+}
+
+export function databasePid(region: LocalRegion): number {
+  return region.pids().databases[basename(directories(region)[0]!)]!;
+}
+
+/** Ends the database and changes something before its agent can start it again. */
+export async function whileDown(region: LocalRegion, change: () => void, signal: NodeJS.Signals = 'SIGKILL') {
+  const { agent } = region.pids();
+  process.kill(agent, 'SIGSTOP');
+  try {
+    const database = identityOf(databasePid(region));
+    process.kill(database.pid, signal);
+    await until('the database to end', () => !isAlive(database));
+    change();
+  } finally {
+    process.kill(agent, 'SIGCONT');
+  }
+}
+
+/** What the agent and its databases have logged. */
+export function hostLog(region: LocalRegion): string {
+  return readFileSync(join(region.dataDir, 'logs', 'agent.log'), 'utf8');
+}
+
+/** Waits until the host's log says so, from the given length on. */
+export async function logged(region: LocalRegion, text: RegExp, from: number): Promise<void> {
+  await until(`${text} in the host's log`, () => text.test(hostLog(region).slice(from)), 30_000);
+}
+
+/** Journal files or parts of the database. */
+export function filesOf(region: LocalRegion, pattern: string): string[] {
+  return directories(region)
+    .flatMap((directory) => globSync(join(directory, pattern)))
+    .sort((a, b) => basename(a).localeCompare(basename(b)) || dirname(a).localeCompare(dirname(b)));
+}
