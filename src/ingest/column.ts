@@ -11,6 +11,8 @@ const scratch = new Int64();
 export class Column {
   readonly series: string;
   readonly name: string;
+  /** Place among the columns of the series. */
+  readonly index: number;
   /** Null while no row gives the field. */
   type: ColumnType | null = null;
   /** Where the decoder saw the field's name last, as raw bytes of the body: the next line most likely has the same bytes there. */
@@ -33,9 +35,10 @@ export class Column {
   private text = new Uint8Array(0);
   private textBytes = 0;
 
-  constructor(series: string, name: string, budget: Budget) {
+  constructor(series: string, name: string, index: number, budget: Budget) {
     this.series = series;
     this.name = name;
+    this.index = index;
     this.budget = budget;
     budget.takeColumn();
   }

@@ -33,7 +33,7 @@ class PointsDecoder {
   // What is known by its bytes: series names; tag objects, hashed with their series; field names with their closing quote, likewise.
   private readonly seriesNames: ByteTable<SeriesRows>;
   private readonly tagObjects: ByteTable<SeriesRows>;
-  private readonly fieldNames: ByteTable<Column>;
+  private readonly fieldNames: ByteTable<SeriesRows>;
 
   // Where the members of the object at hand are; -1: it does not have them.
   private seriesAt = -1;
@@ -235,8 +235,8 @@ class PointsDecoder {
     json.passString();
     const hashed = this.hash(hashSeed, json.start, json.end);
     const length = json.end - json.start;
-    const entry = this.seriesNames.find(json.start, length, hashed);
-    const series = entry < 0 ? this.batch.seriesRows(json.text()) : this.seriesNames.value(entry);
+    const entry = this.seriesNames.find(json.start, length, hashed, null);
+    const series = entry < 0 ? this.batch.seriesRows(json.text()) : this.seriesNames.owner(entry);
     if (series instanceof Refusal) {
       this.refuse(series);
       return null;
@@ -250,18 +250,16 @@ class PointsDecoder {
   private readTags(series: SeriesRows): number {
     const { tagsAt, tagsEnd, tagObjects } = this;
     if (tagsAt < 0) return this.readTagObject(series);
-    let entry = this.tagsEntry;
-    let hashed = 0;
-    if (entry < 0 || tagObjects.value(entry) !== series) {
-      hashed = this.hash(hashByte(hashSeed, series.index), tagsAt, tagsEnd);
-      entry = tagObjects.find(tagsAt, tagsEnd - tagsAt, hashed);
+    const expected = this.tagsEntry;
+    if (expected >= 0 && tagObjects.owner(expected) === series) {
+      tagObjects.meet(expected);
+      return tagObjects.number(expected);
     }
-    if (entry >= 0 && tagObjects.value(entry) === series) {
-      tagObjects.meet(entry);
-      return tagObjects.number(entry);
-    }
-    const key = this.readTagObject(series);
-    if (key >= 0 && entry < 0) tagObjects.meet(tagObjects.add(tagsAt, tagsEnd - tagsAt, hashed, series, key));
+    const length = tagsEnd - tagsAt;
+    const hashed = this.hash(hashByte(hashSeed, series.index), tagsAt, tagsEnd);
+    const entry = tagObjects.find(tagsAt, length, hashed, series);
+    const key = entry < 0 ? this.readTagObject(series) : tagObjects.number(entry);
+    if (key >= 0) tagObjects.meet(entry < 0 ? tagObjects.add(tagsAt, length, hashed, series, key) : entry);
     return key;
   }
 
@@ -367,19 +365,14 @@ class PointsDecoder {
     json.passString();
     const length = json.end + 1 - start;
     const hashed = this.hash(hashByte(hashSeed, series.index), start, json.end);
-    const entry = this.fieldNames.find(start, length, hashed);
-    let column = entry < 0 ? null : this.fieldNames.value(entry);
-    // Two series can come to the same hash.
-    if (column === null || column.series !== series.name) {
-      const made = series.column(json.text());
-      if (made instanceof Refusal) {
-        json.passColon();
-        this.refuse(made);
-        return null;
-      }
-      column = made;
-      if (entry < 0) this.fieldNames.add(start, length, hashed, column, 0);
+    const entry = this.fieldNames.find(start, length, hashed, series);
+    const column = entry < 0 ? series.column(json.text()) : series.columns[this.fieldNames.number(entry)]!;
+    if (column instanceof Refusal) {
+      json.passColon();
+      this.refuse(column);
+      return null;
     }
+    if (entry < 0) this.fieldNames.add(start, length, hashed, series, column.index);
     json.passColon();
     column.keyStart = start;
     column.keyLength = length;

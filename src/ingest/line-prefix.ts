@@ -6,7 +6,7 @@ import { ByteTable, sameBytes } from './byte-table.ts';
 import { hashByte, hashSeed } from './hash.ts';
 import { Refusal } from './refusal.ts';
 import type { SeriesRows } from './series.ts';
-import type { TagColumn } from './tag-sets.ts';
+import type { TagColumn, TagSets } from './tag-sets.ts';
 
 const comma = 44;
 const equals = 61;
@@ -18,7 +18,7 @@ export class PrefixReader {
   private readonly batch: BatchBuilder;
   private readonly names: ByteTable<SeriesRows>;
   /** Names of tags with their '=', hashed with their series. */
-  private readonly tagNames: ByteTable<TagColumn>;
+  private readonly tagNames: ByteTable<TagSets>;
   /** Values of tags, hashed with their tag; the number is the value's id. */
   private readonly values: ByteTable<TagColumn>;
   series: SeriesRows | null = null;
@@ -59,8 +59,8 @@ export class PrefixReader {
     let pos = start;
     for (; pos < end && (body[pos] !== comma || body[pos - 1] === backslash); pos++) hash = hashByte(hash, body[pos]!);
     this.end = pos;
-    const entry = names.find(start, pos - start, hash);
-    if (entry >= 0) return names.value(entry);
+    const entry = names.find(start, pos - start, hash, null);
+    if (entry >= 0) return names.owner(entry);
     const text = body.toString('utf8', start, pos);
     const series = this.batch.seriesRows(text.includes('\\') ? text.replace(/\\([, ])/g, '$1') : text);
     if (!(series instanceof Refusal)) names.add(start, pos - start, hash, series, 0);
@@ -87,23 +87,19 @@ export class PrefixReader {
     }
     let hash = hashByte(hashSeed, seriesIndex);
     let pos = start;
-    for (; pos < end && (body[pos] !== equals || body[pos - 1] === backslash); pos++) {
-      if (body[pos] === comma && body[pos - 1] !== backslash) break;
-      hash = hashByte(hash, body[pos]!);
+    let byte = body[pos]!;
+    for (; pos < end && ((byte !== comma && byte !== equals) || body[pos - 1] === backslash); byte = body[++pos]!) {
+      hash = hashByte(hash, byte);
     }
-    if (body[pos] !== equals || pos === start) {
+    if (pos === end || byte !== equals || pos === start) {
       return new Refusal('InvalidLine', 'A tag must be name=value', `char ${start - prefix + 1}`);
     }
     this.end = pos + 1;
     const length = pos + 1 - start;
-    const entry = tagNames.find(start, length, hash);
-    let column: TagColumn | Refusal | null = entry < 0 ? null : tagNames.value(entry);
-    // Two series can come to the same hash.
-    if (column === null || column.sets !== tagSets) {
-      column = tagSets.column(columnText(body, start, pos));
-      if (column instanceof Refusal) return column;
-      if (entry < 0) tagNames.add(start, length, hash, column, 0);
-    }
+    const entry = tagNames.find(start, length, hash, tagSets);
+    const column = entry < 0 ? tagSets.column(columnText(body, start, pos)) : tagSets.columns[tagNames.number(entry)]!;
+    if (column instanceof Refusal) return column;
+    if (entry < 0) tagNames.add(start, length, hash, tagSets, column.index);
     column.keyStart = start;
     column.keyLength = length;
     tagSets.order[index] = column;
@@ -115,20 +111,21 @@ export class PrefixReader {
     const { body, values } = this;
     let hash = column.seed;
     let pos = start;
-    for (; pos < end; pos++) {
-      const byte = body[pos]!;
-      if ((byte === comma || byte === equals) && body[pos - 1] !== backslash) {
-        if (byte === comma) break;
-        const message = 'An equals sign in a tag value needs a backslash before it';
-        return new Refusal('InvalidLine', message, column.name);
-      }
+    let byte = body[pos]!;
+    for (; pos < end && ((byte !== comma && byte !== equals) || body[pos - 1] === backslash); byte = body[++pos]!) {
       hash = hashByte(hash, byte);
     }
+    if (pos < end && byte === equals) {
+      const message = 'An equals sign in a tag value needs a backslash before it';
+      return new Refusal('InvalidLine', message, column.name);
+    }
     this.end = pos;
-    const entry = values.find(start, pos - start, hash);
-    if (entry >= 0 && values.value(entry) === column) return values.number(entry);
-    const id = column.idOfValue(columnText(body, start, pos));
-    if (entry < 0 && !(id instanceof Refusal)) values.add(start, pos - start, hash, column, id);
+    const length = pos - start;
+    const entry = values.find(start, length, hash, column);
+    if (entry >= 0) return values.number(entry);
+    // Each value can be written in one way only, so one whose bytes are new is new.
+    const id = column.addValue(columnText(body, start, pos));
+    if (!(id instanceof Refusal)) values.add(start, length, hash, column, id);
     return id;
   }
 }

@@ -61,7 +61,7 @@ class LineDecoder {
   private readonly prefixes: ByteTable<SeriesRows>;
   private readonly prefixReader: PrefixReader;
   /** Names of fields with their '=' as written, hashed with their series. */
-  private readonly fieldNames: ByteTable<Column>;
+  private readonly fieldNames: ByteTable<SeriesRows>;
 
   // The point at hand.
   private lineStart = 0;
@@ -144,17 +144,16 @@ class LineDecoder {
     let end = entry < 0 ? 0 : start + prefixes.length(entry);
     if (entry < 0 || body[end] !== space) {
       let hashed = hashSeed;
-      for (end = start; ; end++) {
-        const byte = body[end]!;
-        if (byte === newline) return this.fault('MissingFields', undefined, 'The line has no field', end, end);
-        if (byte === space && body[end - 1] !== backslash) break;
+      let byte = body[start]!;
+      for (end = start; byte !== newline && (byte !== space || body[end - 1] === backslash); byte = body[++end]!) {
         hashed = hashByte(hashed, byte);
       }
-      entry = prefixes.find(start, end - start, hashed);
+      if (byte === newline) return this.fault('MissingFields', undefined, 'The line has no field', end, end);
+      entry = prefixes.find(start, end - start, hashed, null);
       if (entry < 0) return this.internPrefix(start, end, hashed);
     }
     prefixes.meet(entry);
-    this.series = prefixes.value(entry);
+    this.series = prefixes.owner(entry);
     this.key = prefixes.number(entry);
     return end;
   }
@@ -210,18 +209,14 @@ class LineDecoder {
       return null;
     }
     const length = end + 1 - start;
-    const entry = this.fieldNames.find(start, length, hashed);
-    let column = entry < 0 ? null : this.fieldNames.value(entry);
-    // Two series can come to the same hash.
-    if (column === null || column.series !== series.name) {
-      const made = series.column(columnText(body, start, end));
-      if (made instanceof Refusal) {
-        this.refuse(made, start);
-        return null;
-      }
-      column = made;
-      if (entry < 0) this.fieldNames.add(start, length, hashed, column, 0);
+    const entry = this.fieldNames.find(start, length, hashed, series);
+    const column =
+      entry < 0 ? series.column(columnText(body, start, end)) : series.columns[this.fieldNames.number(entry)]!;
+    if (column instanceof Refusal) {
+      this.refuse(column, start);
+      return null;
     }
+    if (entry < 0) this.fieldNames.add(start, length, hashed, series, column.index);
     column.keyStart = start;
     column.keyLength = length;
     return column;

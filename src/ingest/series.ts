@@ -18,7 +18,8 @@ export class SeriesRows {
   readonly tagSets: TagSets;
 
   private readonly budget: Budget;
-  private readonly columns = new Map<string, Column>();
+  readonly columns: Column[] = [];
+  private readonly columnOf = new Map<string, Column>();
 
   private capacity = 0;
   private keyOfRow = new Int32Array(0);
@@ -36,15 +37,16 @@ export class SeriesRows {
 
   /** The column of a field, made when it is new. */
   column(name: string): Column | Refusal {
-    const known = this.columns.get(name);
+    const known = this.columnOf.get(name);
     if (known !== undefined) return known;
     const fault = columnNameFault(name);
     if (fault !== null) return new Refusal('InvalidName', `The field name "${shown(name)}" ${fault}`, name);
-    if (this.columns.size >= maxFieldsPerSeries) {
+    if (this.columns.length >= maxFieldsPerSeries) {
       return new Refusal('TooManyFields', `Series ${this.name} has more than ${maxFieldsPerSeries} fields`, name);
     }
-    const column = new Column(this.name, name, this.budget);
-    this.columns.set(name, column);
+    const column = new Column(this.name, name, this.columns.length, this.budget);
+    this.columns.push(column);
+    this.columnOf.set(name, column);
     return column;
   }
 
@@ -72,7 +74,7 @@ export class SeriesRows {
     const { name, rows, tagSets } = this;
     const { names, values } = tagSets.finish();
     const columns: FieldColumn[] = [];
-    for (const column of this.columns.values()) {
+    for (const column of this.columns) {
       const finished = column.finish(rows);
       if (finished !== null) columns.push(finished);
     }

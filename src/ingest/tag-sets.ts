@@ -7,8 +7,9 @@ import { Refusal } from './refusal.ts';
 
 /** One tag of a series: its distinct values, and which of them each tag set has. */
 export class TagColumn {
-  readonly sets: TagSets;
   readonly name: string;
+  /** Place among the tags of the series. */
+  readonly index: number;
   /** Start of the hash of a value of this tag. */
   readonly seed: number;
   /** Where the decoder saw the tag's name last, as raw bytes of the body. */
@@ -22,17 +23,26 @@ export class TagColumn {
   id = 0;
   /** The set that gave the tag last (TagSets.current). */
   set = 0;
-  private readonly idOf = new Map<string, number>([['', 0]]);
+  /** Only where a value can be written in several ways. */
+  private readonly idOf = new Map<string, number>();
 
-  constructor(sets: TagSets, name: string, seed: number) {
-    this.sets = sets;
+  constructor(name: string, index: number, seed: number) {
     this.name = name;
+    this.index = index;
     this.seed = seed;
   }
 
   idOfValue(value: string): number | Refusal {
     const known = this.idOf.get(value);
     if (known !== undefined) return known;
+    const id = this.addValue(value);
+    if (!(id instanceof Refusal)) this.idOf.set(value, id);
+    return id;
+  }
+
+  /** The id of a value that the column does not have yet, or of the empty one. */
+  addValue(value: string): number | Refusal {
+    if (value === '') return 0;
     const { name } = this;
     if (value.includes('\0')) return new Refusal('InvalidValue', `The value of tag ${shown(name)} has a NUL`, name);
     if (value.length > maxTagValueBytes / 4 && Buffer.byteLength(value) > maxTagValueBytes) {
@@ -42,9 +52,7 @@ export class TagColumn {
     if (!value.isWellFormed()) {
       return new Refusal('InvalidUtf8', `The value of tag ${shown(name)} is not valid Unicode`, name);
     }
-    const id = this.values.push(value) - 1;
-    this.idOf.set(value, id);
-    return id;
+    return this.values.push(value) - 1;
   }
 }
 
@@ -58,7 +66,7 @@ export class TagSets {
   readonly order: TagColumn[] = [];
   private readonly series: string;
   private readonly budget: Budget;
-  private readonly columns: TagColumn[] = [];
+  readonly columns: TagColumn[] = [];
   private readonly byName = new Map<string, TagColumn>();
   private current = 0;
   private hash = 0;
@@ -80,7 +88,7 @@ export class TagSets {
     if (this.columns.length >= maxTagsPerSeries) {
       return new Refusal('TooManyFields', `Series ${this.series} has more than ${maxTagsPerSeries} tags`, name);
     }
-    const column = new TagColumn(this, name, mixed(hashSeed + this.columns.length));
+    const column = new TagColumn(name, this.columns.length, mixed(hashSeed + this.columns.length));
     this.budget.takeCells(this.hashes.length, this.series);
     column.ids = new Int32Array(this.hashes.length);
     this.columns.push(column);
