@@ -147,6 +147,14 @@ export class ColumnBuilder {
     };
   }
 
+  /** A copy in which row order[i] is put at targets[i]: of several the last value stays. */
+  merged(order: Int32Array, targets: Int32Array, rows: number): Column {
+    const source = this.peek(this.capacity);
+    const merged = new ColumnBuilder(this.type, rows);
+    for (let i = 0; i < order.length; i++) merged.put(targets[i]!, source, order[i]!);
+    return merged.peek(rows);
+  }
+
   /** From here on every value is a BigInt: one is beyond 2^53. */
   #widen(): BigInt64Array {
     if (!this.#bigs) {

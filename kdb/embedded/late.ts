@@ -1,8 +1,8 @@
-// Late rows of one series: points not newer than the newest one of their tag set. They stand beside the hot blocks and the parts as runs, newest run
-// last; where times are equal the fields of a later run win. Checkpoints fold them into parts.
+// Late rows of one series: points that may have been given before, in a sealed block or in a part (series-store.ts says which). They stand beside
+// those as runs, newest run last; where times are equal the fields of a later run win. Checkpoints fold them into parts.
 import type { FieldDefinition } from '../../src/kdb/engine.ts';
 import { blockRows, OpenBlock } from './open-block.ts';
-import { type Extent, orderById, type Run } from './run.ts';
+import type { Extent, Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
 
 /** Merging takes about a microsecond a row, and a query or an insert waits for it. */
@@ -77,31 +77,12 @@ export class LateRows {
     this.#tails.delete(tail.era);
     const runs = this.#runs.get(tail.era) ?? [];
     this.#runs.set(tail.era, runs);
-    runs.push(sortedRun(tail, fields));
+    runs.push(tail.seal());
     for (let last = runs.length - 1; last > 0; last--) {
       const older = runs[last - 1]!;
       const newer = runs[last]!;
       if (older.rows >= 2 * newer.rows || older.rows + newer.rows > maxMergedRows || this.#frozen.has(older)) break;
       runs.splice(last - 1, 2, mergedRun(older, newer, fields));
-    }
-  }
-}
-
-/** A tail as a run: sorted by id and time, of equal times one row with the last value of each field. */
-function sortedRun(tail: OpenBlock, fields: readonly FieldDefinition[]): Run {
-  const { order, starts } = orderById(tail.ids, tail.rows);
-  for (let i = 0; i + 1 < starts.length; i++) sortByTime(order.subarray(starts[i]!, starts[i + 1]!), tail.times);
-  const sources = tail.columns.map((column) => column?.peek(tail.rows));
-  const builder = new RunBuilder(tail.era, fields, tail.rows);
-  for (const row of order) builder.put(tail.ids[row]!, tail.times[row]!, sources, row);
-  return builder.build();
-}
-
-function sortByTime(rows: Int32Array, times: Float64Array): void {
-  for (let i = 1; i < rows.length; i++) {
-    if (times[rows[i]!]! < times[rows[i - 1]!]!) {
-      rows.sort((a, b) => times[a]! - times[b]! || a - b);
-      return;
     }
   }
 }

@@ -1,13 +1,14 @@
 import type { FieldType } from '../../src/kdb/engine.ts';
 import { type Column, ColumnBuilder, columnBytes } from './columns.ts';
 import { orderById, type Run } from './run.ts';
+import { type Merged, mergeEqualTimes, orderByTime } from './time-order.ts';
 
 /** Rows of a full block. */
 export const blockRows = 65_536;
 /** Small: a database may have thousands of series with a few rows each. */
 const firstCapacity = 16;
 
-/** Rows of one series and one era in arrival order; per id their times ascend. */
+/** Rows of one series and one era in arrival order. Of one tag set and time the fields of a later row win. */
 export class OpenBlock {
   readonly era: number;
   rows = 0;
@@ -19,7 +20,7 @@ export class OpenBlock {
   minOffset = Number.POSITIVE_INFINITY;
   maxOffset = 0;
   /** Sorted copy for readers, until the block changes. */
-  #view: { run: Run; order: Int32Array; rows: number } | null = null;
+  #view: { run: Run; order: Int32Array; merged: Merged | null; rows: number } | null = null;
 
   constructor(era: number) {
     this.era = era;
@@ -74,25 +75,28 @@ export class OpenBlock {
   /** An immutable sorted copy with the given fields. The order is found once per state of the block, columns are copied as they are asked for. */
   view(fields: readonly number[]): Run {
     if (this.#view?.rows !== this.rows) {
-      const { order, ids, starts } = orderById(this.ids, this.rows);
-      const times = new Float64Array(this.rows);
-      for (let i = 0; i < times.length; i++) times[i] = this.times[order[i]!]!;
+      const byId = orderById(this.ids, this.rows);
+      const times = orderByTime(byId, this.times);
+      const merged = mergeEqualTimes(byId, times);
       const run = {
         era: this.era,
-        rows: this.rows,
-        ids,
-        starts,
-        times,
+        rows: merged?.rows ?? this.rows,
+        ids: byId.ids,
+        starts: merged?.starts ?? byId.starts,
+        times: merged?.times ?? times,
         columns: [],
         minOffset: this.minOffset,
         maxOffset: this.maxOffset,
         bytes: 0,
       };
-      this.#view = { run, order, rows: this.rows };
+      this.#view = { run, order: byId.order, merged, rows: this.rows };
     }
-    const { run, order } = this.#view;
+    const { run, order, merged } = this.#view;
     const columns = run.columns as (Column | undefined)[];
-    for (const field of fields) columns[field] ??= this.columns[field]?.gathered(order);
+    for (const field of fields) {
+      const column = this.columns[field];
+      columns[field] ??= merged ? column?.merged(order, merged.targets, merged.rows) : column?.gathered(order);
+    }
     return run;
   }
 

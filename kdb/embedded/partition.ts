@@ -6,7 +6,7 @@ import type { FileLayer } from './files.ts';
 import type { Pace } from './pace.ts';
 import { type PartEntry, PartWriter, partName, sliceRows } from './part.ts';
 import { dayStartNs } from './parts.ts';
-import { RowCursor, type Segment, segmentsById } from './row-cursor.ts';
+import { inTurn, RowCursor, segmentsById } from './row-cursor.ts';
 import { boundaries, type Run, timeSpan } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
 
@@ -65,7 +65,7 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
           const lateOnes = lateSegments.get(id) ?? [];
           const isDropped = plan.dropped(series, id);
           if (lateOnes.length === 0 && !isDropped) {
-            for (const segment of inOrder(baseSegments.get(id)!)) {
+            for (const segment of inTurn(baseSegments.get(id)!, 1)) {
               for (let row = segment.start; row < segment.end; ) {
                 row += slice.putRange(id, segment.run, row, segment.end);
                 if (slice.room === 0) await flush();
@@ -102,13 +102,6 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
     await files.remove(path).catch(() => undefined);
     throw error;
   }
-}
-
-function inOrder(segments: readonly Segment[]): readonly Segment[] {
-  if (segments.length === 1) return segments;
-  return [...segments].sort(
-    (a, b) => (a.run.era - b.run.era) * eraSpan + a.run.times[a.start]! - b.run.times[b.start]!,
-  );
 }
 
 /** Rows of one series in the order of (id, time), up to the length of a slice. */

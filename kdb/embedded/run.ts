@@ -59,6 +59,15 @@ export function lowerBound(times: Float64Array, offset: number, from: number, to
   return low;
 }
 
+export function hasRow(run: Run, id: number, offset: number): boolean {
+  if (offset < run.minOffset || offset > run.maxOffset) return false;
+  const position = findId(run.ids, id);
+  if (position < 0) return false;
+  const end = run.starts[position + 1]!;
+  const row = lowerBound(run.times, offset, run.starts[position]!, end);
+  return row < end && run.times[row] === offset;
+}
+
 export interface IdOrder {
   readonly order: Int32Array;
   readonly ids: Int32Array;

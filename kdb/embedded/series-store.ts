@@ -6,7 +6,7 @@ import type { PlannedPart } from './insert-plan.ts';
 import { LateRows } from './late.ts';
 import { Latest, type SavedLatest } from './latest.ts';
 import { OpenBlock } from './open-block.ts';
-import type { Extent, Run } from './run.ts';
+import { type Extent, hasRow, type Run } from './run.ts';
 import { TagSets, withRoom } from './tag-sets.ts';
 
 const noEra = -0x80000000;
@@ -27,8 +27,9 @@ export class SeriesStore {
   readonly tagSets = new TagSets();
   readonly late = new LateRows();
   readonly #latest = new Latest();
-  /** Per id: the number of the last fold that put a value of it. */
+  /** Per id: the number of the last fold that put a value of it, and its row. */
   #foldedIn: Int32Array = new Int32Array(0);
+  #foldedRow: Int32Array = new Int32Array(0);
   #folds = 0;
   readonly #open = new Map<number, OpenBlock>();
   /** Blocks that take no more rows and are not sorted for good yet. */
@@ -39,6 +40,8 @@ export class SeriesStore {
   #newestOffset: Float64Array = new Float64Array(0);
   #newestBlock: (OpenBlock | null)[] = [];
   #newestRow: Int32Array = new Int32Array(0);
+  /** Per id: no row after this time is in a part, in a frozen block, or late. */
+  #settled: SavedNewest = { eras: new Int32Array(0), offsets: new Float64Array(0) };
 
   constructor(number: number, name: string) {
     this.number = number;
@@ -70,7 +73,7 @@ export class SeriesStore {
 
   /**
    * Applies the points of one request in their order; gives how many were not newer than the newest of their tag set.
-   * Points that continue their tag sets, nearly all, are copied as ranges of whole columns.
+   * Points that were not given before, nearly all, are copied as ranges of whole columns.
    */
   apply(part: PlannedPart): number {
     const { row } = part;
@@ -91,24 +94,25 @@ export class SeriesStore {
       const era = eraOf(upper);
       const offset = offsetOf(upper, words[2 * i]!);
       offsets[i] = offset;
-      const isNewer = era > eras[id]! || (era === eras[id]! && offset > newest[id]!);
-      if (!isNewer || block === null || block.era !== era || i - start === room) {
+      if (block === null || block.era !== era || i - start === room) {
         if (block) this.#append(block, part, ids, offsets, start, i);
         start = i;
-        block = null;
-        if (!isNewer) {
-          late++;
-          start = i + 1;
-          this.#putLate(part, id, era, offset, i);
-          continue;
-        }
         block = this.#openBlock(era);
         room = block.room;
       }
-      eras[id] = era;
-      newest[id] = offset;
-      this.#newestBlock[id] = block;
-      this.#newestRow[id] = block.rows + i - start;
+      if (era > eras[id]! || (era === eras[id]! && offset > newest[id]!)) {
+        eras[id] = era;
+        newest[id] = offset;
+        this.#newestBlock[id] = block;
+        this.#newestRow[id] = block.rows + i - start;
+        continue;
+      }
+      late++;
+      if (!this.#mayOverwrite(id, era, offset)) continue;
+      this.#append(block, part, ids, offsets, start, i);
+      start = i + 1;
+      room = block.room;
+      this.#overwrite(part, id, era, offset, i);
     }
     if (block) this.#append(block, part, ids, offsets, start, row.length);
     return late;
@@ -126,6 +130,7 @@ export class SeriesStore {
 
   /** What is stored now no longer changes; sorting it takes longer than others should wait, so `seal` does that. */
   freeze(): void {
+    this.#settled = this.saveNewest();
     for (const block of this.#open.values()) {
       this.#fold(block);
       if (block.rows > 0) this.#frozen.push(block);
@@ -157,6 +162,9 @@ export class SeriesStore {
     this.#newestEra[id] = time ? time.era : noEra;
     this.#newestOffset[id] = time ? time.offset : 0;
     this.#newestBlock[id] = null;
+    if (id >= this.#settled.eras.length) return;
+    this.#settled.eras[id] = this.#newestEra[id]!;
+    this.#settled.offsets[id] = this.#newestOffset[id]!;
   }
 
   saveNewest(): SavedNewest {
@@ -168,6 +176,7 @@ export class SeriesStore {
     this.#makeRoom();
     this.#newestEra.set(newest.eras);
     this.#newestOffset.set(newest.offsets);
+    this.#settled = this.saveNewest();
     this.#latest.load(latest);
   }
 
@@ -217,8 +226,19 @@ export class SeriesStore {
     return [...this.#frozen, ...this.#open.values()].filter((block) => block.rows > 0);
   }
 
+  /**
+   * Whether a point that is not newer than the newest of its tag set may have been given before, outside of the open block of its era. Where requests
+   * overtake each other nearly every such point is in the time of one sealed block at most.
+   */
+  #mayOverwrite(id: number, era: number, offset: number): boolean {
+    if (era === this.#newestEra[id] && offset === this.#newestOffset[id]) return true;
+    const { eras, offsets } = this.#settled;
+    if (id < eras.length && compareInstants(era, offset, eras[id]!, offsets[id]!) <= 0) return true;
+    return this.#sealed.some((run) => run.era === era && hasRow(run, id, offset));
+  }
+
   /** A point that repeats the newest time of its tag set is merged into it while its block is open; any other goes to the late rows. */
-  #putLate(part: PlannedPart, id: number, era: number, offset: number, i: number): void {
+  #overwrite(part: PlannedPart, id: number, era: number, offset: number, i: number): void {
     const home = this.#newestBlock[id];
     const isOpen = home !== null && home !== undefined && this.#open.get(home.era) === home;
     if (isOpen && compareInstants(era, offset, this.#newestEra[id]!, this.#newestOffset[id]!) === 0) {
@@ -236,18 +256,20 @@ export class SeriesStore {
     tail.extend(offset);
     for (const { field, type, column } of part.columns) tail.column(field, type).put(tail.rows, column, i);
     tail.rows++;
-    const latest = this.latest;
-    for (const { field, column } of part.columns) latest.put(field, id, era, offset, column, i);
+    // No open block has a value of this very time, so it does not matter that some are not in the table yet.
+    for (const { field, column } of part.columns) this.#latest.put(field, id, era, offset, column, i);
   }
 
   /**
-   * Brings the newest-value table up to date with a block: many rows at a time, from the last one back, so that of each tag set and field one value is
-   * put (of the time of an ingest run: 10 % when every value was put, 1 % so).
+   * Brings the newest-value table up to date with a block: many rows at a time, from the last one back, so that of each tag set and field about one
+   * value is put (of the time of an ingest run: 10 % when every value was put, 1 % so).
    */
   #fold(block: OpenBlock): void {
     if (block.foldedRows === block.rows) return;
     this.#foldedIn = withRoom(this.#foldedIn, this.tagSets.count, 0);
+    this.#foldedRow = withRoom(this.#foldedRow, this.tagSets.count, 0);
     const foldedIn = this.#foldedIn;
+    const foldedRow = this.#foldedRow;
     const { ids, times, era } = block;
     for (let field = 0; field < block.columns.length; field++) {
       const column = block.columns[field]?.peek(block.rows);
@@ -255,8 +277,10 @@ export class SeriesStore {
       const fold = ++this.#folds;
       for (let row = block.rows - 1; row >= block.foldedRows; row--) {
         const id = ids[row]!;
-        if (foldedIn[id] === fold || isNullAt(column, row)) continue;
+        if (foldedIn[id] === fold && times[row]! <= times[foldedRow[id]!]!) continue;
+        if (isNullAt(column, row)) continue;
         foldedIn[id] = fold;
+        foldedRow[id] = row;
         this.#latest.put(field, id, era, times[row]!, column, row);
       }
     }
