@@ -101,7 +101,7 @@ export class DatabaseProcess {
     const child = this.#spawn();
     const lastLines = this.#read(child);
     const ended = endOf(child);
-    if (child.pid !== undefined) await noteProcess(notePath, child.pid, configPath(this.config));
+    if (child.pid !== undefined) await this.#note(notePath, child.pid);
     const how = await ended;
     this.#child = undefined;
     return [how, ...lastLines].join('\n');
@@ -150,6 +150,14 @@ export class DatabaseProcess {
     this.#listening.resolve();
     this.#options.log.info('a database runs', { databaseId, port, pid: child.pid });
     if (moved) this.#options.moved();
+  }
+
+  /** On a full disk it runs without the note: the next agent then meets its lock instead. */
+  async #note(path: string, pid: number): Promise<void> {
+    const { databaseId } = this.config;
+    await noteProcess(path, pid, configPath(this.config)).catch((error: unknown) => {
+      this.#options.log.warn('the process cannot be noted', { databaseId, pid, error });
+    });
   }
 
   async #change(change: Pick<DatabaseConfig, 'port'>): Promise<void> {

@@ -57,7 +57,7 @@ export class Journal {
   /** Directories of the files found at the start. */
   readonly #found = new Map<number, string>();
   /** Why nothing more is acknowledged on the current file. */
-  #failure: Error | null = null;
+  #failure: EngineError | null = null;
 
   constructor(files: FileLayer, directories: readonly string[], maxFileBytes = 64 << 20) {
     this.#files = files;
@@ -162,13 +162,27 @@ export class Journal {
       }
     }
     this.#sequence = sequence + 1;
-    await this.#openFile(generations.length > 0 ? generations.at(-1)! + 1 : firstGeneration);
+    await this.#goOn(generations.at(-1) ?? null, firstGeneration);
     return { records, tornBytes };
+  }
+
+  /** A disk without room for a new file must not keep what is there from being read: writes are refused until a checkpoint finds room. */
+  async #goOn(last: number | null, firstGeneration: number): Promise<void> {
+    try {
+      await this.#openFile(last === null ? firstGeneration : last + 1);
+    } catch (error) {
+      const failure = storageError(error);
+      if (last === null || failure.code !== 'StorageFull') throw failure;
+      this.#failure = failure;
+      this.#generation = last;
+      this.#offset = this.#kept.get(last)!;
+      this.#kept.delete(last);
+    }
   }
 
   /** Writes and syncs the entries as one group; gives the position after each. On StorageFull nothing was written, and later calls may succeed. */
   async append(entries: readonly Entry[]): Promise<Position[]> {
-    if (this.#failure) throw new EngineError('StorageFailed', this.#failure.message);
+    if (this.#failure) throw this.#failure;
     const group = this.#sequence;
     const buffers: Uint8Array[] = [];
     const ends: number[] = [];
@@ -186,11 +200,8 @@ export class Journal {
       await this.#file!.datasync();
     } catch (error) {
       // What reached the disk is unknown, and a second sync of the same file may lie: only a new file is trusted again.
-      this.#failure = error as Error;
-      throw new EngineError(
-        isFull(error) ? 'StorageFull' : 'StorageFailed',
-        ...(isFull(error) ? [] : [this.#failure.message]),
-      );
+      this.#failure = storageError(error);
+      throw this.#failure;
     }
     const start = this.#offset;
     this.#offset += bytes;

@@ -83,6 +83,34 @@ test('a full disk refuses writes, goes on reading, and takes writes again when t
   assert.deepEqual(await values(store), [1, 2]);
 });
 
+test('a start on a full disk reads, refuses writes, and takes them again when there is room', async (t) => {
+  const volumes = volumesFor(t, 2);
+  const before = await openStore(volumes);
+  await insert(before, 1, 2);
+  await before.close();
+  let full = true;
+  const files = faultyFiles((operation, path) =>
+    full && operation === 'write' && path.includes('journal-') ? fault('ENOSPC') : null,
+  );
+  let store = await openStore(volumes, { files });
+  t.after(() => store.close());
+  assert.deepEqual(await values(store), [1, 2]);
+  await assert.rejects(insert(store, 3), /StorageFull/);
+  await store.close();
+  store = await openStore(volumes, { files });
+  assert.deepEqual(await values(store), [1, 2]);
+  full = false;
+  await until('writes are taken again', () =>
+    insert(store, 3).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await store.close();
+  store = await openStore(volumes);
+  assert.deepEqual(await values(store), [1, 2, 3]);
+});
+
 for (const [what, matches] of [
   ['a part', (path: string) => path.includes('part-')],
   ['the state', (path: string) => path.includes('state-')],

@@ -57,7 +57,9 @@ test('a full disk refuses writes with StorageFull, answers queries, and takes wr
   assert.ok(acknowledged > 0);
   assert.equal(await stored(), acknowledged * 10);
 
-  // The database ends while the disk is full: it comes back, and goes on reading.
+  // The database ends while the disk is full to the last byte: it comes back, and goes on reading.
+  const rest = statfsSync(host);
+  writeFileSync(`${ballast}-2`, Buffer.alloc(rest.bavail * rest.bsize));
   await region.replace(Object.keys(region.pids().databases)[0]!);
   const again = await until('reads', async () =>
     service.rows('plant', 'm', { aggregation: 'count', field: 'n' }).catch(() => undefined),
@@ -65,6 +67,7 @@ test('a full disk refuses writes with StorageFull, answers queries, and takes wr
   assert.deepEqual(again, [[acknowledged * 10]]);
 
   rmSync(ballast);
+  rmSync(`${ballast}-2`);
   await until('writes to be taken again', async () => (await write()).status === 200);
   acknowledged++;
   assert.equal(await stored(), acknowledged * 10);
