@@ -100,13 +100,13 @@ function compareEdges(a: Segment, b: Segment, direction: Direction): number {
   return direction * compareInstants(a.run.era, a.run.times[rowA]!, b.run.era, b.run.times[rowB]!);
 }
 
-/** The rows of the first segment that come before any of the other. */
+/** The rows of the first segment that come before any of the other, one at least. */
 function before({ run, start, end }: Segment, other: Segment, direction: Direction): Segment {
   // A sum that is not exact is far outside what the run holds.
   const shift = (other.run.era - run.era) * eraSpan;
-  if (direction > 0)
-    return { run, start, end: lowerBound(run.times, other.run.times[other.start]! + shift, start, end) };
-  return { run, start: lowerBound(run.times, other.run.times[other.end - 1]! + shift, start, end), end };
+  const edge = other.run.times[direction > 0 ? other.start : other.end - 1]! + shift;
+  const row = lowerBound(run.times, edge, start, end);
+  return direction > 0 ? { run, start, end: Math.max(row, start + 1) } : { run, start: Math.min(row, end - 1), end };
 }
 
 interface Stream {

@@ -4,7 +4,7 @@ import { lowerBound } from './run.ts';
 
 /**
  * Base rows of one tag set, in those that a late row has the very time of, and all others. An aggregate takes rows in any order, so only the former are
- * resolved one by one: requests that overtake each other leave a few late rows at every turn of a day, which made all of its rows slow before
+ * resolved one by one: requests that overtake each other while a checkpoint begins leave late rows, which made all rows of their day slow before
  * (a day of 100 tag sets by 4 connections to 300 buckets: 350 ms resolved row by row).
  */
 export function splitByLate(
