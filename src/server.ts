@@ -40,8 +40,11 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', '/v1/tasks/:task', 'getTask', getTask],
 ];
 
+/** The router's own 100 would hide longer names. Node bounds the whole head to as much. */
+const maxParamLength = 16_384;
+
 export function createServer(services: Services): Server {
-  const server = restify.createServer({ name: 'tsg', noWriteContinue: false });
+  const server = restify.createServer({ name: 'tsg', noWriteContinue: false, maxParamLength });
   for (const [method, path, name, steps] of routes) server[method]({ path, name }, handler(services, name, steps));
   server.get(
     { path: '/', name: 'routes' },
@@ -52,6 +55,8 @@ export function createServer(services: Services): Server {
     ),
   );
   server.on('restifyError', refuse);
+  // Node hands the connection to whoever listens for upgrades; restify does, but answers nobody. Unheard, `Upgrade: h2c` is plain HTTP/1.1.
+  server.server.removeAllListeners('upgrade');
   return server;
 }
 

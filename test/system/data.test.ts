@@ -148,6 +148,14 @@ test('escapes, quotes and other alphabets', async () => {
   assert.deepEqual(reply.json.rows[0].toSorted(), ['5', 'a "q" \\ line\nbreak', 'a=b c', true, '日本'].toSorted());
 });
 
+test('a series with a name of 255 bytes is asked for like any other', async () => {
+  const name = `${'é'.repeat(100)}${'/'.repeat(55)}`;
+  await service.write('plant', [{ series: name, time: 5, fields: { v: 1 } }]);
+  assert.deepEqual(await service.rows('plant', name, { 'time-format': 'ns' }), [['5', 1]]);
+  const described = await service.ask(`/v1/databases/plant/series/${encodeURIComponent(name)}`);
+  assert.equal(described.json.series.name, name);
+});
+
 test('last write wins, field by field', async () => {
   await service.write('plant', 'lww,host=a x=1,y=1 10');
   await service.write('plant', 'lww,host=a y=2 10');

@@ -141,6 +141,17 @@ test('a body that never comes whole changes nothing and holds nothing up', async
   assert.deepEqual(await service.rows('plant', 'cpu', { aggregation: 'count' }), [[2]]);
 });
 
+test('an offer to speak another protocol is answered in HTTP/1.1', async () => {
+  const { hostname, port } = new URL(region.url);
+  const socket = connect(Number(port), hostname);
+  const status = await new Promise<string>((resolve, reject) => {
+    socket.on('error', reject).once('data', (chunk) => resolve(chunk.toString('latin1', 0, 12)));
+    socket.setTimeout(20_000, () => socket.destroy(new Error('no answer')));
+    socket.write('GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  }).finally(() => socket.destroy());
+  assert.equal(status, 'HTTP/1.1 200');
+});
+
 test('not HTTP at all', async () => {
   const { hostname, port } = new URL(region.url);
   const socket = connect(Number(port), hostname);
