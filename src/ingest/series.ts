@@ -31,7 +31,7 @@ export class SeriesRows {
     this.name = name;
     this.index = index;
     this.budget = budget;
-    this.tagSets = new TagSets(name, budget);
+    this.tagSets = new TagSets(name, index, budget);
     budget.takeColumn();
   }
 

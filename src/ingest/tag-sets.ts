@@ -65,6 +65,8 @@ export class TagSets {
   /** The tags of the set before, in its order: the next one most likely gives the same. */
   readonly order: TagColumn[] = [];
   private readonly series: string;
+  /** Differs by series: the same values under the same tag are in one table for all of them. */
+  private readonly seed: number;
   private readonly budget: Budget;
   readonly columns: TagColumn[] = [];
   private readonly byName = new Map<string, TagColumn>();
@@ -74,8 +76,9 @@ export class TagSets {
   private slots = new Int32Array(32).fill(-1);
   private hashes = new Int32Array(16);
 
-  constructor(series: string, budget: Budget) {
+  constructor(series: string, seriesIndex: number, budget: Budget) {
     this.series = series;
+    this.seed = mixed(hashSeed + seriesIndex);
     this.budget = budget;
   }
 
@@ -88,7 +91,7 @@ export class TagSets {
     if (this.columns.length >= maxTagsPerSeries) {
       return new Refusal('TooManyFields', `Series ${this.series} has more than ${maxTagsPerSeries} tags`, name);
     }
-    const column = new TagColumn(name, this.columns.length, mixed(hashSeed + this.columns.length));
+    const column = new TagColumn(name, this.columns.length, mixed(this.seed + this.columns.length));
     this.budget.takeCells(this.hashes.length, this.series);
     column.ids = new Int32Array(this.hashes.length);
     this.columns.push(column);

@@ -41,6 +41,11 @@ test('a tag set for each line', deadline, () => {
   assert.equal(batch.parts[0]?.keyCount, count);
 });
 
+test('a series for each line, with the same tag', deadline, () => {
+  const body = Array.from({ length: 30_000 }, (_, i) => `cpu${i},host=a v=1\n`).join('');
+  assert.equal(lines(body).points, 30_000);
+});
+
 test('more series and fields than a request may have', deadline, () => {
   const body = Array.from({ length: 60_000 }, (_, i) => `s${i} v=1`).join('\n');
   assert.throws(() => lines(body), { code: 'InvalidPoints', message: /100000 series and fields/ });
