@@ -29,7 +29,12 @@ export class RunFile {
 
   started(name: string, pid: number): void {
     this.#run = { ...this.#run, processes: { ...this.#run.processes, [name]: identityOf(pid) } };
-    this.#write();
+    try {
+      this.#write();
+    } catch (error) {
+      // A full disk must not keep a process from being started again. What is not noted still ends with its parent.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
 
   ready(): void {
