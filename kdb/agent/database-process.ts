@@ -12,7 +12,8 @@ import { endFormerProcess, noteProcess } from './former-process.ts';
 import { changeHome, configPath, type DatabaseConfig } from './home.ts';
 
 const firstBackoffMs = 100;
-const maxBackoffMs = 10_000;
+/** A database whose volume is mended waits so long at most; a start takes 0.2 s of processor time. */
+const maxBackoffMs = 5_000;
 /** In use for more than so many times its back-off, it settles: its next end is the first of a new series of crashes. */
 const settledBackoffs = 5;
 /** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
