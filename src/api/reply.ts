@@ -27,8 +27,6 @@ export function replyError(context: Context, thrown: unknown): unknown {
     response.destroy();
   } else {
     writeError(response, error, context.requestId);
-    // What is left of the body is not read, so the connection cannot be used again.
-    if (!context.request.readableEnded) response.shouldKeepAlive = false;
   }
   return error.code === 'InternalError' ? error.code : `${error.code}: ${error.message}`;
 }

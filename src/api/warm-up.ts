@@ -8,8 +8,8 @@ import type { QueryResult, SeriesDefinition } from '../kdb/engine.ts';
 import { encodeJson } from '../query/json-result.ts';
 import { buildSpec } from '../query/parameters.ts';
 
-/** V8 optimises after some hundreds of calls; these take about 0.2 s of one core together. */
-const rounds = 300;
+/** V8 has compiled most of it by then; together about 0.2 s of one core. */
+const rounds = 80;
 
 export async function warmUp(port: number, host: string): Promise<void> {
   for (let round = 0; round < rounds; round++) {

@@ -10,6 +10,8 @@ export const maxTagsPerSeries = 64;
 /** Why a series, tag or field name is refused, or null. Control characters (NUL with them) would break q symbols and logs. */
 export function nameFault(name: string): string | null {
   if (name.length === 0) return 'is empty';
+  // Clients resolve them away in the path of a URL.
+  if (name === '.' || name === '..') return 'cannot stand in a URL';
   if (/[\u0000-\u001f\u007f]/.test(name)) return 'has a control character';
   if (name.length > maxNameBytes / 4 && Buffer.byteLength(name) > maxNameBytes)
     return `is longer than ${maxNameBytes} bytes`;
