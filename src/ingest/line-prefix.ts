@@ -92,7 +92,11 @@ export class PrefixReader {
       hash = hashByte(hash, byte);
     }
     if (pos === end || byte !== equals || pos === start) {
-      return new Refusal('InvalidLine', 'A tag must be name=value', `char ${start - prefix + 1}`);
+      return new Refusal(
+        'InvalidLine',
+        'A tag must be name=value',
+        `char ${body.toString('utf8', prefix, start).length + 1}`,
+      );
     }
     this.end = pos + 1;
     const length = pos + 1 - start;

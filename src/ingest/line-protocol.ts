@@ -3,15 +3,14 @@
 // its tags as one range of bytes (the prefix that came next last time is tried first), the fields' names in their order.
 
 import { isUtf8 } from 'node:buffer';
-import { maxStringBytes } from '../base/limits.ts';
 import { type Batch, BatchBuilder, type DecodeOptions, precisions } from './batch.ts';
 import { ByteTable, sameBytes } from './byte-table.ts';
 import type { Column } from './column.ts';
-import { decimalToDouble } from './decimal.ts';
 import { type FaultCode, shown } from './fault-list.ts';
 import { hashByte, hashSeed } from './hash.ts';
 import { Int64 } from './int64.ts';
 import { columnText, PrefixReader } from './line-prefix.ts';
+import { bad, ValueReader } from './line-value.ts';
 import { Refusal } from './refusal.ts';
 import type { SeriesRows } from './series.ts';
 
@@ -20,33 +19,18 @@ const newline = 10;
 const carriageReturn = 13;
 const space = 32;
 const quote = 34;
-const hash = 35;
-const plus = 43;
+const numberSign = 35;
 const comma = 44;
 const minus = 45;
-const dot = 46;
 const zero = 48;
 const equals = 61;
 const backslash = 92;
-const letterI = 105;
-const letterU = 117;
-
-const powersOfTen = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-const floatForm = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-const notFiniteForm = /^[+-]?(nan|inf|infinity)$/i;
-const booleans = new Map([
-  ...['t', 'T', 'true', 'True', 'TRUE'].map((text) => [text, true] as const),
-  ...['f', 'F', 'false', 'False', 'FALSE'].map((text) => [text, false] as const),
-]);
 
 export function decodeLineProtocol(body: Buffer, options: DecodeOptions): Batch {
   // Every scan below stops at a newline, so there is one at the end.
   const lines = body.length > 0 && body[body.length - 1] !== newline ? Buffer.concat([body, Buffer.of(newline)]) : body;
   return new LineDecoder(lines, options).decode();
 }
-
-/** What a read method returns in place of a position when it has noted a fault; `resume` says where to go on. */
-const bad = -1;
 
 class LineDecoder {
   private readonly body: Buffer;
@@ -62,23 +46,21 @@ class LineDecoder {
   private readonly prefixReader: PrefixReader;
   /** Names of fields with their '=' as written, hashed with their series. */
   private readonly fieldNames: ByteTable<SeriesRows>;
+  private readonly values: ValueReader;
 
   // The point at hand.
   private lineStart = 0;
   private firstLine = 1;
+  /** Newlines passed, but for those in strings. */
   private line = 1;
   private series: SeriesRows | null = null;
   private key = 0;
   /** How many fields it has given so far. */
   private given = 0;
-  private readonly int64 = new Int64();
   /** The time read last, and its text. */
   private readonly time = new Int64();
   private timeStart = 0;
   private timeLength = 0;
-  /** Of the string passed last: newlines in it, and whether it has escapes. */
-  private stringLines = 0;
-  private stringEscaped = false;
   /** After a fault: where the rest of the line begins. */
   private resume = 0;
 
@@ -92,6 +74,7 @@ class LineDecoder {
     this.prefixes = new ByteTable(body);
     this.prefixReader = new PrefixReader(body, this.batch);
     this.fieldNames = new ByteTable(body);
+    this.values = new ValueReader(body);
   }
 
   decode(): Batch {
@@ -103,11 +86,11 @@ class LineDecoder {
         this.line++;
       } else if (byte === space || byte === tab || byte === carriageReturn) {
         pos++;
-      } else if (byte === hash) {
+      } else if (byte === numberSign) {
         pos = body.indexOf(newline, pos);
       } else {
         this.lineStart = pos;
-        this.firstLine = this.line;
+        this.firstLine = this.line + this.values.lines;
         this.batch.lines++;
         pos = this.readPoint(pos);
         this.batch.budget.position = pos;
@@ -168,7 +151,7 @@ class LineDecoder {
   }
 
   private readFields(series: SeriesRows, start: number): number {
-    const { body, view } = this;
+    const { body, view, values } = this;
     const { order, rows } = series;
     let pos = start;
     while (body[pos] === space) pos++;
@@ -184,8 +167,9 @@ class LineDecoder {
         order[this.given] = column;
       }
       this.given++;
-      pos = this.readValue(column, rows, pos + column.keyLength);
-      if (pos === bad || body[pos] !== comma) return pos;
+      pos = values.read(column, rows, pos + column.keyLength);
+      if (pos === bad) return this.fault(values.code, column.name, values.message, values.at, values.resume);
+      if (body[pos] !== comma) return pos;
       pos++;
     }
   }
@@ -220,98 +204,6 @@ class LineDecoder {
     column.keyStart = start;
     column.keyLength = length;
     return column;
-  }
-
-  /** Gives the place after the value: a comma, a space or the end of the line. */
-  private readValue(column: Column, row: number, start: number): number {
-    const { body } = this;
-    let pos = start;
-    let byte = body[pos]!;
-    const negative = byte === minus;
-    if (negative || byte === plus) byte = body[++pos]!;
-    const digitsStart = pos;
-    let value = 0;
-    for (let digit = byte - zero; digit >= 0 && digit <= 9; digit = byte - zero) {
-      value = value * 10 + digit;
-      byte = body[++pos]!;
-    }
-    const digits = pos - digitsStart;
-    if (digits === 0 && byte !== dot) return this.readWord(column, row, start);
-    if (byte === letterI || (byte === letterU && !negative)) {
-      if (!endsValue(body[pos + 1]!)) return this.notNumber(column, start);
-      let fits: boolean;
-      if (digits <= 9) {
-        fits = column.setInt32(row, negative ? -value : value);
-      } else {
-        if (!this.int64.setLong(body, digitsStart, pos, negative)) {
-          return this.fault('InvalidNumber', column.name, '% is outside the 64-bit integers', start, start);
-        }
-        fits = column.setLong(row, this.int64);
-      }
-      return fits ? pos + 1 : this.clash(column, 'long', pos);
-    }
-    let decimals = 0;
-    if (byte === dot) {
-      byte = body[++pos]!;
-      for (let digit = byte - zero; digit >= 0 && digit <= 9; digit = byte - zero) {
-        value = value * 10 + digit;
-        decimals++;
-        byte = body[++pos]!;
-      }
-    }
-    if (!endsValue(byte) || digits + decimals === 0) return this.readExponent(column, row, start);
-    if (digits + decimals > 15) value = decimalToDouble(body, digitsStart, pos, decimals);
-    // Up to 15 digits and a power of ten are exact doubles, so the quotient is the nearest double to what is written.
-    else if (decimals > 0) value /= powersOfTen[decimals]!;
-    if (value === Number.POSITIVE_INFINITY) return this.tooLarge(column, start);
-    return column.setFloat(row, negative ? -value : value) ? pos : this.clash(column, 'float', pos);
-  }
-
-  private readExponent(column: Column, row: number, start: number): number {
-    const end = this.valueEnd(start);
-    const text = this.body.toString('latin1', start, end);
-    if (!floatForm.test(text)) return this.notNumber(column, start);
-    const value = Number(text);
-    if (!Number.isFinite(value)) return this.tooLarge(column, start);
-    return column.setFloat(row, value) ? end : this.clash(column, 'float', end);
-  }
-
-  /** A string, a boolean, or no value at all. */
-  private readWord(column: Column, row: number, start: number): number {
-    if (this.body[start] === quote) return this.readString(column, row, start + 1);
-    const end = this.valueEnd(start);
-    const text = end - start > 20 ? '' : this.body.toString('latin1', start, end);
-    const value = booleans.get(text);
-    if (value === undefined) {
-      if (notFiniteForm.test(text)) {
-        return this.fault('NotFinite', column.name, '% is not stored; leave the field out', start, start);
-      }
-      return this.notNumber(column, start);
-    }
-    return column.setBoolean(row, value) ? end : this.clash(column, 'boolean', end);
-  }
-
-  private readString(column: Column, row: number, start: number): number {
-    const { body } = this;
-    const end = this.stringEnd(start);
-    if (end < 0) return this.fault('InvalidLine', column.name, 'The string has no closing quote', start, start);
-    this.line += this.stringLines;
-    if (end - start > maxStringBytes) {
-      // Escapes count as written: nobody needs the difference.
-      return this.fault(
-        'ValueTooLong',
-        column.name,
-        `The string has more than ${maxStringBytes} bytes`,
-        start,
-        end + 1,
-      );
-    }
-    if (!endsValue(body[end + 1]!)) {
-      return this.fault('InvalidLine', column.name, 'After a string comes a comma, a space or the end', end, end + 1);
-    }
-    const text = this.stringEscaped ? unescapedString(body, start, end) : null;
-    const fits = text ? column.setString(row, text, 0, text.length) : column.setString(row, body, start, end);
-    return fits ? end + 1 : this.clash(column, 'string', end + 1);
   }
 
   /** Leaves the time in `time`; gives the place of the newline. */
@@ -360,59 +252,13 @@ class LineDecoder {
       const byte = body[pos]!;
       if (byte === newline) return pos;
       if (byte !== quote || body[pos - 1] !== equals || body[pos - 2] === backslash) continue;
-      const end = this.stringEnd(pos + 1);
+      const end = this.values.stringEnd(pos + 1);
       if (end < 0) continue;
-      this.line += this.stringLines;
       pos = end;
     }
   }
 
-  /** The closing quote of a string, or -1. */
-  private stringEnd(start: number): number {
-    const { body } = this;
-    let lines = 0;
-    let escaped = false;
-    for (let pos = start; pos < body.length; pos++) {
-      const byte = body[pos]!;
-      if (byte === quote) {
-        this.stringLines = lines;
-        this.stringEscaped = escaped;
-        return pos;
-      }
-      if (byte === newline) lines++;
-      if (byte === backslash && (body[pos + 1] === quote || body[pos + 1] === backslash)) {
-        escaped = true;
-        pos++;
-      }
-    }
-    return -1;
-  }
-
-  private valueEnd(start: number): number {
-    let pos = start;
-    while (!endsValue(this.body[pos]!)) pos++;
-    return pos;
-  }
-
-  private notNumber(column: Column, start: number): number {
-    return this.fault('InvalidNumber', column.name, '% is not a value; use 1.5, 15i, true or "text"', start, start);
-  }
-
-  private tooLarge(column: Column, start: number): number {
-    return this.fault('NotFinite', column.name, '% is too large for a float', start, start);
-  }
-
-  private clash(column: Column, given: string, resume: number): number {
-    return this.fault(
-      'FieldTypeClash',
-      column.name,
-      `An earlier line gives ${shown(column.name)} as ${column.type}, this one as ${given}`,
-      resume,
-      resume,
-    );
-  }
-
-  private refuse({ code, column, message }: Refusal, resume: number): number {
+  private refuse({ code, column, message }: Refusal, resume: number): typeof bad {
     return this.fault(code, column, message, this.lineStart, resume);
   }
 
@@ -425,28 +271,14 @@ class LineDecoder {
       faults.count++;
       return bad;
     }
-    const found = shown(this.body.toString('utf8', at, Math.min(this.valueEnd(at), at + 240)));
+    const found = shown(this.body.toString('utf8', at, Math.min(this.values.valueEnd(at), at + 240)));
     faults.add({
       line: this.firstLine,
       ...(series === undefined ? {} : { series: shown(series) }),
-      column: shown(column ?? `char ${at - this.lineStart + 1}`),
+      column: shown(column ?? `char ${this.body.toString('utf8', this.lineStart, at).length + 1}`),
       code,
       message: message.replace('%', () => found || 'nothing'),
     });
     return bad;
   }
-}
-
-function endsValue(byte: number): boolean {
-  return byte === comma || byte === space || byte === newline || byte === carriageReturn;
-}
-
-function unescapedString(body: Buffer, start: number, end: number): Buffer {
-  const text = Buffer.allocUnsafe(end - start);
-  let length = 0;
-  for (let pos = start; pos < end; pos++) {
-    if (body[pos] === backslash && (body[pos + 1] === quote || body[pos + 1] === backslash)) pos++;
-    text[length++] = body[pos]!;
-  }
-  return text.subarray(0, length);
 }
