@@ -123,7 +123,7 @@ describe('columns', () => {
   refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2,3]}}', '1 InvalidPoint v');
   refuse('{"series":"a","time":[1,2],"fields":{"v":[1,null],"w":[2,null]}}', '2 MissingFields undefined');
   refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2],"v":[1,2]}}', '1 InvalidPoint v');
-  refuse('{"series":"a","time":[1,2],"fields":{"v":1}}', '1 InvalidValue v', '2 MissingFields undefined');
+  refuse('{"series":"a","time":[1,2],"fields":{"v":1}}', '1 InvalidPoint v', '2 MissingFields undefined');
   refuse('{"series":"a","time":1,"fields":{"v":[1]}}', '1 InvalidValue v');
   refuse('{"series":"a","fields":{"v":[1]}}', '1 InvalidTimestamp time');
   refuse(
