@@ -1,6 +1,6 @@
 import { apiError } from '../base/errors.ts';
 
-/** Series and fields of one request: each costs about 500 bytes before it has a value. */
+/** Series and fields of one request: each costs about 2 KB, however few points it has. */
 const maxColumns = 100_000;
 /**
  * Points times fields and tag sets times tags, over all series of one request. Columns are dense, so a request whose points each give another

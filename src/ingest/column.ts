@@ -6,6 +6,9 @@ import { Int64 } from './int64.ts';
 export type ColumnType = FieldType | 'number';
 
 const scratch = new Int64();
+const noFloats = new Float64Array(0);
+const noWords = new Int32Array(0);
+const noBytes = new Uint8Array(0);
 
 /** The values of one field of one series, one cell per row, growing. Rows that do not give the field are gaps. */
 export class Column {
@@ -28,11 +31,11 @@ export class Column {
   /** A JSON number that is no integer, or no exact one, was given: the column cannot become 'long'. */
   private fractional = false;
   // One of these, by type; words are the halves of longs.
-  private floats = new Float64Array(0);
-  private words = new Int32Array(0);
-  private flags = new Uint8Array(0);
-  private lengths = new Int32Array(0);
-  private text = new Uint8Array(0);
+  private floats = noFloats;
+  private words = noWords;
+  private flags = noBytes;
+  private lengths = noWords;
+  private text = noBytes;
   private textBytes = 0;
 
   constructor(series: string, name: string, index: number, budget: Budget) {
@@ -207,7 +210,7 @@ export class Column {
       scratch.high = this.words[2 * row + 1]!;
       this.floats[row] = scratch.toNumber();
     }
-    this.words = new Int32Array(0);
+    this.words = noWords;
   }
 
   private toLongs(): void {
@@ -217,7 +220,7 @@ export class Column {
       this.words[2 * row] = scratch.low;
       this.words[2 * row + 1] = scratch.high;
     }
-    this.floats = new Float64Array(0);
+    this.floats = noFloats;
   }
 
   private values(type: ColumnType, rows: number): FieldValues {

@@ -1,5 +1,5 @@
-// Decimal text of more than 15 digits to the nearest double, without a string per number: most floats that programs print have 16 or 17 digits,
-// and Number(text) takes 400 ns where this takes 40. Shorter ones are exact in one division and are read where they are met.
+// Decimal text of more than 15 digits to the nearest double, without a string per number: most floats that programs print have 16 or 17 digits
+// (measured: 97 ns, Number(text) 194 ns). Shorter ones are exact in one division and are read where they are met.
 
 const dot = 46;
 const zero = 48;

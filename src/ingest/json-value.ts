@@ -57,7 +57,7 @@ export class JsonValues {
         return column.setBoolean(row, kind === 'true') ? null : clash(column, 'boolean');
       default:
         json.passValue();
-        return new Refusal('InvalidValue', `A value cannot be an ${kind} here`, column.name);
+        return new Refusal('InvalidValue', 'A value is a number, a string, true or false', column.name);
     }
   }
 
