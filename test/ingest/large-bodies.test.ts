@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Batch, decoderFor } from '../../src/ingest/index.ts';
 
-const size = 512 * 1024;
+const size = 128 * 1024;
 const deadline = { timeout: 60_000 };
 const options = { precision: 'ns', nowNs: 0n } as const;
 
@@ -36,7 +36,7 @@ test('many bad lines', deadline, () => {
 });
 
 test('a tag set for each line', deadline, () => {
-  const count = 50_000;
+  const count = 30_000;
   const batch = lines(Array.from({ length: count }, (_, i) => `cpu,host=${i} v=1`).join('\n'));
   assert.equal(batch.parts[0]?.keyCount, count);
 });
@@ -64,8 +64,8 @@ test('JSON of one kind', deadline, () => {
     assert.equal(json(`[${filled(size, part).slice(0, -part.length)}${part.replace(',', '')}]`).points, 0, part);
   }
   for (const part of ['1', '\\\\', 'x', '\\u0041']) {
-    assert.equal(json(`{"series":"${filled(size, part)}","fields":{"v":1}}`).faultCount, 1, part);
-    assert.equal(json(`{"series":"a","fields":{"v":"${filled(size, part)}"}}`).faultCount, 1, part);
+    assert.equal(json(`{"series":"${filled(4 * size, part)}","fields":{"v":1}}`).faultCount, 1, part);
+    assert.equal(json(`{"series":"a","fields":{"v":"${filled(4 * size, part)}"}}`).faultCount, 1, part);
   }
   assert.equal(json(`{"series":"a","fields":{"v":${filled(size, '1')}}}`).faultCount, 1);
   assert.equal(json(`{"series":"a","time":${filled(size, '1')},"fields":{"v":1}}`).faultCount, 1);
