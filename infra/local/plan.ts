@@ -44,9 +44,12 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
   ];
 
   const bare = bareEnvironment(env);
+  const url = `http://${host}:${port}`;
   const service = {
     ...bare,
     TSG_REGION: region,
+    TSG_ZONE: `${region}a`,
+    TSG_REGION_ENDPOINTS: `${region}=${url}`,
     TSG_DYNAMODB_ENDPOINT: `http://${loopback}:${dynamodbPort}`,
     TSG_SQS_ENDPOINT: `http://${loopback}:${sqsPort}`,
     TSG_STOP_WITH_PARENT: '1',
@@ -100,7 +103,6 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     env: {
       ...service,
       TSG_HOST_ID: 'local',
-      TSG_ZONE: `${region}a`,
       TSG_AGENT_PORT: String(agentPort),
       TSG_AGENT_SECRET: agentSecret,
       TSG_VOLUMES: volumeDirectories(dataDir).join(','),
@@ -117,7 +119,6 @@ export async function planRegion(settings: LocalSettings, env: Environment): Pro
     stopTimeoutMs: 35_000,
     probe: (attempt) => logs('listening', logPath('worker'), attempt),
   };
-  const url = `http://${host}:${port}`;
   const api: ChildDefinition = {
     name: 'api',
     command: node('src/main.ts'),

@@ -8,11 +8,22 @@ export class ConfigError extends Error {}
 /** What every process of a region needs. */
 export interface RegionConfig {
   readonly region: string;
+  /** Where DynamoDB and the topic of changes are. */
+  readonly homeRegion: string;
+  /** The zone of the region that this process runs in. */
+  readonly zone: string;
   /** Undefined: AWS's own. */
   readonly dynamodbEndpoint: string | undefined;
   readonly sqsEndpoint: string | undefined;
+  readonly snsEndpoint: string | undefined;
+  /** Of changes of management data, in the home region; undefined: there is no feed. */
+  readonly topicArn: string | undefined;
   /** Redis of this process's zone; undefined: the in-process tier alone. */
   readonly redisUrl: string | undefined;
+  /** Redis of every zone of the region, by the zone's name. */
+  readonly redisUrls: Readonly<Record<string, string>>;
+  /** The public address of every region's API, by the region's name. */
+  readonly regionEndpoints: Readonly<Record<string, string>>;
   readonly logLevel: string;
   /** Stop when standard input ends: the parent is gone. */
   readonly stopWithParent: boolean;
@@ -34,7 +45,6 @@ export interface WorkerConfig extends RegionConfig {
 
 export interface AgentConfig extends RegionConfig {
   readonly hostId: string;
-  readonly zone: string;
   /** Where the control port and the database ports listen. */
   readonly host: string;
   readonly port: number;
@@ -46,8 +56,11 @@ export interface AgentConfig extends RegionConfig {
 }
 
 export function readApiConfig(env: Environment): ApiConfig {
+  const shared = readRegionConfig(env);
+  if (shared.regionEndpoints[shared.region] === undefined)
+    throw new ConfigError(`TSG_REGION_ENDPOINTS does not name ${shared.region}, the region of this process`);
   return Object.freeze({
-    ...readRegionConfig(env),
+    ...shared,
     host: text(env, 'TSG_HOST', '127.0.0.1'),
     port: integer(env, 'PORT', 8080, 0, 65_535),
     adminToken: env['TSG_ADMIN_TOKEN'] || undefined,
@@ -63,7 +76,6 @@ export function readAgentConfig(env: Environment): AgentConfig {
   return Object.freeze({
     ...readRegionConfig(env),
     hostId: text(env, 'TSG_HOST_ID'),
-    zone: text(env, 'TSG_ZONE'),
     host: text(env, 'TSG_AGENT_HOST', '127.0.0.1'),
     port: integer(env, 'TSG_AGENT_PORT', 0, 0, 65_535),
     agentSecret: text(env, 'TSG_AGENT_SECRET'),
@@ -73,14 +85,38 @@ export function readAgentConfig(env: Environment): AgentConfig {
 }
 
 function readRegionConfig(env: Environment): RegionConfig {
+  const region = text(env, 'TSG_REGION');
+  const zone = text(env, 'TSG_ZONE');
+  const redisUrl = env['REDIS_URL'] || undefined;
+  const redisUrls = urls(env, 'TSG_REDIS_URLS');
+  if (redisUrl !== undefined) redisUrls[zone] ??= redisUrl;
   return {
-    region: text(env, 'TSG_REGION'),
+    region,
+    homeRegion: text(env, 'TSG_HOME_REGION', region),
+    zone,
     dynamodbEndpoint: env['TSG_DYNAMODB_ENDPOINT'] || undefined,
     sqsEndpoint: env['TSG_SQS_ENDPOINT'] || undefined,
-    redisUrl: env['REDIS_URL'] || undefined,
+    snsEndpoint: env['TSG_SNS_ENDPOINT'] || undefined,
+    topicArn: env['TSG_TOPIC_ARN'] || undefined,
+    redisUrl,
+    redisUrls: Object.freeze(redisUrls),
+    regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS')),
     logLevel: text(env, 'TSG_LOG_LEVEL', 'info'),
     stopWithParent: env['TSG_STOP_WITH_PARENT'] === '1',
   };
+}
+
+/** `name=url,name=url`. The value may hold a password, so messages do not repeat it. */
+function urls(env: Environment, name: string): Record<string, string> {
+  const entries = (env[name] ?? '').split(',').filter(Boolean);
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const [, key, url] = /^([^=]+)=(.+)$/.exec(entry) ?? [];
+      if (key === undefined || !URL.canParse(url!)) throw new ConfigError(`${name} must be a list of name=url`);
+      // Paths are appended to it.
+      return [key, url!.replace(/\/$/, '')];
+    }),
+  );
 }
 
 function text(env: Environment, name: string, fallback?: string): string {

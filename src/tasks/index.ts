@@ -11,7 +11,7 @@ export interface Tasks {
   close(): void;
 }
 
-export function createTasks({ region, sqsEndpoint }: RegionConfig): Tasks {
+export function createTasks({ region, sqsEndpoint }: Pick<RegionConfig, 'region' | 'sqsEndpoint'>): Tasks {
   const client = createSqs({ region, endpoint: sqsEndpoint });
   const queue = new TaskQueue(client);
   return {

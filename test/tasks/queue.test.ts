@@ -40,8 +40,7 @@ test('a task is announced by its id', async () => {
 });
 
 test('an announcement that fails is nobody else’s trouble', async () => {
-  const config = { region, dynamodbEndpoint: undefined, redisUrl: undefined, logLevel: 'info', stopWithParent: false };
-  const tasks = createTasks({ ...config, sqsEndpoint: `http://127.0.0.1:${await freePort()}` });
+  const tasks = createTasks({ region, sqsEndpoint: `http://127.0.0.1:${await freePort()}` });
   await tasks.announce({ id: 'task-1' } as never, silent);
   tasks.close();
 });

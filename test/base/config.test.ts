@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, type RegionConfig, readApiConfig, readWorkerConfig } from '../../src/base/config.ts';
+
+const least = {
+  TSG_REGION: 'a',
+  TSG_ZONE: 'a1',
+  TSG_REGION_ENDPOINTS: 'a=http://127.0.0.1:1',
+  TSG_AGENT_SECRET: 'secret',
+};
+
+const read: readonly (readonly [env: Record<string, string>, expected: Partial<RegionConfig>])[] = [
+  [{}, { region: 'a', homeRegion: 'a', zone: 'a1', redisUrl: undefined, redisUrls: {}, topicArn: undefined }],
+  [{ TSG_HOME_REGION: 'h' }, { region: 'a', homeRegion: 'h' }],
+  [{ REDIS_URL: 'redis://x:1' }, { redisUrl: 'redis://x:1', redisUrls: { a1: 'redis://x:1' } }],
+  [
+    { REDIS_URL: 'redis://x:1', TSG_REDIS_URLS: 'a1=redis://x:1,a2=redis://:p=w@y:2' },
+    { redisUrl: 'redis://x:1', redisUrls: { a1: 'redis://x:1', a2: 'redis://:p=w@y:2' } },
+  ],
+  [
+    { TSG_REGION_ENDPOINTS: 'a=http://127.0.0.1:1/,b=https://b.example' },
+    { regionEndpoints: { a: 'http://127.0.0.1:1', b: 'https://b.example' } },
+  ],
+];
+
+for (const [env, expected] of read) {
+  test(`${JSON.stringify(env)} is read`, () => {
+    const config = readApiConfig({ ...least, ...env });
+    for (const [name, value] of Object.entries(expected)) assert.deepEqual(config[name as keyof RegionConfig], value);
+  });
+}
+
+const refused: readonly (readonly [env: Record<string, string>, message: RegExp])[] = [
+  [{ TSG_REGION: '' }, /^TSG_REGION is not set$/],
+  [{ TSG_ZONE: '' }, /^TSG_ZONE is not set$/],
+  [{ TSG_REGION_ENDPOINTS: 'b=http://x' }, /^TSG_REGION_ENDPOINTS does not name a,/],
+  [{ TSG_REDIS_URLS: 'redis://:password@x' }, /^TSG_REDIS_URLS must be a list of name=url$/],
+  [{ TSG_REDIS_URLS: 'a1=password' }, /^TSG_REDIS_URLS must be a list of name=url$/],
+];
+
+for (const [env, message] of refused) {
+  test(`${JSON.stringify(env)} is refused`, () => {
+    assert.throws(
+      () => readApiConfig({ ...least, ...env }),
+      (error: Error) => error instanceof ConfigError && message.test(error.message),
+    );
+  });
+}
+
+test('a worker serves no requests and needs no addresses', () => {
+  assert.deepEqual(readWorkerConfig({ ...least, TSG_REGION_ENDPOINTS: '' }).regionEndpoints, {});
+});
