@@ -221,7 +221,10 @@ interface Correction {
   readonly fields: Map<number, NewestValue>;
 }
 
-/** Corrects what is to be saved, and gives what corrects memory: there, only what no newer point has changed meanwhile. */
+/**
+ * Corrects what is to be saved, and gives what corrects memory: there, only what no newer point has changed meanwhile. Late points that came meanwhile
+ * were no news beside a point that is deleted now, and may be the newest themselves.
+ */
 function applyCorrections(series: SeriesStore, saved: SavedSeries, corrections: readonly Correction[]): () => void {
   const before = corrections.map(({ id }) => newestTimes(saved, id));
   const latest = latestOf(saved);
@@ -239,6 +242,7 @@ function applyCorrections(series: SeriesStore, saved: SavedSeries, corrections: 
         if (isSame(live.time(field, id), times[field]!)) live.set(field, id, fields.get(field) ?? null);
       }
     }
+    series.recallLate(new Set(corrections.map(({ id }) => id)));
   };
 }
 

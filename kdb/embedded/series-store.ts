@@ -167,6 +167,27 @@ export class SeriesStore {
     this.#settled.offsets[id] = this.#newestOffset[id]!;
   }
 
+  /** Makes late rows of some tag sets count again as the newest, where no newer ones are known. */
+  recallLate(ids: ReadonlySet<number>): void {
+    const { latest } = this;
+    for (const run of this.late.runs(this.fields)) {
+      for (const [i, id] of run.ids.entries()) {
+        if (!ids.has(id)) continue;
+        const last = run.starts[i + 1]! - 1;
+        const offset = run.times[last]!;
+        const known = this.newest(id);
+        if (!known || compareInstants(run.era, offset, known.era, known.offset) > 0)
+          this.setNewest(id, { era: run.era, offset });
+        for (const [field, column] of run.columns.entries()) {
+          if (!column) continue;
+          let row = last;
+          while (row > run.starts[i]! && isNullAt(column, row)) row--;
+          latest.put(field, id, run.era, run.times[row]!, column, row);
+        }
+      }
+    }
+  }
+
   saveNewest(): SavedNewest {
     const { count } = this.tagSets;
     return { eras: this.#newestEra.slice(0, count), offsets: this.#newestOffset.slice(0, count) };

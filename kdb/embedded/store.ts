@@ -213,13 +213,11 @@ export class Store implements Engine, FrameSink {
 
   async delete(spec: DeleteSpec): Promise<bigint> {
     const series = this.#catalogue.get(spec.series);
-    const everyField = series.fields.map((_, field) => field);
-    const deletion = new PointDeletion(
-      series,
-      spec,
-      this.#storage.parts,
-      () => new Source(series, this.#storage.parts, this.#cache, everyField),
-    );
+    const open = () => {
+      const everyField = series.fields.map((_, field) => field);
+      return new Source(series, this.#storage.parts, this.#cache, everyField);
+    };
+    const deletion = new PointDeletion(series, spec, this.#storage.parts, open);
     const count = await deletion.count(new Pace());
     if (spec.dryRun || count === 0) return BigInt(count);
     return BigInt(await this.#upkeep.remove(deletion));

@@ -38,6 +38,27 @@ export function faultyFiles(fails: (operation: Operation, path: string) => Error
   };
 }
 
+/** Holds up who opens such a file for the first time, until told to go on. */
+export function pausingFiles(isPlace: (path: string) => boolean): {
+  files: FileLayer;
+  reached: Promise<void>;
+  goOn(): void;
+} {
+  const reached = Promise.withResolvers<void>();
+  const free = Promise.withResolvers<void>();
+  const files: FileLayer = {
+    ...realFiles,
+    async open(path) {
+      if (isPlace(path)) {
+        reached.resolve();
+        await free.promise;
+      }
+      return realFiles.open(path);
+    },
+  };
+  return { files, reached: reached.promise, goOn: free.resolve };
+}
+
 /** Remembers what was synced; `crash` puts every file back to that, as a power cut may. */
 export function forgetfulFiles(directories: readonly string[]): { files: FileLayer; crash(): void } {
   // By path: what a crash leaves of it. Null: nothing.
