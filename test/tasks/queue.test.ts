@@ -39,9 +39,25 @@ test('a task is announced by its id', async () => {
   );
 });
 
+test('a task is announced in its own region', async (t) => {
+  const abroad = createSqs({ region: 'us-west-1', endpoint: fauxqs.endpoint });
+  t.after(() => abroad.destroy());
+  await ensureQueues(abroad);
+  const tasks = createTasks({ sqsEndpoint: fauxqs.endpoint });
+  t.after(() => tasks.close());
+  await tasks.announce({ id: 'task-abroad', region: 'us-west-1' } as never, silent);
+  const received = async (client: typeof sqs): Promise<(string | undefined)[]> => {
+    const QueueUrl = await new TaskQueue(client).url();
+    const { Messages } = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+    return (Messages ?? []).map(({ Body }) => Body);
+  };
+  assert.deepEqual(await received(abroad), ['{"taskId":"task-abroad"}']);
+  assert.deepEqual(await received(sqs), []);
+});
+
 test('an announcement that fails is nobody else’s trouble', async () => {
-  const tasks = createTasks({ region, sqsEndpoint: `http://127.0.0.1:${await freePort()}` });
-  await tasks.announce({ id: 'task-1' } as never, silent);
+  const tasks = createTasks({ sqsEndpoint: `http://127.0.0.1:${await freePort()}` });
+  await tasks.announce({ id: 'task-1', region } as never, silent);
   tasks.close();
 });
 
