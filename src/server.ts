@@ -44,7 +44,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
 const maxParamLength = 16_384;
 
 export function createServer(services: Services): Server {
-  const server = restify.createServer({ name: 'tsg', noWriteContinue: false, maxParamLength });
+  const server = restify.createServer({ name: 'tsg', noWriteContinue: true, maxParamLength });
   for (const [method, path, name, steps] of routes) server[method]({ path, name }, handler(services, name, steps));
   server.get(
     { path: '/', name: 'routes' },

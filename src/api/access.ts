@@ -27,6 +27,24 @@ export async function findDatabase(context: Context): Promise<void> {
   context.database = database;
 }
 
+/** Step: a database is served in its own region only. */
+function requireHere(context: Context): void {
+  const { name, region } = context.database!;
+  const { config } = context.services;
+  if (region === config.region) return;
+  const endpoint = config.regionEndpoints[region];
+  if (endpoint !== undefined) {
+    // A request line may hold what would end the link early.
+    const path = (context.request.url ?? '').replace(/[^!-~]|[<>"]/g, encodeURIComponent);
+    context.response.setHeader('Link', `<${endpoint}${path}>; rel="alternate"`);
+  }
+  throw apiError(
+    'WrongRegion',
+    { database: name, region, here: config.region, endpoint: endpoint ?? 'an API of that region' },
+    { extra: { region, endpoint: endpoint ?? null } },
+  );
+}
+
 function requireActive(context: Context): void {
   const { name, status } = context.database!;
   if (status === 'deleting') throw apiError('DatabaseNotFound', { database: name });
@@ -55,5 +73,5 @@ export const operatorAccess: Step[] = [
 
 /** For routes that speak to the database process. */
 export function dataAccess(scope: Scope): Step[] {
-  return [...access(scope), findDatabase, requireActive];
+  return [...access(scope), findDatabase, requireHere, requireActive];
 }

@@ -11,8 +11,10 @@ export async function readBody(context: Context): Promise<void> {
   context.body = encoding === 'gzip' ? await decompress(received, limitBytes) : received;
 }
 
-function receive({ request }: Context, limitBytes: number): Promise<Buffer> {
+function receive({ request, response }: Context, limitBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw apiError('BodyTooLarge', { limitBytes });
+  // Only now is the body wanted: what is refused by its headers is not sent at all by a client that asks first.
+  if (request.headers.expect !== undefined && request.httpVersion !== '1.0') response.writeContinue();
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {

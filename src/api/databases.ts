@@ -40,8 +40,11 @@ export const createDatabase: Step[] = [
     const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = context.json as NewDatabase;
     const reason = nameFault(name);
     if (reason) throw apiError('InvalidName', { name, reason });
-    if (region !== config.region)
-      throw apiError('InvalidRequest', { reason: `body.region: ${region} is not a region of this service` });
+    const regions = Object.keys(config.regionEndpoints);
+    if (!regions.includes(region))
+      throw apiError('InvalidRequest', {
+        reason: `body.region: ${region} is not a region of this service; it has ${regions.join(', ')}`,
+      });
     const { database, task } = await management.databases.createDatabase({
       accountId: context.token!.accountId,
       name,
@@ -50,7 +53,7 @@ export const createDatabase: Step[] = [
       region,
     });
     await tasks.announce(task, log);
-    replyJson(context, 202, { database: shownDatabase(database), task: shownTask(task) });
+    replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });
   },
 ];
 
@@ -60,7 +63,9 @@ export const listDatabases: Step[] = [
     const { accountId } = context.token!;
     const databases = await context.services.management.databases.listDatabases(accountId);
     replyJson(context, 200, {
-      databases: databases.filter(({ name }) => coversDatabase(context.token!, name)).map(shownDatabase),
+      databases: databases
+        .filter(({ name }) => coversDatabase(context.token!, name))
+        .map((database) => shownDatabase(context, database)),
     });
   },
 ];
@@ -69,7 +74,7 @@ export const getDatabase: Step[] = [
   ...access('read'),
   findDatabase,
   function getDatabase(context: Context): void {
-    replyJson(context, 200, { database: shownDatabase(context.database!) });
+    replyJson(context, 200, { database: shownDatabase(context, context.database!) });
   },
 ];
 
@@ -83,11 +88,12 @@ export const deleteDatabase: Step[] = [
       context.database!.name,
     );
     await tasks.announce(task, log);
-    replyJson(context, 202, { database: shownDatabase(database), task: shownTask(task) });
+    replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });
   },
 ];
 
-/** Where it runs and how it is reached stays inside. */
-function shownDatabase({ name, region, status, volumes, schema, createdAt }: Database): object {
-  return { name, region, status, volumes, schema, createdAt };
+/** `endpoint` is the API of its region; the process behind it stays inside. */
+function shownDatabase(context: Context, { name, region, status, volumes, schema, createdAt }: Database): object {
+  const endpoint = context.services.config.regionEndpoints[region] ?? null;
+  return { name, region, endpoint, status, volumes, schema, createdAt };
 }

@@ -1,6 +1,7 @@
 import type { Response } from 'restify';
 import { ApiError, apiError } from '../base/errors.ts';
 import type { Context } from './step.ts';
+import { hasUnreadBody, sendBeforeBody } from './unread-body.ts';
 
 export function replyJson(context: Context, status: number, body: unknown): void {
   send(context.response, status, JSON.stringify(body));
@@ -36,7 +37,9 @@ export function writeError(response: Response, error: ApiError, requestId: strin
   response.setHeader('X-Request-Id', requestId);
   if (error.retryAfterS !== undefined) response.setHeader('Retry-After', String(error.retryAfterS));
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-  send(response, error.status, JSON.stringify({ code: error.code, message: error.message, requestId, ...error.extra }));
+  const text = JSON.stringify({ code: error.code, message: error.message, requestId, ...error.extra });
+  if (hasUnreadBody(response.req)) sendBeforeBody(response, error.status, text);
+  else send(response, error.status, text);
 }
 
 function send(response: Response, status: number, text: string): void {

@@ -11,9 +11,11 @@ export const health: Step[] = [
 /** Metadata can be read, so requests can be authenticated. */
 export const ready: Step[] = [
   async function ready(context: Context): Promise<void> {
-    const metadata = await context.services.management.ping();
+    const { config, management } = context.services;
+    const metadata = await management.ping();
     replyJson(context, metadata ? 200 : 503, {
       status: metadata ? 'ready' : 'not ready',
+      region: config.region,
       metadata: metadata ? 'reachable' : 'unreachable',
     });
   },

@@ -83,6 +83,10 @@ export const errorRegistry = {
   ScopeMissing: { status: 403, message: 'The token does not have the scope {scope}; use one that has' },
   OperatorOnly: { status: 403, message: 'Only the operator may do this' },
   // What it is about
+  WrongRegion: {
+    status: 421,
+    message: 'Database {database} is in {region}, this is {here}; send the request to {endpoint}',
+  },
   RouteNotFound: { status: 404, message: '{method} {path} is not a route of this API; GET / lists them' },
   MethodNotAllowed: { status: 405, message: '{method} is not possible on {path}' },
   DatabaseNotFound: { status: 404, message: 'There is no database {database}' },
