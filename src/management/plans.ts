@@ -1,0 +1,75 @@
+// What an account may use. A plan gives every limit; the account's own record may override each of them.
+
+export const limitNames = [
+  'databases',
+  'series',
+  'tagSets',
+  'pointsPerSecond',
+  'storageBytes',
+  'querySecondsPerMinute',
+] as const;
+export type LimitName = (typeof limitNames)[number];
+
+/** Null: no limit. */
+export type Limits = Readonly<Record<LimitName, number | null>>;
+
+export const planNames = ['trial', 'standard', 'large', 'unlimited'] as const;
+export type PlanName = (typeof planNames)[number];
+
+const gigabyte = 1e9;
+
+/** `series` and `tagSets` hold per database, the others for the whole account (the rates in each region). */
+export const plans: Readonly<Record<PlanName, Limits>> = {
+  trial: {
+    databases: 2,
+    series: 100,
+    tagSets: 10_000,
+    pointsPerSecond: 10_000,
+    storageBytes: 2 * gigabyte,
+    querySecondsPerMinute: 20,
+  },
+  standard: {
+    databases: 20,
+    series: 10_000,
+    tagSets: 1_000_000,
+    pointsPerSecond: 250_000,
+    storageBytes: 200 * gigabyte,
+    querySecondsPerMinute: 240,
+  },
+  large: {
+    databases: 200,
+    series: 50_000,
+    tagSets: 5_000_000,
+    pointsPerSecond: 2_000_000,
+    storageBytes: 5_000 * gigabyte,
+    querySecondsPerMinute: 2_400,
+  },
+  /** The operator's own account. */
+  unlimited: {
+    databases: null,
+    series: null,
+    tagSets: null,
+    pointsPerSecond: null,
+    storageBytes: null,
+    querySecondsPerMinute: null,
+  },
+};
+
+export const defaultPlan: PlanName = 'standard';
+
+export interface LimitedAccount {
+  readonly plan: PlanName;
+  readonly limits: Partial<Limits>;
+}
+
+/** Of each account object once: a request only looks it up. */
+const known = new WeakMap<LimitedAccount, Limits>();
+
+export function limitsOf(account: LimitedAccount): Limits {
+  let limits = known.get(account);
+  if (!limits) {
+    limits = { ...plans[account.plan], ...account.limits };
+    known.set(account, limits);
+  }
+  return limits;
+}
