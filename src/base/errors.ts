@@ -82,6 +82,21 @@ export const errorRegistry = {
   TokenUnknown: { status: 401, message: 'The token is unknown, expired or revoked; ask for a new one' },
   ScopeMissing: { status: 403, message: 'The token does not have the scope {scope}; use one that has' },
   OperatorOnly: { status: 403, message: 'Only the operator may do this' },
+  AccountSuspended: {
+    status: 403,
+    message:
+      'Account {account} is suspended: it can be looked at, but takes no data, queries or changes. Ask the operator',
+  },
+  StorageLimitReached: {
+    status: 403,
+    message:
+      'The account stores {bytes} bytes; its limit storageBytes is {limit}. Nothing was written: delete data, or ask for a larger plan',
+  },
+  RateLimited: {
+    status: 429,
+    message: 'The account is over its limit {limit} ({value}); nothing was done. Retry later, or ask for a larger plan',
+    retryAfterS: 1,
+  },
   // What it is about
   WrongRegion: {
     status: 421,
@@ -95,8 +110,17 @@ export const errorRegistry = {
   TagNotFound: { status: 404, message: 'Series {series} has no tag {tag}' },
   TaskNotFound: { status: 404, message: 'There is no task {task}' },
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
+  AccountNotFound: { status: 404, message: 'There is no account {account}' },
+  UserNotFound: { status: 404, message: 'There is no user {user}' },
   DatabaseExists: { status: 409, message: 'Database {database} exists already; choose another name' },
   AccountExists: { status: 409, message: 'Account {account} exists already; choose another name' },
+  UserExists: { status: 409, message: 'User {user} exists already; choose another name' },
+  LastOwner: { status: 409, message: 'User {user} is the last owner of the account; make another user owner first' },
+  TooManyDatabases: {
+    status: 409,
+    message: 'The account has {limit} databases, its limit; delete one, or ask for a larger plan',
+  },
+  AccountClosed: { status: 409, message: 'Account {account} is {status} and cannot be changed' },
   DatabaseFailed: {
     status: 409,
     message: 'Database {database} could not be made; its task says why. Delete it and create it again',
@@ -134,6 +158,14 @@ export interface PointFault {
   readonly message: string;
 }
 
+interface ErrorOptions {
+  readonly cause?: unknown;
+  /** Goes into the body beside code, message and requestId. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  /** Instead of the registry's. */
+  readonly retryAfterS?: number;
+}
+
 export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
@@ -141,12 +173,12 @@ export class ApiError extends Error {
   /** Goes into the body beside code, message and requestId. */
   readonly extra: Readonly<Record<string, unknown>>;
 
-  constructor(code: ErrorCode, details: Details, extra: Readonly<Record<string, unknown>>, cause: unknown) {
+  constructor(code: ErrorCode, details: Details, { cause, extra = {}, retryAfterS }: ErrorOptions) {
     super(sentence(code, details), { cause });
     const entry: ErrorEntry = errorRegistry[code];
     this.code = code;
     this.status = entry.status;
-    this.retryAfterS = entry.retryAfterS;
+    this.retryAfterS = retryAfterS ?? entry.retryAfterS;
     this.extra = extra;
   }
 }
@@ -158,12 +190,8 @@ export function sentence(code: ErrorCode, details: Details): string {
   );
 }
 
-export function apiError(
-  code: ErrorCode,
-  details: Details = {},
-  { cause, extra = {} }: { cause?: unknown; extra?: Readonly<Record<string, unknown>> } = {},
-): ApiError {
-  return new ApiError(code, details, extra, cause);
+export function apiError(code: ErrorCode, details: Details = {}, options: ErrorOptions = {}): ApiError {
+  return new ApiError(code, details, options);
 }
 
 /** Values from outside are shortened and made one line, so that no message becomes a vehicle. */

@@ -18,6 +18,12 @@ export const queues = {
 export const cacheKeys = { token: 'tsg:token:', database: 'tsg:database:' } as const;
 export const invalidationChannel = 'tsg:invalidate';
 
+/** Redis: what accounts used of their rates, and which zones serve requests. */
+export const rateKeys = { pointsPerSecond: 'tsg:rate:points', querySecondsPerMinute: 'tsg:rate:queries' } as const;
+export function zoneKey(zone: string): string {
+  return `tsg:zone:${zone}`;
+}
+
 /** Secondary indexes of the tables (management/tables.ts has their keys). */
 export const indexes = {
   tokensByAccount: 'tokens-by-account',
