@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { crc32, zstdCompress, zstdDecompress } from 'node:zlib';
 import type { FieldDefinition } from '../../src/kdb/engine.ts';
-import type { AppliedBatches } from './applied-batches.ts';
+import type { AppliedBatches, SavedSegment } from './applied-batches.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type FileLayer, writeDurably } from './files.ts';
 import type { SavedLatest } from './latest.ts';
@@ -30,7 +30,7 @@ export interface State {
   readonly version: bigint;
   readonly nextNumber: number;
   readonly series: readonly SavedSeries[];
-  readonly batches: ReturnType<AppliedBatches['save']>;
+  readonly batches: readonly SavedSegment[];
 }
 
 export function captureState(catalogue: Catalogue, applied: AppliedBatches): State {
@@ -60,7 +60,7 @@ export async function writeState(
   name: string,
   state: State,
 ): Promise<NonNullable<Manifest['state']>> {
-  const { series, ...rest } = state;
+  const { series, batches, ...rest } = state;
   const chunks: Buffer[] = [];
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
@@ -70,7 +70,7 @@ export async function writeState(
     waitingBytes = 0;
   };
   // About a megabyte at a time, so that others get their turn between them.
-  for (const part of [rest, ...series.flatMap(inChunks)]) {
+  for (const part of [rest, ...batches, ...series.flatMap(inChunks)]) {
     const serialized = serialize(part);
     waiting.push(...framed(serialized));
     waitingBytes += serialized.length;
@@ -96,13 +96,18 @@ export async function readState(
   const parts: unknown[] = [];
   for (const packed of frames(bytes))
     for (const serialized of frames(await decompress(packed))) parts.push(deserialize(serialized));
-  const [rest, ...chunks] = parts as [Omit<State, 'series'>, ...(SavedSeries | string[])[]];
+  const [rest, ...chunks] = parts as [
+    Omit<State, 'series' | 'batches'>,
+    ...(SavedSegment | Omit<SavedSeries, 'keys'> | string[])[],
+  ];
+  const batches: SavedSegment[] = [];
   const series: (SavedSeries & { keys: string[] })[] = [];
   for (const chunk of chunks) {
-    if (!Array.isArray(chunk)) series.push({ ...chunk, keys: [] });
-    else for (const key of chunk) series.at(-1)!.keys.push(key);
+    if (Array.isArray(chunk)) for (const key of chunk) series.at(-1)!.keys.push(key);
+    else if ('slots' in chunk) batches.push(chunk);
+    else series.push({ ...chunk, keys: [] });
   }
-  return { ...rest, series };
+  return { ...rest, batches, series };
 }
 
 function framed(bytes: Buffer): [Buffer, Buffer] {

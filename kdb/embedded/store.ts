@@ -61,6 +61,8 @@ const defaultMaxTagSets = 1_000_000;
 const defaultBudgetBytes = 512 << 20;
 /** Decoded columns of parts may take this share of the budget. */
 const cacheShare = 1 / 8;
+/** Ids of batches, three million of them, may take this share. */
+const batchIdShare = 1 / 8;
 /** Replaying this many rows at the next start takes longer than writing them into parts now. */
 const rowsWorthCheckpoint = 10_000;
 
@@ -84,7 +86,7 @@ export class Store implements Engine, FrameSink {
     this.#cache = new SliceCache(budgetBytes * cacheShare);
     this.#catalogue = new Catalogue(options.schema, options.maxTagSets ?? defaultMaxTagSets);
     this.#journal = new Journal(options.files, options.volumes);
-    this.#applied = new AppliedBatches(options.now ?? Date.now);
+    this.#applied = new AppliedBatches(options.now ?? Date.now, budgetBytes * batchIdShare, options.log);
     this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => this.#upkeep.admit());
     this.#upkeep = new Upkeep(
       { catalogue: this.#catalogue, journal: this.#journal, applied: this.#applied, writer: this.#writer, storage },

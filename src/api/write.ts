@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import { refusedPoints } from '../ingest/faults.ts';
 import { type Batch, decoderFor, type Precision } from '../ingest/index.ts';
+import { namedBatchId, nextBatchId } from '../kdb/batch-id.ts';
 import { EngineError } from '../kdb/engine-error.ts';
 import { dataAccess } from './access.ts';
-import { nextBatchId } from './batch-id.ts';
 import { readBody } from './body.ts';
 import { engineCall } from './engine-call.ts';
 import { replyJson } from './reply.ts';
@@ -53,8 +52,7 @@ async function insert(context: Context, batch: Batch): Promise<void> {
 /** A request with an Idempotency-Key changes nothing the second time: the key, within its database, is the batch's name. */
 function batchIdOf(context: Context): Buffer {
   const key = context.request.headers['idempotency-key'];
-  if (key === undefined) return nextBatchId();
-  return createHash('sha256').update(`${key}`).digest().subarray(0, 16);
+  return key === undefined ? nextBatchId() : namedBatchId(`${key}`);
 }
 
 function invalidLines({ faults, faultCount, lines }: Pick<Batch, 'faults' | 'faultCount' | 'lines'>): Error {

@@ -74,7 +74,7 @@ export interface InsertReceipt {
 }
 
 export interface InsertBatch {
-  /** 16 bytes; a batch id seen in the last 14 days changes nothing. */
+  /** 16 bytes (batch-id.ts); one seen in the last 14 days changes nothing, of those that nobody chose one seen in the last minutes. */
   readonly batchId: Uint8Array;
   readonly parts: readonly InsertPart[];
 }
