@@ -44,7 +44,8 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
 const maxParamLength = 16_384;
 
 export function createServer(services: Services): Server {
-  const server = restify.createServer({ name: 'tsg', noWriteContinue: true, maxParamLength });
+  // A name would become a header of every reply, set on its own (reply.ts).
+  const server = restify.createServer({ name: '', noWriteContinue: true, maxParamLength });
   for (const [method, path, name, steps] of routes) server[method]({ path, name }, handler(services, name, steps));
   server.get(
     { path: '/', name: 'routes' },
@@ -61,9 +62,9 @@ export function createServer(services: Services): Server {
 }
 
 /** What restify refuses by itself: no such route, a method that the route does not have, a path that cannot be decoded. */
-function refuse(request: Request, response: Response, error: Error & { statusCode?: number }, done: () => void): void {
+function refuse(request: Request, response: Response, error: Error & { statusCode?: number }): void {
+  // The callback that restify gives is not called: it would send restify's own reply, since only replies of its own `send` count for it.
   if (!response.headersSent) writeError(response, refusal(request, error), nextRequestId());
-  done();
 }
 
 function refusal(request: Request, error: Error & { statusCode?: number }): ApiError {

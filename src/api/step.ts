@@ -35,10 +35,10 @@ export type Step = (context: Context) => void | Promise<void>;
 
 /** Makes a restify handler of a route's steps: runs them in order, turns what is thrown into a reply, logs the request once. */
 export function handler(services: Services, route: string, steps: readonly Step[]): RequestHandler {
+  const level = probes.includes(route) ? 'debug' : 'info';
   return async (request: Request, response: Response) => {
     const startedMs = performance.now();
     const requestId = nextRequestId();
-    response.setHeader('X-Request-Id', requestId);
     const context: Context = {
       services,
       request,
@@ -60,7 +60,10 @@ export function handler(services: Services, route: string, steps: readonly Step[
         break;
       }
     }
-    services.log.log(probes.includes(route) ? 'debug' : 'info', 'request', {
+    if (!services.log.isLevelEnabled(level)) return;
+    services.log.log({
+      level,
+      message: 'request',
       requestId,
       route,
       status: response.statusCode,
