@@ -17,14 +17,13 @@ export function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
 }
 
 export function sendBeforeBody(response: ServerResponse, status: number, text: string): void {
-  // Once asked for its body, a request keeps what does not fit its buffer unread; never asked, it would be read to its end and thrown away.
-  response.req.read(0);
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(text)),
     Connection: 'close',
   });
   response.write(text);
+  // At its end Node would read the body and throw it away; until then it takes what fits the request's buffer.
   const late = setTimeout(() => response.end(), lingerMs);
   response.once('close', () => clearTimeout(late));
 }
