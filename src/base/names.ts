@@ -2,10 +2,13 @@
 
 export const tables = {
   accounts: 'tsg-accounts',
+  users: 'tsg-users',
   tokens: 'tsg-tokens',
   databases: 'tsg-databases',
   hosts: 'tsg-hosts',
   tasks: 'tsg-tasks',
+  usage: 'tsg-usage',
+  audit: 'tsg-audit',
 } as const;
 
 /** Per region: the management queue and its dead letters. */

@@ -35,6 +35,13 @@ export const tableDefinitions: readonly TableDefinition[] = [
     indexes: {},
   },
   {
+    // user of an account by id; users of an account; user by name: the item whose id is `name#<name>` makes the name unique.
+    name: tables.users,
+    key: { partition: 'accountId', sort: 'id' },
+    indexes: {},
+    timeToLive: 'goneAtS',
+  },
+  {
     // token by the hash of its secret; tokens of an account, one of them by id.
     name: tables.tokens,
     key: { partition: 'hash' },
@@ -65,6 +72,20 @@ export const tableDefinitions: readonly TableDefinition[] = [
       [indexes.tasksByAccount]: { partition: 'accountId', sort: 'createdAt' },
       [indexes.tasksDue]: { partition: 'dueIn', sort: 'dueAt' },
     },
+  },
+  {
+    // what was done to an account, newest first, within a time range.
+    name: tables.audit,
+    key: { partition: 'accountId', sort: 'place' },
+    indexes: {},
+    timeToLive: 'goneAtS',
+  },
+  {
+    // totals of processes (work#day#database#boot) and sizes (stored#day#database) of an account, by day.
+    name: tables.usage,
+    key: { partition: 'accountId', sort: 'entry' },
+    indexes: {},
+    timeToLive: 'goneAtS',
   },
 ];
 
