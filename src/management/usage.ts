@@ -1,0 +1,135 @@
+// What accounts used: per day and database. Each process writes its own running totals, and readers add them up: writing a total twice
+// changes nothing, and a process that dies takes only what it had not written yet.
+
+import { tables } from '../base/names.ts';
+import { assignments, ConditionFailed, type Dynamo, type Item, queryItems, updateItem } from './dynamo.ts';
+import type { Database } from './records.ts';
+
+const dayMs = 24 * 3_600_000;
+/** Totals are kept for so long. */
+const keptMs = 400 * dayMs;
+/** Bytes are sampled once a minute; what was not sampled for so long is not stored any more. */
+const sampleValidMs = 10 * 60_000;
+
+export type UsedDatabase = Pick<Database, 'accountId' | 'id' | 'name'>;
+
+/** Of one process, in one database, on one day. */
+export interface Work {
+  readonly points: number;
+  readonly queries: number;
+  readonly queryMs: number;
+}
+
+export interface DayOfUsage {
+  /** UTC: 2026-01-31. */
+  readonly day: string;
+  readonly database: string;
+  readonly points: number;
+  readonly queries: number;
+  readonly querySeconds: number;
+  /** The day's last sample; null when there was none. */
+  readonly storedBytes: number | null;
+}
+
+export class Usage {
+  readonly #dynamo: Dynamo;
+  readonly #clock: () => number;
+
+  constructor({ dynamo, clock }: { dynamo: Dynamo; clock: () => number }) {
+    this.#dynamo = dynamo;
+    this.#clock = clock;
+  }
+
+  /** The total of a process: `bootId` is no other's, not even an earlier life's. */
+  async setWork(
+    database: UsedDatabase,
+    day: string,
+    bootId: string,
+    { points, queries, queryMs }: Work,
+  ): Promise<void> {
+    const total = { points, queries, queryMs };
+    try {
+      // A write that was held up must not undo a later one.
+      await this.#set(
+        database,
+        `work#${day}#${database.id}#${bootId}`,
+        total,
+        'attribute_not_exists(#queries) OR (#points <= :points AND #queries <= :queries AND #queryMs <= :queryMs)',
+      );
+    } catch (error) {
+      if (!(error instanceof ConditionFailed)) throw error;
+    }
+  }
+
+  async setStored(database: UsedDatabase, bytes: number): Promise<void> {
+    const sampledAt = new Date(this.#clock()).toISOString();
+    await this.#set(database, `stored#${dayOf(this.#clock())}#${database.id}`, { bytes, sampledAt });
+  }
+
+  /** Days from `fromDay` to the one before `untilDay`, by day and name. */
+  async listDays(accountId: string, fromDay: string, untilDay: string): Promise<DayOfUsage[]> {
+    const [work, stored] = await Promise.all([
+      this.#between(accountId, `work#${fromDay}`, `work#${untilDay}`),
+      this.#between(accountId, `stored#${fromDay}`, `stored#${untilDay}`),
+    ]);
+    const days = new Map<string, { -readonly [K in keyof DayOfUsage]: DayOfUsage[K] }>();
+    const dayAndDatabase = (item: Item) => {
+      const day = (item['entry'] as string).split('#')[1]!;
+      const database = item['databaseName'] as string;
+      const key = `${day}#${database}`;
+      const found = days.get(key) ?? { day, database, points: 0, queries: 0, querySeconds: 0, storedBytes: null };
+      days.set(key, found);
+      return found;
+    };
+    for (const item of work) {
+      const sum = dayAndDatabase(item);
+      sum.points += item['points'] as number;
+      sum.queries += item['queries'] as number;
+      sum.querySeconds += (item['queryMs'] as number) / 1_000;
+    }
+    // A name may have been another database's earlier that day: the younger sample is the one that holds.
+    for (const item of stored.toSorted((a, b) => (`${a['sampledAt']}` < `${b['sampledAt']}` ? -1 : 1)))
+      dayAndDatabase(item).storedBytes = item['bytes'] as number;
+    return [...days.keys()].toSorted().map((key) => days.get(key)!);
+  }
+
+  /** Of all the account's databases, by their last samples. */
+  async storedBytes(accountId: string): Promise<number> {
+    const nowMs = this.#clock();
+    const since = new Date(nowMs - sampleValidMs).toISOString();
+    const items = await this.#between(accountId, `stored#${dayOf(nowMs - sampleValidMs)}`, `stored#${dayOf(nowMs)}~`);
+    const newest = new Map<string, number>();
+    for (const item of items) {
+      if ((item['sampledAt'] as string) >= since)
+        newest.set((item['entry'] as string).split('#')[2]!, item['bytes'] as number);
+    }
+    return [...newest.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Sets what is given and nothing else, so that repeating it changes nothing. */
+  async #set({ accountId, name }: UsedDatabase, entry: string, values: Item, condition?: string): Promise<void> {
+    const goneAtS = Math.ceil((this.#clock() + keptMs) / 1_000);
+    const { set, ...placeholders } = assignments({ ...values, databaseName: name, goneAtS });
+    await updateItem(this.#dynamo, {
+      TableName: tables.usage,
+      Key: { accountId, entry },
+      UpdateExpression: `SET ${set}`,
+      ...placeholders,
+      ...(condition !== undefined && { ConditionExpression: condition }),
+    });
+  }
+
+  #between(accountId: string, from: string, until: string): Promise<Item[]> {
+    return queryItems(this.#dynamo, {
+      TableName: tables.usage,
+      KeyConditionExpression: 'accountId = :account AND entry BETWEEN :from AND :until',
+      ExpressionAttributeValues: { ':account': accountId, ':from': from, ':until': until },
+      ConsistentRead: true,
+    });
+  }
+}
+
+/** UTC. */
+export function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
