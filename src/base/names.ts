@@ -9,17 +9,31 @@ export const tables = {
   tasks: 'tsg-tasks',
   usage: 'tsg-usage',
   audit: 'tsg-audit',
+  outbox: 'tsg-outbox',
 } as const;
 
-/** Per region: the management queue and its dead letters. */
+/** Per region: the management queue, the change feed's queue, and the dead letters of both. */
 export const queues = {
   tasks: 'tsg-tasks',
   tasksDead: 'tsg-tasks-dead',
+  feed: 'tsg-feed',
+  feedDead: 'tsg-feed-dead',
 } as const;
 
-/** Redis: key prefixes and the channel on which every API process drops its own copy of a key. */
-export const cacheKeys = { token: 'tsg:token:', database: 'tsg:database:' } as const;
+/** In the home region: every change of management data. */
+export const topics = { changes: 'tsg-changes' } as const;
+
+/** Redis: key prefixes by kind of record, and the channel on which every process drops its own copy of a key. */
+export const cacheKeys = {
+  account: 'tsg:account:',
+  user: 'tsg:user:',
+  token: 'tsg:token:',
+  database: 'tsg:database:',
+  series: 'tsg:series:',
+} as const;
 export const invalidationChannel = 'tsg:invalidate';
+/** Redis: how current the zone's cache is. */
+export const feedKey = 'tsg:feed';
 
 /** Redis: what accounts used of their rates, and which zones serve requests. */
 export const rateKeys = { pointsPerSecond: 'tsg:rate:points', querySecondsPerMinute: 'tsg:rate:queries' } as const;

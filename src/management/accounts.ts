@@ -1,23 +1,33 @@
 import { randomUUID } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import { tables } from '../base/names.ts';
-import { ConditionFailed, type Dynamo, readItem, type TransactionItem, transact } from './dynamo.ts';
+import type { RecordCache } from './cache.ts';
+import type { Changes } from './commit.ts';
+import { ConditionFailed, type Dynamo, readItem, type TransactionItem } from './dynamo.ts';
+import { versionedPut } from './entry.ts';
+import type { Change } from './event.ts';
 import type { Account, Token } from './records.ts';
 import type { Tokens } from './tokens.ts';
 
 interface AccountsOptions {
   readonly dynamo: Dynamo;
+  readonly cache: RecordCache<Account>;
+  readonly changes: Changes;
   readonly tokens: Tokens;
   readonly clock: () => number;
 }
 
 export class Accounts {
   readonly #dynamo: Dynamo;
+  readonly #cache: RecordCache<Account>;
+  readonly #changes: Changes;
   readonly #tokens: Tokens;
   readonly #clock: () => number;
 
-  constructor({ dynamo, tokens, clock }: AccountsOptions) {
+  constructor({ dynamo, cache, changes, tokens, clock }: AccountsOptions) {
     this.#dynamo = dynamo;
+    this.#cache = cache;
+    this.#changes = changes;
     this.#tokens = tokens;
     this.#clock = clock;
   }
@@ -31,17 +41,22 @@ export class Accounts {
       scopes: ['read', 'write', 'manage'],
     });
     try {
-      await transact(this.#dynamo, [...accountPuts(account), first.put]);
+      await this.#changes.commit([...accountPuts(account), first.put], [accountChange(account), first.change]);
     } catch (error) {
       if (error instanceof ConditionFailed) throw apiError('AccountExists', { account: name });
       throw error;
     }
-    await this.#tokens.announce(first.token);
     return { account, token: first.token, secret: first.secret };
   }
 
+  /** Through the cache; at once when this process knows it. */
+  findAccount(id: string): Account | null | Promise<Account | null> {
+    return this.#cache.find(id);
+  }
+
+  /** As DynamoDB has it now. */
   async getAccount(id: string): Promise<Account | undefined> {
-    return (await readItem(this.#dynamo, tables.accounts, { id })) as Account | undefined;
+    return (await this.#cache.refresh(id)) ?? undefined;
   }
 
   async findByName(name: string): Promise<Account | undefined> {
@@ -52,9 +67,20 @@ export class Accounts {
 
 /** The account, and the item that makes its name unique. */
 export function accountPuts(account: Account): TransactionItem[] {
-  return [account, { id: nameKey(account.name), accountId: account.id }].map((item) => ({
-    Put: { TableName: tables.accounts, Item: item, ConditionExpression: 'attribute_not_exists(id)' },
-  }));
+  return [
+    versionedPut(tables.accounts, account, 0),
+    {
+      Put: {
+        TableName: tables.accounts,
+        Item: { id: nameKey(account.name), accountId: account.id },
+        ConditionExpression: 'attribute_not_exists(id)',
+      },
+    },
+  ];
+}
+
+export function accountChange(account: Account): Change {
+  return { kind: 'account', key: account.id, version: account.version, record: account };
 }
 
 function nameKey(name: string): string {

@@ -4,13 +4,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { ApiError } from '../base/errors.ts';
-import type { Entry, RedisTier } from './redis-tier.ts';
+import type { Entry } from './entry.ts';
+import type { ZoneCache } from './zone-cache.ts';
 
 /** How long this process believes its own copy without asking. */
 const processFreshMs = 1_000;
-/** How long Redis is believed without asking DynamoDB. */
-const redisFreshMs = 60_000;
-/** How long "there is no such record" is believed: never used, or removed (long enough to outlive any slow reader's fill). */
+/** While DynamoDB does not answer, how long "there is no such record" is served: never used, or removed. */
 const unknownUsableMs = 10_000;
 const removedUsableMs = 60_000;
 /** Entries in this process. Unknown keys have their own room, so that guesses cannot push records out. */
@@ -30,9 +29,9 @@ export interface CacheCounters {
 
 interface Copy<T> {
   readonly entry: Entry<T>;
-  /** When it came here, and when it was read from DynamoDB. */
+  /** When it came here, and when it was last known to be current. */
   readonly storedMs: number;
-  readonly readMs: number;
+  readonly currentMs: number;
 }
 
 export interface RecordCacheOptions<T> {
@@ -44,7 +43,8 @@ export interface RecordCacheOptions<T> {
   readonly usableMs: number;
   /** Records that are about to change are not kept. */
   readonly settled: (record: T) => boolean;
-  readonly redis: RedisTier | undefined;
+  /** Of this process's zone. */
+  readonly zone: ZoneCache | undefined;
   /** Milliseconds that pass evenly: the wall clock may be set back. */
   readonly clock: () => number;
   readonly counters: CacheCounters;
@@ -58,25 +58,21 @@ export class RecordCache<T extends object> {
   /** Copies that were stored until then are not believed. */
   #distrustedMs = Number.NEGATIVE_INFINITY;
   /** DynamoDB did not answer; until then old copies are served without asking again. */
-  #awayUntilMs = 0;
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: RecordCacheOptions<T>) {
     this.#options = options;
   }
 
-  async find(key: string): Promise<T | null> {
+  /** At once when this process knows it: a request whose records are all here waits for nothing. */
+  find(key: string): T | null | Promise<T | null> {
     const { clock, counters } = this.#options;
     const copy = this.#records.get(key) ?? this.#unknown.get(key);
     if (copy && clock() - copy.storedMs < processFreshMs && copy.storedMs > this.#distrustedMs) {
       counters.process += 1;
       return copy.entry.record;
     }
-    if (!copy || !this.#usable(copy)) return (await this.#loadOnce(key)).entry.record;
-    if (clock() < this.#awayUntilMs) {
-      counters.stale += 1;
-      return copy.entry.record;
-    }
-    return (await this.#loadOrKeep(key, copy)).entry.record;
+    return this.#findElsewhere(key, copy);
   }
 
   /** From DynamoDB, whatever the copies say; they learn of it. */
@@ -84,21 +80,15 @@ export class RecordCache<T extends object> {
     return (await this.#share(key, this.#read(key))).entry.record;
   }
 
-  /** The record was changed, or removed (record null), and DynamoDB has it: every copy in the region follows. */
-  async changed(key: string, entry: Entry<T>): Promise<void> {
-    const { redis, prefix, clock } = this.#options;
+  /** This process changed the record, or removed it (record null), and DynamoDB has it. */
+  learn(key: string, entry: Entry<T>): void {
+    const nowMs = this.#options.clock();
     this.#loading.delete(key);
-    this.#keep(key, { entry, storedMs: clock(), readMs: clock() });
-    const newest = await redis?.write(prefix + key, entry, this.#usableMs(entry));
-    // Somebody changed it again meanwhile, and the news of that may have come before ours was kept.
-    if (newest && newest.version > entry.version) this.drop(prefix + key);
-    await redis?.announce(prefix + key);
+    this.#keep(key, { entry, storedMs: nowMs, currentMs: nowMs });
   }
 
-  /** A message of the invalidation channel, for any kind of record. */
-  drop(redisKey: string): void {
-    if (!redisKey.startsWith(this.#options.prefix)) return;
-    const key = redisKey.slice(this.#options.prefix.length);
+  /** Somebody changed it. */
+  drop(key: string): void {
     // A load under way may have read the old version: its result is not kept, and callers from now on start another.
     this.#loading.delete(key);
     this.#records.delete(key);
@@ -109,6 +99,16 @@ export class RecordCache<T extends object> {
   distrustAll(): void {
     this.#loading.clear();
     this.#distrustedMs = this.#options.clock();
+  }
+
+  async #findElsewhere(key: string, copy: Copy<T> | undefined): Promise<T | null> {
+    const { clock, counters } = this.#options;
+    if (!copy || !this.#usable(copy)) return (await this.#loadOnce(key)).entry.record;
+    if (clock() < this.#awayUntilMs) {
+      counters.stale += 1;
+      return copy.entry.record;
+    }
+    return (await this.#loadOrKeep(key, copy)).entry.record;
   }
 
   /** One load per key, however many ask. */
@@ -140,32 +140,34 @@ export class RecordCache<T extends object> {
   }
 
   async #load(key: string): Promise<Copy<T>> {
-    const { redis, prefix, clock, counters } = this.#options;
-    const stored = await redis?.read<T>(prefix + key);
-    const ageMs = stored ? this.#usableMs(stored.entry) - stored.remainingMs : 0;
-    if (stored && ageMs < redisFreshMs && this.#isSettled(stored.entry)) {
+    const { zone, prefix, clock, counters } = this.#options;
+    const askedMs = clock();
+    const stored = await zone?.read<T>(prefix + key);
+    const copy = stored && { entry: stored.entry, storedMs: clock(), currentMs: askedMs - stored.staleMs };
+    if (copy && stored.fresh && this.#isSettled(copy.entry)) {
       counters.redis += 1;
-      return { entry: stored.entry, storedMs: clock(), readMs: clock() - ageMs };
+      return copy;
     }
     try {
       return await this.#read(key);
     } catch (error) {
       if (!isAway(error)) throw error;
       this.#awayUntilMs = clock() + processFreshMs;
-      if (!stored) throw error;
+      if (!copy || !this.#usable(copy)) throw error;
       counters.stale += 1;
-      return { entry: stored.entry, storedMs: clock(), readMs: clock() - ageMs };
+      return copy;
     }
   }
 
   /** From DynamoDB. Redis learns of it; where it knows of something newer, that is the answer. */
   async #read(key: string): Promise<Copy<T>> {
-    const { redis, prefix, load, clock, counters } = this.#options;
-    const readMs = clock();
+    const { zone, prefix, load, clock, counters } = this.#options;
+    const askedMs = clock();
     const entry = await load(key);
     counters.dynamo += 1;
-    const newest = (await redis?.write(prefix + key, entry, this.#usableMs(entry))) ?? entry;
-    return { entry: newest, storedMs: clock(), readMs };
+    const stands = await zone?.put<T>(prefix + key, { ...entry, ageMs: clock() - askedMs, news: false });
+    const newest = stands?.record === undefined ? entry : { version: stands.version, record: stands.record };
+    return { entry: newest, storedMs: clock(), currentMs: askedMs };
   }
 
   async #loadOrKeep(key: string, copy: Copy<T>): Promise<Copy<T>> {
@@ -187,14 +189,13 @@ export class RecordCache<T extends object> {
     const have = this.#records.get(key) ?? this.#unknown.get(key);
     const fresh = have && copy.storedMs - have.storedMs < processFreshMs;
     if (fresh && have.entry.version > version) return;
-    this.#records.delete(key);
-    this.#unknown.delete(key);
+    this.drop(key);
     if (record === null) this.#unknown.set(key, copy);
     else if (this.#isSettled(copy.entry)) this.#records.set(key, copy);
   }
 
   #usable(copy: Copy<T>): boolean {
-    return this.#options.clock() - copy.readMs < this.#usableMs(copy.entry);
+    return this.#options.clock() - copy.currentMs < this.#usableMs(copy.entry);
   }
 
   #usableMs({ record, version }: Entry<T>): number {

@@ -3,20 +3,14 @@ import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
 import type { RecordCache } from './cache.ts';
-import {
-  ConditionFailed,
-  type Dynamo,
-  type Item,
-  queryItems,
-  readItem,
-  type TransactionItem,
-  transact,
-} from './dynamo.ts';
+import type { Changes } from './commit.ts';
+import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
+import { tombstone, versionedPut } from './entry.ts';
+import type { Change } from './event.ts';
 import { releaseSlot, takeSlot } from './hosts.ts';
+import { databaseKey, loadEntry, recordKinds } from './record-kinds.ts';
 import type { Database, DatabaseStatus, Endpoint, Host, Task } from './records.ts';
-import type { Entry } from './redis-tier.ts';
 import { newTask, taskPut } from './tasks.ts';
-import { entryOf, tombstone } from './tombstone.ts';
 
 export interface NewDatabase {
   readonly accountId: string;
@@ -35,24 +29,27 @@ export interface DatabaseChange {
 interface DatabasesOptions {
   readonly dynamo: Dynamo;
   readonly cache: RecordCache<Database>;
+  readonly changes: Changes;
   readonly clock: () => number;
 }
 
 export class Databases {
   readonly #dynamo: Dynamo;
   readonly #cache: RecordCache<Database>;
+  readonly #changes: Changes;
   readonly #clock: () => number;
 
-  constructor({ dynamo, cache, clock }: DatabasesOptions) {
+  constructor({ dynamo, cache, changes, clock }: DatabasesOptions) {
     this.#dynamo = dynamo;
     this.#cache = cache;
+    this.#changes = changes;
     this.#clock = clock;
   }
 
   /** The database and the task that provisions it, or neither. The task's id is still to be sent to the queue. */
   async createDatabase(fields: NewDatabase): Promise<{ database: Database; task: Task }> {
     const { accountId, name } = fields;
-    const before = await loadDatabase(this.#dynamo, accountId, name);
+    const before = await loadEntry(this.#dynamo, 'database', databaseKey({ accountId, name }));
     if (before.record) throw apiError('DatabaseExists', { database: name });
     const id = `db-${randomBytes(10).toString('hex')}`;
     const database: Database = {
@@ -72,18 +69,17 @@ export class Databases {
     };
     const task = newTask('provision', database, this.#clock());
     try {
-      await transact(this.#dynamo, [databasePut(database, before.version), taskPut(task)]);
+      await this.#changes.commit([databasePut(database, before.version), taskPut(task)], [databaseChange(database)]);
     } catch (error) {
       if (error instanceof ConditionFailed) throw apiError('DatabaseExists', { database: name });
       throw error;
     }
-    await this.#announce(database);
     return { database, task };
   }
 
   /** Through the cache: at most a second old while it is active, read from DynamoDB while it is not, or when `fresh` is asked for. */
   async getDatabase(accountId: string, name: string, { fresh = false } = {}): Promise<Database | undefined> {
-    const key = cacheKey({ accountId, name });
+    const key = databaseKey({ accountId, name });
     const database = await (fresh ? this.#cache.refresh(key) : this.#cache.find(key));
     return database ?? undefined;
   }
@@ -96,7 +92,7 @@ export class Databases {
       ExpressionAttributeValues: { ':account': accountId },
       ConsistentRead: true,
     });
-    return items.map(toDatabase);
+    return items.map(recordKinds.database.toRecord);
   }
 
   /** Marks it and makes the task that removes it. The task's id is still to be sent to the queue. */
@@ -108,8 +104,7 @@ export class Databases {
     }
     const deleting: Database = { ...database, status: 'deleting', version: database.version + 1 };
     const task = newTask('deprovision', deleting, this.#clock());
-    await this.#commit(name, [databasePut(deleting, database.version), taskPut(task)]);
-    await this.#announce(deleting);
+    await this.#commit(deleting, [databasePut(deleting, database.version), taskPut(task)]);
     return { database: deleting, task };
   }
 
@@ -132,36 +127,33 @@ export class Databases {
       KeyConditionExpression: 'hostId = :host',
       ExpressionAttributeValues: { ':host': hostId },
     });
-    return items.map(toDatabase);
+    return items.map(recordKinds.database.toRecord);
   }
 
   /** Takes a slot of the host for the database, both or neither. Undefined when the host has become full. */
   async place(database: Database, host: Host): Promise<Database | undefined> {
     const placed: Database = { ...database, hostId: host.id, version: database.version + 1 };
     try {
-      await transact(this.#dynamo, [databasePut(placed, database.version), takeSlot(host.id)]);
+      await this.#changes.commit([databasePut(placed, database.version), takeSlot(host.id)], [databaseChange(placed)]);
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
       if (error.refused[0]) throw conflict(database.name, error);
       return undefined;
     }
-    await this.#announce(placed);
     return placed;
   }
 
   /** The host refused it: another one may take it. */
   async unplace(database: Database): Promise<Database> {
     const free: Database = { ...database, hostId: null, version: database.version + 1 };
-    await this.#commit(database.name, [databasePut(free, database.version), releaseSlot(database.hostId!)]);
-    await this.#announce(free);
+    await this.#commit(free, [databasePut(free, database.version), releaseSlot(database.hostId!)]);
     return free;
   }
 
   /** Conflict when somebody else changed it since it was read. */
   async change(database: Database, change: DatabaseChange): Promise<Database> {
     const changed: Database = { ...database, ...change, version: database.version + 1 };
-    await this.#commit(database.name, [databasePut(changed, database.version)]);
-    await this.#announce(changed);
+    await this.#commit(changed, [databasePut(changed, database.version)]);
     return changed;
   }
 
@@ -169,22 +161,23 @@ export class Databases {
   async remove(database: Database): Promise<void> {
     const { accountId, name, hostId } = database;
     const version = database.version + 1;
-    await this.#commit(name, [
-      put(tombstone({ accountId, name }, version, this.#clock()), database.version),
-      ...(hostId === null ? [] : [releaseSlot(hostId)]),
-    ]);
-    await this.#cache.changed(cacheKey(database), { version, record: null });
+    const removed = tombstone({ accountId, name }, version, this.#clock());
+    await this.#commit(
+      database,
+      [versionedPut(tables.databases, removed, database.version), ...(hostId === null ? [] : [releaseSlot(hostId)])],
+      { kind: 'database', key: databaseKey(database), version, record: null },
+    );
   }
 
-  #announce(database: Database): Promise<void> {
-    return this.#cache.changed(cacheKey(database), { version: database.version, record: database });
-  }
-
-  async #commit(name: string, items: readonly TransactionItem[]): Promise<void> {
+  async #commit(
+    database: Database,
+    items: readonly TransactionItem[],
+    change: Change = databaseChange(database),
+  ): Promise<void> {
     try {
-      await transact(this.#dynamo, items);
+      await this.#changes.commit(items, [change]);
     } catch (error) {
-      if (error instanceof ConditionFailed) throw conflict(name, error);
+      if (error instanceof ConditionFailed) throw conflict(database.name, error);
       throw error;
     }
   }
@@ -194,41 +187,12 @@ function conflict(name: string, cause: unknown): Error {
   return apiError('Conflict', { what: `Database ${name}` }, { cause });
 }
 
-/** Ids have no slash, names may. */
-function cacheKey({ accountId, name }: Pick<Database, 'accountId' | 'name'>): string {
-  return `${accountId}/${name}`;
-}
-
-/** For the cache. */
-export function loadDatabaseByCacheKey(dynamo: Dynamo, key: string): Promise<Entry<Database>> {
-  const slash = key.indexOf('/');
-  return loadDatabase(dynamo, key.slice(0, slash), key.slice(slash + 1));
-}
-
-async function loadDatabase(dynamo: Dynamo, accountId: string, name: string): Promise<Entry<Database>> {
-  return entryOf(await readItem(dynamo, tables.databases, { accountId, name }), toDatabase);
-}
-
 function databasePut(database: Database, versionBefore: number): TransactionItem {
   const { hostId, ...item } = database;
   // A key of an index cannot be null.
-  return put(hostId === null ? item : database, versionBefore);
+  return versionedPut(tables.databases, hostId === null ? item : database, versionBefore);
 }
 
-function put(item: object, versionBefore: number): TransactionItem {
-  const names = { '#version': 'version' };
-  return {
-    Put: {
-      TableName: tables.databases,
-      Item: { ...item },
-      ExpressionAttributeNames: names,
-      ...(versionBefore === 0
-        ? { ConditionExpression: 'attribute_not_exists(#version)' }
-        : { ConditionExpression: '#version = :before', ExpressionAttributeValues: { ':before': versionBefore } }),
-    },
-  };
-}
-
-function toDatabase(item: Item): Database {
-  return { hostId: null, ...item } as unknown as Database;
+function databaseChange(database: Database): Change {
+  return { kind: 'database', key: databaseKey(database), version: database.version, record: database };
 }

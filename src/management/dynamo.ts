@@ -47,6 +47,19 @@ export function createDynamo({ region, endpoint }: { region: string; endpoint: s
   return DynamoDBDocumentClient.from(client);
 }
 
+/** Counts what is sent from now on. */
+export function countCalls(dynamo: Dynamo): { readonly count: number } {
+  const calls = { count: 0 };
+  dynamo.middlewareStack.add(
+    (next) => (args) => {
+      calls.count += 1;
+      return next(args);
+    },
+    { step: 'initialize', name: `count-${randomUUID()}` },
+  );
+  return calls;
+}
+
 export async function readItem(dynamo: Dynamo, table: string, key: Item): Promise<Item | undefined> {
   const { Item: item } = await guarded(() =>
     dynamo.send(new GetCommand({ TableName: table, Key: key, ConsistentRead: true })),

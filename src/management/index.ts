@@ -4,20 +4,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { RegionConfig } from '../base/config.ts';
 import type { Log } from '../base/log.ts';
-import { cacheKeys } from '../base/names.ts';
+import { tables } from '../base/names.ts';
 import { Accounts } from './accounts.ts';
-import { type CacheCounters, RecordCache } from './cache.ts';
-import { Databases, loadDatabaseByCacheKey } from './databases.ts';
-import { createDynamo, type Dynamo } from './dynamo.ts';
+import type { CacheCounters } from './cache.ts';
+import { createCaches } from './caches.ts';
+import { Changes } from './commit.ts';
+import { Databases } from './databases.ts';
+import { countCalls, createDynamo, type Dynamo, readItem } from './dynamo.ts';
 import { Hosts } from './hosts.ts';
-import type { Database, Token } from './records.ts';
-import { createRedis, RedisTier } from './redis-tier.ts';
+import { Outbox } from './outbox.ts';
 import { Tasks } from './tasks.ts';
-import { loadToken, Tokens } from './tokens.ts';
+import { Tokens } from './tokens.ts';
+import { createSns, Topic } from './topic.ts';
+import { createRedis, type FeedStatus, ZoneCache } from './zone-cache.ts';
 
-/** How old a copy may be served while DynamoDB does not answer. */
-const tokenUsableMs = 15 * 60_000;
-const databaseUsableMs = 24 * 3_600_000;
 const pingTimeoutMs = 1_000;
 /** Redis answers in well under 1 ms; later than this, DynamoDB is the better bet. */
 const redisDeadlineMs = 50;
@@ -31,8 +31,12 @@ export interface Management {
   readonly cache: {
     /** Where reads were answered. */
     readonly counters: Readonly<CacheCounters>;
-    /** Calls to Redis that failed, came late or found the connection down. */
+    /** Calls to DynamoDB of any kind. */
+    dynamoCalls(): number;
+    /** Calls to the own zone's Redis that failed, came late or found the connection down. */
     redisFaults(): number;
+    /** How current the own zone's cache is; undefined: there is none, or it does not answer. */
+    feed(): Promise<FeedStatus | undefined>;
   };
   /** Does DynamoDB answer? */
   ping(): Promise<boolean>;
@@ -41,15 +45,18 @@ export interface Management {
 
 /** With clients of its own. */
 export function createManagement(config: RegionConfig, log: Log): Management {
-  const { region, dynamodbEndpoint, redisUrl } = config;
-  const dynamo = createDynamo({ region, endpoint: dynamodbEndpoint });
-  const redis = redisUrl === undefined ? undefined : createRedis(redisUrl);
-  const management = managementOver({ dynamo, redis, redisDeadlineMs, region, clock: Date.now, log });
+  const { region, homeRegion, zone, dynamodbEndpoint, snsEndpoint, topicArn, redisUrls } = config;
+  const dynamo = createDynamo({ region: homeRegion, endpoint: dynamodbEndpoint });
+  const topic =
+    topicArn === undefined ? undefined : new Topic(createSns({ region: homeRegion, endpoint: snsEndpoint }), topicArn);
+  const redis = Object.fromEntries(Object.entries(redisUrls).map(([name, url]) => [name, createRedis(url)]));
+  const management = managementOver({ dynamo, topic, redis, redisDeadlineMs, region, zone, clock: Date.now, log });
   return {
     ...management,
     async close() {
       await management.close();
-      redis?.disconnect();
+      topic?.close();
+      for (const client of Object.values(redis)) client.disconnect();
       dynamo.destroy();
     },
   };
@@ -57,10 +64,14 @@ export function createManagement(config: RegionConfig, log: Log): Management {
 
 export interface ManagementOptions {
   readonly dynamo: Dynamo;
-  /** Of this process's zone; undefined: the in-process tier alone. */
-  readonly redis: Redis | undefined;
+  /** Of changes; undefined: they wait in the outbox. */
+  readonly topic: Pick<Topic, 'publish'> | undefined;
+  /** Of every zone of the region, by the zone's name. Without the own zone's, the in-process tier is alone. */
+  readonly redis: Readonly<Record<string, Redis>>;
   readonly redisDeadlineMs: number;
   readonly region: string;
+  /** Of this process. */
+  readonly zone: string;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly log: Log;
@@ -68,53 +79,52 @@ export interface ManagementOptions {
 
 /** Over clients that are the caller's to close. */
 export function managementOver(options: ManagementOptions): Management {
-  const { dynamo, redis, redisDeadlineMs, region, clock, log } = options;
+  const { dynamo, topic, redis, redisDeadlineMs, region, clock, log } = options;
   const elapsedMs = (): number => performance.now();
-  const tier = redis && new RedisTier({ redis, deadlineMs: redisDeadlineMs, clock: elapsedMs, log });
+  const calls = countCalls(dynamo);
+  const zones = Object.entries(redis).map(([name, client]) => ({
+    name,
+    cache: new ZoneCache({ redis: client, deadlineMs: redisDeadlineMs, clock: elapsedMs, log }),
+  }));
+  const zone = zones.find(({ name }) => name === options.zone)?.cache;
   const counters: CacheCounters = { process: 0, redis: 0, dynamo: 0, stale: 0 };
-  const shared = { redis: tier, clock: elapsedMs, counters };
-
-  const tokenCache = new RecordCache<Token>({
-    ...shared,
-    prefix: cacheKeys.token,
-    load: (hash) => loadToken(dynamo, hash),
-    usableMs: tokenUsableMs,
-    settled: () => true,
+  const caches = createCaches({ dynamo, zone, clock: elapsedMs, counters });
+  const changes = new Changes({
+    dynamo,
+    caches,
+    zone,
+    zones: zones.map(({ cache }) => cache),
+    outbox: new Outbox(dynamo),
+    topic,
+    clock,
+    elapsedMs,
+    log,
   });
-  const databaseCache = new RecordCache<Database>({
-    ...shared,
-    prefix: cacheKeys.database,
-    load: (key) => loadDatabaseByCacheKey(dynamo, key),
-    usableMs: databaseUsableMs,
-    settled: (database) => database.status === 'active',
-  });
-  tier?.listen(
-    (key) => {
-      tokenCache.drop(key);
-      databaseCache.drop(key);
-    },
-    () => {
-      tokenCache.distrustAll();
-      databaseCache.distrustAll();
-    },
-  );
 
-  const tokens = new Tokens({ dynamo, cache: tokenCache, clock });
-  const accounts = new Accounts({ dynamo, tokens, clock });
+  const tokens = new Tokens({ dynamo, cache: caches.token, changes, clock });
+  const accounts = new Accounts({ dynamo, cache: caches.account, changes, tokens, clock });
   return {
     accounts,
     tokens,
-    databases: new Databases({ dynamo, cache: databaseCache, clock }),
+    databases: new Databases({ dynamo, cache: caches.database, changes, clock }),
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),
-    cache: { counters, redisFaults: () => tier?.faults ?? 0 },
+    cache: {
+      counters,
+      dynamoCalls: () => calls.count,
+      redisFaults: () => zone?.faults ?? 0,
+      feed: async () => zone?.feed(),
+    },
     async ping() {
-      const read = accounts.getAccount('none').then(
+      const read = readItem(dynamo, tables.accounts, { id: 'none' }).then(
         () => true,
         () => false,
       );
       return Promise.race([read, delay(pingTimeoutMs, false, { ref: false })]);
     },
-    close: async () => tier?.close(),
+    async close() {
+      await changes.close();
+      for (const { cache } of zones) cache.close();
+    },
   };
 }

@@ -87,6 +87,12 @@ export const tableDefinitions: readonly TableDefinition[] = [
     indexes: {},
     timeToLive: 'goneAtS',
   },
+  {
+    // events that are not published yet, by shard, the oldest first; leases (shard `lease`).
+    name: tables.outbox,
+    key: { partition: 'shard', sort: 'at' },
+    indexes: {},
+  },
 ];
 
 /** Creates what is missing and waits until all tables answer. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Throttle } from '../../src/auth/throttle.ts';
 import { Zones } from '../../src/auth/zones.ts';
 import type { ApiError } from '../../src/base/errors.ts';
-import { createRedis } from '../../src/management/redis-tier.ts';
+import { createRedis } from '../../src/management/zone-cache.ts';
 import { requireProgram } from '../programs.ts';
 import { startRedis } from '../servers.ts';
 import { until } from '../until.ts';

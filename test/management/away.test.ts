@@ -20,7 +20,7 @@ test('DynamoDB is away: warm reads go on, all else is MetadataUnavailable; then 
 
   dynoxide.child.kill('SIGKILL');
   const unavailable: (() => Promise<unknown>)[] = [
-    () => tokens.findToken('never seen'),
+    async () => tokens.findToken('never seen'),
     () => tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }),
     () => tokens.listTokens('a1'),
     () => tokens.revokeToken('a1', token.id),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { apiError } from '../../src/base/errors.ts';
 import { RecordCache } from '../../src/management/cache.ts';
-import type { Entry } from '../../src/management/redis-tier.ts';
+import type { Entry } from '../../src/management/entry.ts';
 import { until } from '../until.ts';
 import { code } from './region.ts';
 
@@ -33,7 +33,7 @@ function setup() {
     },
     usableMs: 900_000,
     settled: ({ busy }) => !busy,
-    redis: undefined,
+    zone: undefined,
     clock: () => world.nowMs,
     counters: world.counters,
   });
@@ -85,7 +85,7 @@ test('a change is seen at once, and by a read under way that is older it is not 
   world.store.set('k', { version: 1, record: { value: 'a' } });
   world.gate = gate.promise;
   const slow = cache.find('k');
-  await cache.changed('k', { version: 2, record: { value: 'b' } });
+  cache.learn('k', { version: 2, record: { value: 'b' } });
   gate.resolve();
   await slow;
   assert.equal((await cache.find('k'))?.value, 'b');
@@ -96,7 +96,7 @@ test('a removal is seen at once', async () => {
   const { cache, world } = setup();
   world.store.set('k', { version: 1, record: { value: 'a' } });
   await cache.find('k');
-  await cache.changed('k', { version: 2, record: null });
+  cache.learn('k', { version: 2, record: null });
   assert.equal(await cache.find('k'), null);
 });
 
@@ -108,14 +108,14 @@ test('after a drop the next caller reads again, also while an older read is unde
   const slow = cache.find('k');
   await until('it reads', () => world.loads === 1);
   world.store.set('k', { version: 2, record: { value: 'b' } });
-  cache.drop('p:k');
+  cache.drop('k');
   const next = cache.find('k');
   gate.resolve();
   assert.equal((await slow)?.value, 'a');
   assert.equal((await next)?.value, 'b');
   assert.equal((await cache.find('k'))?.value, 'b');
   assert.equal(world.loads, 2);
-  cache.drop('other:k');
+  cache.drop('other');
   await cache.find('k');
   assert.equal(world.loads, 2);
 });
@@ -140,9 +140,9 @@ test('while DynamoDB is away, what is known is served until it is too old', asyn
   // One of them asked; the others did not wait for the same answer.
   assert.equal(world.loads, 2);
   assert.equal(world.counters.stale, 10);
-  await assert.rejects(cache.find('never read'), code('MetadataUnavailable'));
+  await assert.rejects(async () => cache.find('never read'), code('MetadataUnavailable'));
   world.nowMs += 1_000;
-  await assert.rejects(cache.find('k'), code('MetadataUnavailable'));
+  await assert.rejects(async () => cache.find('k'), code('MetadataUnavailable'));
   world.away = false;
   assert.equal((await cache.find('k'))?.value, 'a');
 });
@@ -177,9 +177,9 @@ test('what was dropped is not served in need: the news may have been a revocatio
   const { cache, world } = setup();
   world.store.set('k', { version: 1, record: { value: 'a' } });
   await cache.find('k');
-  cache.drop('p:k');
+  cache.drop('k');
   world.away = true;
-  await assert.rejects(cache.find('k'), code('MetadataUnavailable'));
+  await assert.rejects(async () => cache.find('k'), code('MetadataUnavailable'));
 });
 
 test('other faults of a read are passed on', async () => {
@@ -188,10 +188,10 @@ test('other faults of a read are passed on', async () => {
     load: () => Promise.reject(new TypeError('ours')),
     usableMs: 1,
     settled: () => true,
-    redis: undefined,
+    zone: undefined,
     clock: () => 0,
     counters: { process: 0, redis: 0, dynamo: 0, stale: 0 },
   });
-  await assert.rejects(cache.find('k'), TypeError);
+  await assert.rejects(async () => cache.find('k'), TypeError);
   await assert.rejects(cache.refresh('k'), TypeError);
 });

@@ -2,8 +2,9 @@ import { createLog, type Log } from '../../src/base/log.ts';
 import { createDynamo, type Dynamo } from '../../src/management/dynamo.ts';
 import { type Management, managementOver } from '../../src/management/index.ts';
 import type { Database, Task } from '../../src/management/records.ts';
-import { createRedis } from '../../src/management/redis-tier.ts';
 import { ensureTables } from '../../src/management/tables.ts';
+import type { Topic } from '../../src/management/topic.ts';
+import { createRedis } from '../../src/management/zone-cache.ts';
 
 export const region = 'eu-west-1';
 
@@ -33,18 +34,29 @@ interface OpenOptions {
   /** Long, so that a busy machine does not decide what a test sees. */
   readonly redisDeadlineMs?: number;
   readonly clock?: TestClock;
+  /** Without one, events stay in the outbox. */
+  readonly topic?: Pick<Topic, 'publish'>;
 }
 
 /** One process's view of the region behind the endpoints. */
 export async function openManagement(
   dynamodb: string,
-  { redis, redisDeadlineMs = 10_000, clock = testClock() }: OpenOptions = {},
+  { redis, redisDeadlineMs = 10_000, clock = testClock(), topic }: OpenOptions = {},
 ): Promise<TestManagement> {
   const dynamo = createDynamo({ region, endpoint: dynamodb });
   await ensureTables(dynamo);
   const client = redis === undefined ? undefined : createRedis(redis);
   if (client) await new Promise((resolve) => client.once('ready', resolve));
-  const management = managementOver({ dynamo, redis: client, redisDeadlineMs, region, clock, log: silent });
+  const management = managementOver({
+    dynamo,
+    topic,
+    redis: client ? { a: client } : {},
+    redisDeadlineMs,
+    region,
+    zone: 'a',
+    clock,
+    log: silent,
+  });
   return {
     ...management,
     dynamo,

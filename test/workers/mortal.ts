@@ -41,7 +41,7 @@ export class Mortal {
       const call = (): Promise<unknown> => client.send(command as never);
       return command instanceof GetCommand || command instanceof QueryCommand ? call() : this.effect(call);
     };
-    return { send } as unknown as Dynamo;
+    return { send, middlewareStack: client.middlewareStack } as unknown as Dynamo;
   }
 
   #mustLive(): void {

@@ -61,9 +61,11 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
         services: {
           management: managementOver({
             dynamo: mortal.dynamo(dynamo),
-            redis: undefined,
+            topic: undefined,
+            redis: {},
             redisDeadlineMs: 0,
             region,
+            zone: 'a',
             clock,
             log: silent,
           }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { createRedis, RedisTier } from '../../src/management/redis-tier.ts';
+import { createRedis, type NewEntry, ZoneCache } from '../../src/management/zone-cache.ts';
 import { requireProgram } from '../programs.ts';
 import { startDynoxide, startRedis, type TestProgram } from '../servers.ts';
 import { until } from '../until.ts';
@@ -13,11 +13,11 @@ async function withRedis(t: TestContext): Promise<TestProgram | undefined> {
   return redis;
 }
 
-async function tier(t: TestContext, endpoint: string): Promise<RedisTier> {
+async function tier(t: TestContext, endpoint: string): Promise<ZoneCache> {
   const redis = createRedis(endpoint);
   t.after(() => redis.disconnect());
   await new Promise((resolve) => redis.once('ready', resolve));
-  const opened = new RedisTier({ redis, deadlineMs: 10_000, clock: () => performance.now(), log: silent });
+  const opened = new ZoneCache({ redis, deadlineMs: 10_000, clock: () => performance.now(), log: silent });
   t.after(() => opened.close());
   return opened;
 }
@@ -41,8 +41,7 @@ async function pair(
 test('the newest version stays, in whatever order they arrive', async (t) => {
   const redis = await withRedis(t);
   if (!redis) return;
-  const { write, read } = bound(await tier(t, redis.endpoint));
-  const entry = (version: number) => ({ version, record: version % 3 === 0 ? null : { value: `v${version}` } });
+  const zone = await tier(t, redis.endpoint);
   for (const order of [
     [1, 2, 3],
     [3, 2, 1],
@@ -52,23 +51,23 @@ test('the newest version stays, in whatever order they arrive', async (t) => {
   ]) {
     const key = `k${order.join()}`;
     for (const [i, version] of order.entries()) {
-      const newest = entry(Math.max(...order.slice(0, i + 1)));
-      assert.deepEqual(await write(key, entry(version), 60_000), newest);
+      const { record } = entry(Math.max(...order.slice(0, i + 1)));
+      assert.deepEqual(await zone.put(key, entry(version)), { version: Math.max(...order.slice(0, i + 1)), record });
     }
-    assert.deepEqual((await read(key))?.entry, entry(Math.max(...order)));
+    const { version, record } = entry(Math.max(...order));
+    assert.deepEqual((await zone.read(key))?.entry, { version, record });
   }
-  assert.equal(await read('never'), undefined);
+  assert.equal(await zone.read('never'), undefined);
 });
 
 test('many writers at once: the newest stays', async (t) => {
   const redis = await withRedis(t);
   if (!redis) return;
-  const tiers = await Promise.all([tier(t, redis.endpoint), tier(t, redis.endpoint)]);
+  const zones = await Promise.all([tier(t, redis.endpoint), tier(t, redis.endpoint)]);
   const versions = Array.from({ length: 100 }, (_, i) => (i * 37) % 100);
-  await Promise.all(
-    versions.map((version, i) => tiers[i % 2]!.write('k', { version, record: { value: `v${version}` } }, 60_000)),
-  );
-  assert.deepEqual((await tiers[0]!.read('k'))?.entry, { version: 99, record: { value: 'v99' } });
+  await Promise.all(versions.map((version, i) => zones[i % 2]!.put('k', entry(version))));
+  const { version, record } = entry(99);
+  assert.deepEqual((await zones[0]!.read('k'))?.entry, { version, record });
 });
 
 test('a revocation reaches the other process at once', async (t) => {
@@ -151,6 +150,7 @@ test('without Redis, with a hanging one and with an empty new one requests are a
   await works();
 });
 
-function bound(redis: RedisTier): Pick<RedisTier, 'read' | 'write'> {
-  return { read: (key) => redis.read(key), write: (key, entry, usableMs) => redis.write(key, entry, usableMs) };
+/** Every third version is a removal. */
+function entry(version: number): NewEntry {
+  return { version, record: version % 3 === 0 ? null : { value: `v${version}` }, ageMs: 0, news: true };
 }

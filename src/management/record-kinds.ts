@@ -1,0 +1,76 @@
+// The kinds of records that every region caches: where each stands in DynamoDB and in the caches.
+
+import { cacheKeys, tables } from '../base/names.ts';
+import { type Dynamo, type Item, readItem } from './dynamo.ts';
+import { type Entry, entryOf } from './entry.ts';
+import type { Account, Database, Token } from './records.ts';
+
+export interface RecordKinds {
+  readonly account: Account;
+  readonly token: Token;
+  readonly database: Database;
+}
+
+export type RecordKind = keyof RecordKinds;
+
+export interface RecordKindDefinition<T> {
+  readonly table: string;
+  /** Of its keys in Redis. */
+  readonly prefix: string;
+  /** The key in DynamoDB of a cache key. */
+  readonly itemKey: (key: string) => Item;
+  readonly toRecord: (item: Item) => T;
+  /** How old a copy may be served while DynamoDB does not answer. */
+  readonly usableMs: number;
+  /** Records that are about to change are read from DynamoDB each time. */
+  readonly settled: (record: T) => boolean;
+}
+
+const minuteMs = 60_000;
+const dayMs = 24 * 3_600_000;
+
+export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<RecordKinds[K]> } = {
+  account: {
+    table: tables.accounts,
+    prefix: cacheKeys.account,
+    itemKey: (id) => ({ id }),
+    toRecord: (item) => item as unknown as Account,
+    usableMs: dayMs,
+    settled: () => true,
+  },
+  token: {
+    table: tables.tokens,
+    prefix: cacheKeys.token,
+    itemKey: (hash) => ({ hash }),
+    toRecord: (item) => item as unknown as Token,
+    usableMs: 15 * minuteMs,
+    settled: () => true,
+  },
+  database: {
+    table: tables.databases,
+    prefix: cacheKeys.database,
+    itemKey: (key) => {
+      const slash = key.indexOf('/');
+      return { accountId: key.slice(0, slash), name: key.slice(slash + 1) };
+    },
+    // A key of an index cannot be null, so an item without a host does not have it.
+    toRecord: (item) => ({ hostId: null, ...item }) as unknown as Database,
+    usableMs: dayMs,
+    settled: ({ status }) => status === 'active',
+  },
+};
+
+/** Ids have no slash, names may. */
+export function databaseKey({ accountId, name }: Pick<Database, 'accountId' | 'name'>): string {
+  return `${accountId}/${name}`;
+}
+
+/** As DynamoDB has it now. */
+export async function loadEntry<K extends RecordKind>(
+  dynamo: Dynamo,
+  kind: K,
+  key: string,
+): Promise<Entry<RecordKinds[K]>> {
+  const { table, itemKey, toRecord } = recordKinds[kind];
+  return entryOf(await readItem(dynamo, table, itemKey(key)), toRecord);
+}
