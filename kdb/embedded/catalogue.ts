@@ -1,8 +1,15 @@
 // What the database knows of its series. Changes are staged first, so that a refused or unjournalled request changes nothing.
-import { columnNameFault, maxFieldsPerSeries, maxTagsPerSeries, nameFault } from '../../src/base/limits.ts';
+import {
+  columnNameFault,
+  maxFieldsPerSeries,
+  maxTagsPerSeries,
+  maxTagValueBytes,
+  nameFault,
+} from '../../src/base/limits.ts';
 import type { FieldDefinition, FieldType, SchemaMode, SeriesDefinition } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { SeriesStore } from './series-store.ts';
+import { TagSets } from './tag-sets.ts';
 
 export class Catalogue {
   readonly schema: SchemaMode;
@@ -33,8 +40,8 @@ export class Catalogue {
     return series;
   }
 
-  add(name: string, number = this.nextNumber): SeriesStore {
-    const series = new SeriesStore(number, name);
+  add(name: string, tagSets: TagSets, number = this.nextNumber): SeriesStore {
+    const series = new SeriesStore(number, name, tagSets);
     this.nextNumber = Math.max(this.nextNumber, number + 1);
     this.#series.set(name, series);
     return series;
@@ -55,8 +62,8 @@ export interface StagedSeries {
   readonly fields: FieldDefinition[];
   readonly tagNumbers: Map<string, number>;
   readonly fieldNumbers: Map<string, number>;
-  /** Keys of tag sets that are not interned yet. */
-  readonly newKeys: Set<string>;
+  /** Those of the stored series, or what will be its own. */
+  readonly tagSets: TagSets;
 }
 
 /** Changes of the requests that one journal write carries; they see each other's. */
@@ -104,8 +111,13 @@ export class Stage {
         name,
         `would be more than the ${maxTagsPerSeries} tags that ${series.name} may have`,
       );
-    this.#undo.push(() => series.tags.pop() !== undefined && series.tagNumbers.delete(name));
+    this.#undo.push(() => {
+      series.tags.pop();
+      series.tagNumbers.delete(name);
+      series.tagSets.removeTag();
+    });
     series.tagNumbers.set(name, series.tags.length);
+    series.tagSets.addTag();
     return series.tags.push(name) - 1;
   }
 
@@ -119,15 +131,27 @@ export class Stage {
     return series.fields.push({ name, type }) - 1;
   }
 
-  /** Counts a tag set that is to be interned; true when it is new. */
-  addKey(series: StagedSeries, key: string): boolean {
-    if (series.stored?.tagSets.id(key) !== undefined || series.newKeys.has(key)) return false;
-    if (this.#tagSets >= this.catalogue.maxTagSets)
-      throw new EngineError('TooManyTagSets', series.name, String(this.catalogue.maxTagSets));
-    this.#undo.push(() => series.newKeys.delete(key) && this.#tagSets--);
-    this.#tagSets++;
-    series.newKeys.add(key);
-    return true;
+  /** Interns the tag sets of a request, unless there would be too many; gives their ids. */
+  intern(
+    series: StagedSeries,
+    tags: readonly number[],
+    columns: readonly (readonly string[])[],
+    sets: number,
+  ): Int32Array {
+    const { tagSets } = series;
+    const [mark, before] = [tagSets.mark(), this.#tagSets];
+    this.#undo.push(() => {
+      tagSets.rollback(mark);
+      this.#tagSets = before;
+    });
+    return tagSets.intern(tags, columns, sets, {
+      newSet: () => {
+        if (this.#tagSets >= this.catalogue.maxTagSets)
+          throw new EngineError('TooManyTagSets', series.name, String(this.catalogue.maxTagSets));
+        this.#tagSets++;
+      },
+      newValue: (tag, value) => checkTagValue(series, series.tags[tag]!, value),
+    });
   }
 
   define(definition: SeriesDefinition): void {
@@ -143,10 +167,11 @@ export class Stage {
     }
   }
 
-  /** Makes tags and fields real; tag sets are interned as points are applied, in their order. */
+  /** Makes all of it real. */
   commit(): void {
+    this.#undo.length = 0;
     for (const staged of this.#series.values()) {
-      const series = staged.stored ?? this.catalogue.find(staged.name) ?? this.catalogue.add(staged.name);
+      const series = staged.stored ?? this.catalogue.add(staged.name, staged.tagSets);
       const changed =
         staged.stored === undefined ||
         series.tags.length < staged.tags.length ||
@@ -154,6 +179,7 @@ export class Stage {
       for (let tag = series.tags.length; tag < staged.tags.length; tag++) series.addTag(staged.tags[tag]!);
       for (let field = series.fields.length; field < staged.fields.length; field++)
         series.addField(staged.fields[field]!);
+      series.tagSets.settle();
       if (changed) this.catalogue.version++;
     }
     this.catalogue.tagSets = this.#tagSets;
@@ -169,11 +195,18 @@ export class Stage {
       fields,
       tagNumbers: new Map(tags.map((tag, i) => [tag, i])),
       fieldNumbers: new Map(fields.map((field, i) => [field.name, i])),
-      newKeys: new Set(),
+      tagSets: stored?.tagSets ?? new TagSets(),
     };
     this.#series.set(name, staged);
     return staged;
   }
+}
+
+function checkTagValue(series: StagedSeries, tag: string, value: string): void {
+  if (value.includes('\0')) throw new EngineError('BadCall', 'a tag value has a NUL character');
+  if (value.length > maxTagValueBytes / 3 && Buffer.byteLength(value) > maxTagValueBytes)
+    throw new EngineError('InvalidValue', series.name, tag, `is longer than ${maxTagValueBytes} bytes`);
+  if (!value.isWellFormed()) throw new EngineError('InvalidValue', series.name, tag, 'is not valid Unicode');
 }
 
 function checkColumnName(name: string): void {

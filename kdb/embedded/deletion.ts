@@ -3,7 +3,7 @@ import type { DeleteSpec } from '../../src/kdb/engine.ts';
 import type { Deletion } from './checkpoint.ts';
 import { compareInstants, dayNs, instantOf } from './era.ts';
 import { type CompiledFilter, compileFilter } from './filter.ts';
-import { Latest, type NewestValue } from './latest.ts';
+import type { NewestValue } from './latest.ts';
 import type { Pace } from './pace.ts';
 import type { PartSet } from './parts.ts';
 import { RowCursor, segmentsById } from './row-cursor.ts';
@@ -109,8 +109,7 @@ export class PointDeletion implements Deletion {
     const missing = new Map(
       ids.map((id) => [id, { id, newest: null, fields: new Map() } as Correction & { newest: Newest | null }]),
     );
-    const latest = latestOf(saved);
-    const fieldsOf = (id: number) => saved.fields.flatMap((_, field) => (latest.time(field, id) ? field : []));
+    const fieldsOf = (id: number) => saved.fields.flatMap((_, field) => (saved.latest.time(field, id) ? field : []));
     const done: Correction[] = [];
     const source = this.#open();
     try {
@@ -187,9 +186,9 @@ export class Retention implements Deletion {
     const live = new Map(this.#catalogue().map((series) => [series.number, series]));
     const range = { fromNs: minTimeNs, toNs: this.cutNs };
     const apply = state.series.flatMap((saved) => {
-      const latest = latestOf(saved);
+      const { latest } = saved;
       const corrections: Correction[] = [];
-      for (let id = 0; id < saved.keys.length; id++) {
+      for (let id = 0; id < saved.tagSets.count; id++) {
         const times = newestTimes(saved, id);
         if (!times.some((time) => time !== null && isWithin(time, range))) continue;
         const newest = times[0] && !isWithin(times[0], range) ? times[0] : null;
@@ -227,11 +226,10 @@ interface Correction {
  */
 function applyCorrections(series: SeriesStore, saved: SavedSeries, corrections: readonly Correction[]): () => void {
   const before = corrections.map(({ id }) => newestTimes(saved, id));
-  const latest = latestOf(saved);
   for (const { id, newest, fields } of corrections) {
     saved.newest.eras[id] = newest ? newest.era : -0x80000000;
     saved.newest.offsets[id] = newest ? newest.offset : 0;
-    for (let field = 0; field < saved.fields.length; field++) latest.set(field, id, fields.get(field) ?? null);
+    for (let field = 0; field < saved.fields.length; field++) saved.latest.set(field, id, fields.get(field) ?? null);
   }
   return () => {
     const live = series.latest;
@@ -249,18 +247,10 @@ function applyCorrections(series: SeriesStore, saved: SavedSeries, corrections: 
 /** The newest time of a tag set, then of each field. */
 function newestTimes(saved: SavedSeries, id: number): (Newest | null)[] {
   const era = saved.newest.eras[id]!;
-  const latest = latestOf(saved);
   return [
     era === -0x80000000 ? null : { era, offset: saved.newest.offsets[id]! },
-    ...saved.fields.map((_, field) => latest.time(field, id)),
+    ...saved.fields.map((_, field) => saved.latest.time(field, id)),
   ];
-}
-
-/** A view: what is set in it is set in what is saved. */
-function latestOf(saved: SavedSeries): Latest {
-  const latest = new Latest();
-  latest.load(saved.latest);
-  return latest;
 }
 
 function isWithin({ era, offset }: Newest, { fromNs, toNs }: { fromNs: bigint; toNs: bigint }): boolean {

@@ -1,13 +1,12 @@
 // Checks a whole request against the staged catalogue and turns its values into columns, so that applying it cannot fail.
 import { isUtf8 } from 'node:buffer';
-import { maxStringBytes, maxTagValueBytes } from '../../src/base/limits.ts';
+import { maxStringBytes } from '../../src/base/limits.ts';
 import { maxTimeNs, minTimeNs } from '../../src/base/time.ts';
 import type { FieldColumn, FieldType, FieldValues, InsertBatch, InsertPart, Strings } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import type { Stage, StagedSeries } from './catalogue.ts';
 import { type Column, nullBoolean, nullLong } from './columns.ts';
 import { wordsOf } from './era.ts';
-import { readKey, writeKeys } from './tag-sets.ts';
 
 export interface PlannedColumn {
   readonly field: number;
@@ -18,8 +17,8 @@ export interface PlannedColumn {
 
 export interface PlannedPart {
   readonly series: string;
-  /** Per distinct tag set of the request. */
-  readonly keys: readonly string[];
+  /** Per distinct tag set of the request: its id. */
+  readonly ids: Int32Array;
   readonly row: Int32Array;
   readonly timeNs: BigInt64Array;
   readonly columns: readonly PlannedColumn[];
@@ -60,10 +59,8 @@ function planPart(part: InsertPart, stage: Stage): PlannedPart {
     columns.push(column);
   }
 
-  const keys =
-    part.tagNames.length === 0 ? new Array<string>(part.keyCount).fill('') : writeKeys(tags, part.keys, part.keyCount);
-  for (const key of keys) if (stage.addKey(series, key)) checkTagValues(series, key);
-  return { series: series.name, keys, row: part.row, timeNs: part.timeNs, columns };
+  const ids = stage.intern(series, tags, part.keys, part.keyCount);
+  return { series: series.name, ids, row: part.row, timeNs: part.timeNs, columns };
 }
 
 function planColumn(given: FieldColumn, series: StagedSeries, stage: Stage, strict: boolean): PlannedColumn {
@@ -223,14 +220,5 @@ function checkTimes(timeNs: BigInt64Array): void {
     ) {
       throw new EngineError('TimeOutOfRange', String(timeNs[i]));
     }
-  }
-}
-
-function checkTagValues(series: StagedSeries, key: string): void {
-  for (const { tag, value } of readKey(key)) {
-    const name = series.tags[tag]!;
-    if (value.length > maxTagValueBytes / 3 && Buffer.byteLength(value) > maxTagValueBytes)
-      throw new EngineError('InvalidValue', series.name, name, `is longer than ${maxTagValueBytes} bytes`);
-    if (!value.isWellFormed()) throw new EngineError('InvalidValue', series.name, name, 'is not valid Unicode');
   }
 }

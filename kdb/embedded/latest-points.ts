@@ -1,4 +1,4 @@
-import type { LatestSpec, QueryResult } from '../../src/kdb/engine.ts';
+import type { LatestSpec, QueryResult, Column as ResultColumn } from '../../src/kdb/engine.ts';
 import { compileFilter, fieldNumber } from './filter.ts';
 import type { Pace } from './pace.ts';
 import { fieldColumn, tagColumn, timeColumn, valueColumn } from './result.ts';
@@ -12,34 +12,42 @@ export async function latestPoints(series: SeriesStore, spec: LatestSpec, pace: 
       : series.fields.map((_, field) => field);
   const filter = compileFilter(spec.where, series);
   const { latest } = series;
-  const ids: number[] = [];
-  const eras: number[] = [];
-  const offsets: number[] = [];
-  for (let id = 0; id < series.tagSets.count; id++) {
+  const candidates = filter.candidates;
+  const most = candidates?.length ?? series.tagSets.count;
+  const found = { ids: new Int32Array(most), eras: new Int32Array(most), offsets: new Float64Array(most) };
+  let rows = 0;
+  for (let i = 0; i < most; i++) {
+    if ((i & 4095) === 4095 && pace.isDue) await pace.rest();
+    const id = candidates ? candidates[i]! : i;
     const newest = series.newest(id);
     if (!newest) continue;
     const decision = filter.decide(id);
     const passes =
       typeof decision === 'boolean' ? decision : decision((field) => latest.get(series.fields[field]!, field, id));
     if (!passes) continue;
-    ids.push(id);
-    eras.push(newest.era);
-    offsets.push(newest.offset);
-    if ((id & 4095) === 4095 && pace.isDue) await pace.rest();
+    found.ids[rows] = id;
+    found.eras[rows] = newest.era;
+    found.offsets[rows++] = newest.offset;
   }
-  const columns = [
-    timeColumn('time', eras, offsets, ids.length),
-    ...series.tags.map((_, tag) => tagColumn(series, tag, ids, ids.length)),
-    ...fields.map((number) => {
-      const field = series.fields[number]!;
-      const numbers = field.type === 'float' || field.type === 'long' ? latest.numbers(number, ids) : null;
-      if (numbers) return fieldColumn(field.name, field.type, { kind: 'number', values: numbers });
-      return valueColumn(
-        field.name,
-        field.type,
-        ids.map((id) => latest.get(field, number, id)),
-      );
-    }),
-  ];
-  return { columns, rows: ids.length, next: null };
+  const ids = found.ids.subarray(0, rows);
+  const columns: ResultColumn[] = [timeColumn('time', found.eras, found.offsets, rows)];
+  for (const [tag] of series.tags.entries()) {
+    if (pace.isDue) await pace.rest();
+    columns.push(tagColumn(series, tag, ids, rows));
+  }
+  for (const number of fields) {
+    if (pace.isDue) await pace.rest();
+    const field = series.fields[number]!;
+    const numbers = field.type === 'float' || field.type === 'long' ? latest.numbers(number, ids) : null;
+    columns.push(
+      numbers
+        ? fieldColumn(field.name, field.type, { kind: 'number', values: numbers })
+        : valueColumn(
+            field.name,
+            field.type,
+            Array.from(ids, (id) => latest.get(field, number, id)),
+          ),
+    );
+  }
+  return { columns, rows, next: null };
 }

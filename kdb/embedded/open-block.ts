@@ -8,9 +8,13 @@ export const blockRows = 65_536;
 /** Small: a database may have thousands of series with a few rows each. */
 const firstCapacity = 16;
 
+let blocks = 0;
+
 /** Rows of one series and one era in arrival order. Of one tag set and time the fields of a later row win. */
 export class OpenBlock {
   readonly era: number;
+  /** From 1 on, of no other block. */
+  readonly number = ++blocks;
   rows = 0;
   ids: Int32Array = new Int32Array(firstCapacity);
   times: Float64Array = new Float64Array(firstCapacity);
@@ -100,7 +104,7 @@ export class OpenBlock {
     return run;
   }
 
-  /** The block as a run with every field, for good. The block is empty afterwards: per-id references to it may live on. */
+  /** The block as a run with every field, for good. */
   seal(): Run {
     const run = this.view(this.columns.map((_, field) => field));
     const columns = Array.from({ length: this.columns.length }, (_, field) => run.columns[field]);

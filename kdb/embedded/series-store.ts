@@ -4,10 +4,10 @@ import { isNullAt } from './columns.ts';
 import { compareInstants, eraOf, offsetOf, wordsOf } from './era.ts';
 import type { PlannedPart } from './insert-plan.ts';
 import { LateRows } from './late.ts';
-import { Latest, type SavedLatest } from './latest.ts';
+import { Latest } from './latest.ts';
 import { OpenBlock } from './open-block.ts';
 import { type Extent, hasRow, type Run } from './run.ts';
-import { TagSets, withRoom } from './tag-sets.ts';
+import { type TagSets, withRoom } from './tag-sets.ts';
 
 const noEra = -0x80000000;
 const maxUnfoldedRows = 8192;
@@ -24,9 +24,9 @@ export class SeriesStore {
   readonly fields: FieldDefinition[] = [];
   readonly tagNumbers = new Map<string, number>();
   readonly fieldNumbers = new Map<string, number>();
-  readonly tagSets = new TagSets();
+  readonly tagSets: TagSets;
   readonly late = new LateRows();
-  readonly #latest = new Latest();
+  #latest = new Latest();
   /** Per id: the number of the last fold that put a value of it, and its row. */
   #foldedIn: Int32Array = new Int32Array(0);
   #foldedRow: Int32Array = new Int32Array(0);
@@ -35,22 +35,22 @@ export class SeriesStore {
   /** Blocks that take no more rows and are not sorted for good yet. */
   readonly #frozen: OpenBlock[] = [];
   #sealed: Run[] = [];
-  // Per id: the newest time, and where that point is while its block is open.
+  // Per id: the newest time, and the number of its block and its row there, which count while the block is open.
   #newestEra: Int32Array = new Int32Array(0);
   #newestOffset: Float64Array = new Float64Array(0);
-  #newestBlock: (OpenBlock | null)[] = [];
+  #newestBlock: Int32Array = new Int32Array(0);
   #newestRow: Int32Array = new Int32Array(0);
   /** Per id: no row after this time is in a part, in a frozen block, or late. */
   #settled: SavedNewest = { eras: new Int32Array(0), offsets: new Float64Array(0) };
 
-  constructor(number: number, name: string) {
+  constructor(number: number, name: string, tagSets: TagSets) {
     this.number = number;
     this.name = name;
+    this.tagSets = tagSets;
   }
 
   addTag(name: string): void {
     this.tagNumbers.set(name, this.tags.push(name) - 1);
-    this.tagSets.addTag();
   }
 
   addField(field: FieldDefinition): void {
@@ -76,8 +76,7 @@ export class SeriesStore {
    * Points that were not given before, nearly all, are copied as ranges of whole columns.
    */
   apply(part: PlannedPart): number {
-    const { row } = part;
-    const ids = part.keys.map((key) => this.tagSets.intern(key));
+    const { row, ids } = part;
     this.#makeRoom();
     const words = wordsOf(part.timeNs);
     const offsets = new Float64Array(row.length);
@@ -103,7 +102,7 @@ export class SeriesStore {
       if (era > eras[id]! || (era === eras[id]! && offset > newest[id]!)) {
         eras[id] = era;
         newest[id] = offset;
-        this.#newestBlock[id] = block;
+        this.#newestBlock[id] = block.number;
         this.#newestRow[id] = block.rows + i - start;
         continue;
       }
@@ -161,7 +160,7 @@ export class SeriesStore {
     this.#makeRoom();
     this.#newestEra[id] = time ? time.era : noEra;
     this.#newestOffset[id] = time ? time.offset : 0;
-    this.#newestBlock[id] = null;
+    this.#newestBlock[id] = 0;
     if (id >= this.#settled.eras.length) return;
     this.#settled.eras[id] = this.#newestEra[id]!;
     this.#settled.offsets[id] = this.#newestOffset[id]!;
@@ -193,12 +192,12 @@ export class SeriesStore {
     return { eras: this.#newestEra.slice(0, count), offsets: this.#newestOffset.slice(0, count) };
   }
 
-  restore(newest: SavedNewest, latest: SavedLatest): void {
+  restore(newest: SavedNewest, latest: Latest): void {
     this.#makeRoom();
     this.#newestEra.set(newest.eras);
     this.#newestOffset.set(newest.offsets);
     this.#settled = this.saveNewest();
-    this.#latest.load(latest);
+    this.#latest = latest;
   }
 
   get latest(): Latest {
@@ -206,14 +205,7 @@ export class SeriesStore {
     return this.#latest;
   }
 
-  #append(
-    block: OpenBlock,
-    part: PlannedPart,
-    ids: readonly number[],
-    offsets: Float64Array,
-    from: number,
-    to: number,
-  ): void {
+  #append(block: OpenBlock, part: PlannedPart, ids: Int32Array, offsets: Float64Array, from: number, to: number): void {
     if (from === to) return;
     block.reserve(to - from);
     const at = block.rows;
@@ -260,8 +252,8 @@ export class SeriesStore {
 
   /** A point that repeats the newest time of its tag set is merged into it while its block is open; any other goes to the late rows. */
   #overwrite(part: PlannedPart, id: number, era: number, offset: number, i: number): void {
-    const home = this.#newestBlock[id];
-    const isOpen = home !== null && home !== undefined && this.#open.get(home.era) === home;
+    const home = this.#open.get(this.#newestEra[id]!);
+    const isOpen = home !== undefined && home.number === this.#newestBlock[id];
     if (isOpen && compareInstants(era, offset, this.#newestEra[id]!, this.#newestOffset[id]!) === 0) {
       const at = this.#newestRow[id]!;
       for (const { field, type, column } of part.columns) home.column(field, type).put(at, column, i);
@@ -312,6 +304,7 @@ export class SeriesStore {
     const { count } = this.tagSets;
     this.#newestEra = withRoom(this.#newestEra, count, noEra);
     this.#newestRow = withRoom(this.#newestRow, count, 0);
+    this.#newestBlock = withRoom(this.#newestBlock, count, 0);
     if (this.#newestOffset.length < this.#newestEra.length) {
       const offsets = new Float64Array(this.#newestEra.length);
       offsets.set(this.#newestOffset);

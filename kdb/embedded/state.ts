@@ -7,9 +7,10 @@ import type { FieldDefinition } from '../../src/kdb/engine.ts';
 import type { AppliedBatches, SavedSegment } from './applied-batches.ts';
 import type { Catalogue } from './catalogue.ts';
 import { type FileLayer, writeDurably } from './files.ts';
-import type { SavedLatest } from './latest.ts';
+import { Latest, type NewestValues } from './latest.ts';
 import type { Manifest } from './manifest.ts';
 import type { SavedNewest, SeriesStore } from './series-store.ts';
+import { type SavedTagSets, TagSets } from './tag-sets.ts';
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -19,10 +20,9 @@ export interface SavedSeries {
   readonly name: string;
   readonly tags: readonly string[];
   readonly fields: readonly FieldDefinition[];
-  /** Keys of the tag sets, by id. */
-  readonly keys: readonly string[];
+  readonly tagSets: SavedTagSets;
   readonly newest: SavedNewest;
-  readonly latest: SavedLatest;
+  readonly latest: Latest;
 }
 
 /** Taken at one moment; series that are dropped later stay in it. */
@@ -30,7 +30,7 @@ export interface State {
   readonly version: bigint;
   readonly nextNumber: number;
   readonly series: readonly SavedSeries[];
-  readonly batches: readonly SavedSegment[];
+  readonly batches: ReturnType<AppliedBatches['save']>;
 }
 
 export function captureState(catalogue: Catalogue, applied: AppliedBatches): State {
@@ -48,11 +48,23 @@ function captureSeries(series: SeriesStore): SavedSeries {
     name: series.name,
     tags: [...series.tags],
     fields: [...series.fields],
-    keys: [...series.tagSets.keys],
+    tagSets: series.tagSets.save(),
     newest: series.saveNewest(),
-    latest: series.latest.save(),
+    latest: series.latest.fork(),
   };
 }
+
+/** What a state file consists of: first `rest`, then batch ids, then each series with what belongs to it. Pieces are small, so that others get their turn between them. */
+type Piece =
+  | { readonly kind: 'rest'; readonly rest: Omit<State, 'series' | 'batches'> }
+  | { readonly kind: 'batches'; readonly segment: SavedSegment }
+  | { readonly kind: 'series'; readonly head: Omit<SavedSeries, 'tagSets' | 'newest' | 'latest'> }
+  | { readonly kind: 'values'; readonly tag: number; readonly texts: readonly string[] }
+  | { readonly kind: 'ids'; readonly index: readonly Int32Array[]; readonly newest: SavedNewest }
+  | { readonly kind: 'latest'; readonly field: number; readonly number: number; readonly values: NewestValues };
+
+const itemsAtOnce = 8192;
+const packedTogetherBytes = 1 << 20;
 
 export async function writeState(
   files: FileLayer,
@@ -60,7 +72,6 @@ export async function writeState(
   name: string,
   state: State,
 ): Promise<NonNullable<Manifest['state']>> {
-  const { series, batches, ...rest } = state;
   const chunks: Buffer[] = [];
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
@@ -69,17 +80,37 @@ export async function writeState(
     waiting = [];
     waitingBytes = 0;
   };
-  // About a megabyte at a time, so that others get their turn between them.
-  for (const part of [rest, ...batches, ...series.flatMap(inChunks)]) {
-    const serialized = serialize(part);
+  for (const piece of piecesOf(state)) {
+    const serialized = serialize(piece);
     waiting.push(...framed(serialized));
     waitingBytes += serialized.length;
     if (waitingBytes > packedTogetherBytes) await pack();
   }
   if (waiting.length > 0) await pack();
-  const bytes = Buffer.concat(chunks);
-  await writeDurably(files, directory, name, [bytes]);
-  return { name, bytes: bytes.length, crc: crc32(bytes) };
+  await writeDurably(files, directory, name, chunks);
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  return { name, bytes, crc: chunks.reduce((crc, chunk) => crc32(chunk, crc), 0) };
+}
+
+function* piecesOf({ series, batches, ...rest }: State): Generator<Piece> {
+  yield { kind: 'rest', rest };
+  for (const segment of batches) yield { kind: 'batches', segment };
+  for (const { tagSets, newest, latest, ...head } of series) {
+    yield { kind: 'series', head };
+    for (const [tag, { texts, count }] of tagSets.values.entries()) {
+      for (let from = 0; from < count; from += itemsAtOnce)
+        yield { kind: 'values', tag, texts: texts.slice(from, Math.min(count, from + itemsAtOnce)) };
+    }
+    for (let from = 0; from < tagSets.count; from += itemsAtOnce) {
+      const to = Math.min(tagSets.count, from + itemsAtOnce);
+      yield {
+        kind: 'ids',
+        index: tagSets.index.map((numbers) => numbers.slice(from, to)),
+        newest: { eras: newest.eras.slice(from, to), offsets: newest.offsets.slice(from, to) },
+      };
+    }
+    for (const page of latest.pages()) yield { kind: 'latest', ...page };
+  }
 }
 
 export async function readState(
@@ -93,21 +124,42 @@ export async function readState(
   });
   if (bytes.length !== entry.bytes || crc32(bytes) !== entry.crc)
     throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
-  const parts: unknown[] = [];
+  const pieces: Piece[] = [];
   for (const packed of frames(bytes))
-    for (const serialized of frames(await decompress(packed))) parts.push(deserialize(serialized));
-  const [rest, ...chunks] = parts as [
-    Omit<State, 'series' | 'batches'>,
-    ...(SavedSegment | Omit<SavedSeries, 'keys'> | string[])[],
-  ];
-  const batches: SavedSegment[] = [];
-  const series: (SavedSeries & { keys: string[] })[] = [];
-  for (const chunk of chunks) {
-    if (Array.isArray(chunk)) for (const key of chunk) series.at(-1)!.keys.push(key);
-    else if ('slots' in chunk) batches.push(chunk);
-    else series.push({ ...chunk, keys: [] });
+    for (const serialized of frames(await decompress(packed))) pieces.push(deserialize(serialized) as Piece);
+  return stateOf(pieces);
+}
+
+function stateOf(pieces: readonly Piece[]): State {
+  const [first, ...others] = pieces;
+  if (first?.kind !== 'rest') throw new Error('the state file does not begin as one');
+  const batches = others.flatMap((piece) => (piece.kind === 'batches' ? piece.segment : []));
+  const starts = others.flatMap(({ kind }, i) => (kind === 'series' ? i : []));
+  return { ...first.rest, batches, series: starts.map((start, i) => seriesOf(others.slice(start, starts[i + 1]))) };
+}
+
+function seriesOf(pieces: readonly Piece[]): SavedSeries {
+  const { head } = pieces[0] as Extract<Piece, { kind: 'series' }>;
+  const values: string[][] = head.tags.map(() => []);
+  const ids: Extract<Piece, { kind: 'ids' }>[] = [];
+  const latest = new Latest();
+  for (const piece of pieces) {
+    if (piece.kind === 'values') for (const text of piece.texts) values[piece.tag]!.push(text);
+    else if (piece.kind === 'ids') ids.push(piece);
+    else if (piece.kind === 'latest') latest.load(piece.field, piece.number, piece.values);
   }
-  return { ...rest, batches, series };
+  const count = ids.reduce((sum, { newest }) => sum + newest.eras.length, 0);
+  const newest = { eras: new Int32Array(count), offsets: new Float64Array(count) };
+  const index = head.tags.map(() => new Int32Array(count));
+  let at = 0;
+  for (const piece of ids) {
+    for (const [tag, numbers] of index.entries()) numbers.set(piece.index[tag]!, at);
+    newest.eras.set(piece.newest.eras, at);
+    newest.offsets.set(piece.newest.offsets, at);
+    at += piece.newest.eras.length;
+  }
+  const tagSets = { count, values: values.map((texts) => ({ texts, count: texts.length })), index };
+  return { ...head, tagSets, newest, latest };
 }
 
 function framed(bytes: Buffer): [Buffer, Buffer] {
@@ -124,24 +176,15 @@ function* frames(bytes: Buffer): Generator<Buffer> {
   }
 }
 
-const packedTogetherBytes = 1 << 20;
-const keysAtOnce = 50_000;
-
-/** A series without its keys, then its keys. */
-function inChunks({ keys, ...rest }: SavedSeries): unknown[] {
-  const chunks: unknown[] = [rest];
-  for (let at = 0; at < keys.length; at += keysAtOnce) chunks.push(keys.slice(at, at + keysAtOnce));
-  return chunks;
-}
-
 export function restoreState(state: State, catalogue: Catalogue, applied: AppliedBatches): void {
   for (const saved of state.series) {
-    const series = catalogue.add(saved.name, saved.number);
+    const tagSets = new TagSets();
+    tagSets.load(saved.tagSets);
+    const series = catalogue.add(saved.name, tagSets, saved.number);
     for (const tag of saved.tags) series.addTag(tag);
     for (const field of saved.fields) series.addField(field);
-    for (const key of saved.keys) series.tagSets.intern(key);
     series.restore(saved.newest, saved.latest);
-    catalogue.tagSets += saved.keys.length;
+    catalogue.tagSets += saved.tagSets.count;
   }
   catalogue.version = state.version;
   catalogue.nextNumber = state.nextNumber;

@@ -137,6 +137,7 @@ export class Writer {
       let next = 0;
       for (const { entry, apply } of group) apply(entry ? positions[next++]! : this.#journal.position);
     } catch (error) {
+      stage.rollback(0);
       for (const { fail } of group) fail(error);
     }
   }
