@@ -1,25 +1,24 @@
-import { grown } from './column.ts';
 import { mixed } from './hash.ts';
 
 /**
  * Byte ranges of one body, each with an owner and a number: what a decoder has understood once (series and tags of a line, name of a field) it
- * knows again by its bytes. Open addressing over typed arrays, half full at most: no object and no string per range.
+ * knows again by its bytes. Open addressing, half full at most: no object and no string per range. Plain arrays of integers: a typed array of
+ * more than 64 bytes takes 1 µs to make, and a body of one line needs five tables.
  */
 export class ByteTable<Owner> {
   private readonly view: DataView;
-  private slots = new Int32Array(64).fill(-1);
-  private starts = new Int32Array(32);
-  private lengths = new Int32Array(32);
-  private hashes = new Int32Array(32);
+  private slots: number[] = new Array(32).fill(-1);
+  private readonly starts: number[] = [];
+  private readonly lengths: number[] = [];
+  private readonly hashes: number[] = [];
   private readonly owners: Owner[] = [];
-  private numbers = new Int32Array(32);
+  private readonly numbers: number[] = [];
   /** By entry: the one that was met after it last time. */
-  private followers = new Int32Array(32).fill(-1);
+  private readonly followers: number[] = [];
   private last = -1;
-  private count = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(view: DataView) {
+    this.view = view;
   }
 
   /** The entry that is expected after the one met last, when it is what begins at start; else -1. */
@@ -58,14 +57,15 @@ export class ByteTable<Owner> {
 
   /** Keeps a range that `find` did not have; gives its entry. */
   add(start: number, length: number, hash: number, owner: Owner, number: number): number {
-    if (this.count === this.starts.length) this.double();
-    const entry = this.count++;
+    const entry = this.starts.length;
+    if (2 * entry === this.slots.length) this.double();
     this.slots[this.freeSlot(hash)] = entry;
-    this.starts[entry] = start;
-    this.lengths[entry] = length;
-    this.hashes[entry] = hash;
+    this.starts.push(start);
+    this.lengths.push(length);
+    this.hashes.push(hash);
     this.owners.push(owner);
-    this.numbers[entry] = number;
+    this.numbers.push(number);
+    this.followers.push(-1);
     return entry;
   }
 
@@ -83,14 +83,8 @@ export class ByteTable<Owner> {
   }
 
   private double(): void {
-    const size = 2 * this.count;
-    this.starts = grown(this.starts, size);
-    this.lengths = grown(this.lengths, size);
-    this.hashes = grown(this.hashes, size);
-    this.numbers = grown(this.numbers, size);
-    this.followers = grown(this.followers, size).fill(-1, this.count);
-    this.slots = new Int32Array(2 * size).fill(-1);
-    for (let entry = 0; entry < this.count; entry++) this.slots[this.freeSlot(this.hashes[entry]!)] = entry;
+    this.slots = new Array(2 * this.slots.length).fill(-1);
+    for (let entry = 0; entry < this.hashes.length; entry++) this.slots[this.freeSlot(this.hashes[entry]!)] = entry;
   }
 }
 

@@ -157,7 +157,7 @@ export class Column {
     if (this.filled < rows) this.skipTo(rows);
     return {
       name,
-      validity: given < rows ? this.validity!.subarray(0, rows) : null,
+      validity: given < rows ? firstOf(this.validity!, rows) : null,
       data: this.values(type, rows),
     };
   }
@@ -226,18 +226,35 @@ export class Column {
   private values(type: ColumnType, rows: number): FieldValues {
     switch (type) {
       case 'long':
-        return { type, values: new BigInt64Array(this.words.buffer, 0, rows) };
+        return { type, values: longsOf(this.words, rows) };
       case 'boolean':
-        return { type, values: this.flags.subarray(0, rows) };
+        return { type, values: firstOf(this.flags, rows) };
       case 'string':
         return {
           type,
-          values: { lengths: this.lengths.subarray(0, rows), bytes: this.text.subarray(0, this.textBytes) },
+          values: { lengths: firstOf(this.lengths, rows), bytes: firstOf(this.text, this.textBytes) },
         };
       default:
-        return { type, values: this.floats.subarray(0, rows) };
+        return { type, values: firstOf(this.floats, rows) };
     }
   }
+}
+
+/** Up to so many items a copy is cheaper than a view, for which V8 moves a small array off its heap: 0.1 µs against 1. */
+const fewItems = 8;
+
+/** The first `length` items. */
+export function firstOf<T extends Uint8Array | Int32Array | Float64Array>(array: T, length: number): T {
+  if (array.length === length) return array;
+  return (length > fewItems ? array.subarray(0, length) : array.slice(0, length)) as T;
+}
+
+/** Longs of their halves, low before high. */
+export function longsOf(words: Int32Array, length: number): BigInt64Array {
+  if (length > fewItems) return new BigInt64Array(words.buffer, 0, length);
+  const longs = new BigInt64Array(length);
+  for (let i = 0; i < length; i++) longs[i] = (BigInt(words[2 * i + 1]!) << 32n) | BigInt(words[2 * i]! >>> 0);
+  return longs;
 }
 
 /** A longer copy of the same kind. */

@@ -25,9 +25,9 @@ export class JsonNames {
     this.json = json;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.batch = batch;
-    this.names = new ByteTable(bytes);
-    this.tagObjects = new ByteTable(bytes);
-    this.fieldNames = new ByteTable(bytes);
+    this.names = new ByteTable(this.view);
+    this.tagObjects = new ByteTable(this.view);
+    this.fieldNames = new ByteTable(this.view);
   }
 
   /** Passes the tags of a point: at once, when they are those that came next last time. */

@@ -25,13 +25,13 @@ export class PrefixReader {
   /** Where the piece passed last ends. */
   private end = 0;
 
-  constructor(body: Buffer, batch: BatchBuilder) {
+  constructor(body: Buffer, view: DataView, batch: BatchBuilder) {
     this.body = body;
-    this.view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    this.view = view;
     this.batch = batch;
-    this.names = new ByteTable(body);
-    this.tagNames = new ByteTable(body);
-    this.values = new ByteTable(body);
+    this.names = new ByteTable(view);
+    this.tagNames = new ByteTable(view);
+    this.values = new ByteTable(view);
   }
 
   /** The number of the tag set of bytes[start, end); its series is left in `series`. */

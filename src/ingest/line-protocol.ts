@@ -72,12 +72,13 @@ class LineDecoder {
     this.body = body;
     this.view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     this.batch = new BatchBuilder(body.length);
+    this.batch.budget.position = body.indexOf(newline);
     this.valid = isUtf8(body);
     this.zeros = precisions[precision];
     this.now.setBigInt(nowNs);
-    this.prefixes = new ByteTable(body);
-    this.prefixReader = new PrefixReader(body, this.batch);
-    this.fieldNames = new ByteTable(body);
+    this.prefixes = new ByteTable(this.view);
+    this.prefixReader = new PrefixReader(body, this.view, this.batch);
+    this.fieldNames = new ByteTable(this.view);
     this.values = new ValueReader(body);
   }
 

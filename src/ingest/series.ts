@@ -1,7 +1,7 @@
 import { columnNameFault, maxFieldsPerSeries, nameFault } from '../base/limits.ts';
 import type { FieldColumn, InsertPart } from '../kdb/engine.ts';
 import type { Budget } from './budget.ts';
-import { Column, grown } from './column.ts';
+import { Column, firstOf, grown, longsOf } from './column.ts';
 import { shown } from './fault-list.ts';
 import type { Int64 } from './int64.ts';
 import { Refusal } from './refusal.ts';
@@ -83,15 +83,15 @@ export class SeriesRows {
       tagNames: names,
       keys: values,
       keyCount: tagSets.count,
-      row: this.keyOfRow.subarray(0, rows),
-      timeNs: new BigInt64Array(this.timeWords.buffer, 0, rows),
+      row: firstOf(this.keyOfRow, rows),
+      timeNs: longsOf(this.timeWords, rows),
       fields: columns,
     };
   }
 
   /** Line numbers by row. */
   get lines(): Int32Array {
-    return this.lineOfRow.subarray(0, this.rows);
+    return firstOf(this.lineOfRow, this.rows);
   }
 }
 

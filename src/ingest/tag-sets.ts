@@ -73,8 +73,8 @@ export class TagSets {
   private current = 0;
   private hash = 0;
   /** Open addressing, half full at most; -1: free. */
-  private slots = new Int32Array(32).fill(-1);
-  private hashes = new Int32Array(16);
+  private slots = new Int32Array(16).fill(-1);
+  private hashes = new Int32Array(8);
 
   constructor(series: string, seriesIndex: number, budget: Budget) {
     this.series = series;
