@@ -7,8 +7,8 @@ export const headerBytes = 25;
 /** Above every frame that the server takes, so that a damaged length is seen as such. */
 const maxRecordBytes = 2 ** 30;
 
-/** What a record says. Commands have a JSON body; insert: the number of requests u32, one byte each (1: applied), the frame as received. */
-export const recordKinds = { insert: 1, define: 2, drop: 3, closed: 4 } as const;
+/** What a record says. `continued`: the next file was opened. Commands have a JSON body; insert: the number of requests u32, one byte each (1: applied), the frame as received. */
+export const recordKinds = { insert: 1, define: 2, drop: 3, closed: 4, continued: 5 } as const;
 export type RecordKind = keyof typeof recordKinds;
 const kindNames = Object.fromEntries(Object.entries(recordKinds).map(([name, code]) => [code, name])) as Record<
   number,

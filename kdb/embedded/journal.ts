@@ -85,18 +85,19 @@ export class Journal {
     return `${directory}/${journalName(generation)}`;
   }
 
-  /** Reads every record from a generation on, in order, then opens a new file. Older files are removed. */
+  /** Reads every record from a generation on, in order, then opens a new file. Older files are removed once that has worked. */
   async replay(
     firstGeneration: number,
     isNew: boolean,
     apply: (record: JournalRecord, position: Position) => void | Promise<void>,
   ): Promise<ReplayReport> {
     const generations: number[] = [];
+    const older: string[] = [];
     for (const directory of this.#directories) {
       for (const name of await this.#files.list(directory)) {
         const generation = generationOf(name);
         if (generation === null) continue;
-        if (generation < firstGeneration) await this.#files.remove(`${directory}/${name}`);
+        if (generation < firstGeneration) older.push(`${directory}/${name}`);
         else {
           generations.push(generation);
           this.#found.set(generation, directory);
@@ -104,39 +105,38 @@ export class Journal {
       }
     }
     generations.sort((a, b) => a - b);
-    if (generations.length === 0 && !isNew)
-      throw new JournalDamaged(
-        `${this.pathOf(firstGeneration)} is missing: restore it, or restore the database from a backup`,
-      );
+    if (generations.length > 0) await this.#dropUnborn(generations);
+    if (generations.length === 0 && !isNew) throw missing(this.pathOf(firstGeneration));
     let records = 0;
     let tornBytes = 0;
     let sequence = 0;
+    let isContinued = false;
     for (const [i, generation] of generations.entries()) {
-      if (generation !== firstGeneration + i)
-        throw new JournalDamaged(
-          `${this.pathOf(firstGeneration + i)} is missing: restore it, or restore the database from a backup`,
-        );
+      if (generation !== firstGeneration + i) throw missing(this.pathOf(firstGeneration + i));
       const path = this.pathOf(generation);
       const file = await this.#files.read(path);
-      const isLast = i === generations.length - 1;
+      const first = firstSequence(file, generation);
+      if (first === null)
+        throw new JournalDamaged(
+          `${path} at offset 0: this is not journal ${generation}; restore the file, or restore the database from a backup`,
+        );
+      if (i > 0 && first > sequence + 1)
+        throw new JournalDamaged(
+          `${this.pathOf(generation - 1)} ends before its last record: restore it, or restore the database from a backup`,
+        );
+      sequence = first - 1;
       let at = fileHeaderBytes;
-      if (!hasHeader(file, generation)) {
-        if (isLast && !file.some((byte) => byte !== 0)) at = file.length;
-        else
-          throw new JournalDamaged(
-            `${path} at offset 0: this is not journal ${generation}; restore the file, or restore the database from a backup`,
-          );
-      } else {
-        const first = Number(file.readBigUInt64LE(16));
-        if (i > 0 && first > sequence + 1)
-          throw new JournalDamaged(
-            `${this.pathOf(generation - 1)} ends before its last record: restore it, or restore the database from a backup`,
-          );
-        sequence = first - 1;
-      }
+      isContinued = false;
       for (;;) {
         const record = decodeRecord(file, at);
-        if (!record || record.sequence !== sequence + 1) break;
+        if (!record) break;
+        // Also where the number in the file's header is what is damaged.
+        if (record.sequence !== sequence + 1) throw damaged(path, at, at);
+        if (record.kind === 'continued') {
+          isContinued = true;
+          at = record.end;
+          break;
+        }
         await apply(record, { generation, offset: record.end });
         sequence = record.sequence;
         at = record.end;
@@ -145,25 +145,32 @@ export class Journal {
       const rest = lastByte(file, at);
       if (rest > 0) {
         const later = findLaterGroup(file, at, sequence + 1);
-        if (later >= 0 || !isLast) {
-          throw new JournalDamaged(
-            `${path} is damaged at offset ${at}${later >= 0 ? ` (a sound record follows at ${later})` : ''}: acknowledged data stands there. Restore the file or the database from a backup; ` +
-              `to go on without what follows, cut the file at ${at} bytes and remove later journal files`,
-          );
-        }
-        tornBytes = rest;
+        // Where a write failed the journal goes on in the next file, with the record that was not acknowledged.
+        const next = generations[i + 1] === undefined ? sequence + 1 : await this.#firstSequenceOf(generations[i + 1]!);
+        if (later >= 0 || next !== sequence + 1) throw damaged(path, at, later);
+        tornBytes += rest;
       }
       this.#kept.set(generation, at);
-      if (isLast && at < file.length) {
-        const open = await this.#files.open(path);
-        await open.truncate(at);
-        await open.datasync();
-        await open.close();
-      }
     }
+    if (isContinued) throw missing(this.pathOf(generations.at(-1)! + 1));
+    for (const path of older) await this.#files.remove(path);
     this.#sequence = sequence + 1;
     await this.#goOn(generations.at(-1) ?? null, firstGeneration);
     return { records, tornBytes };
+  }
+
+  /** The process died while it made the last file: nothing stands there yet. */
+  async #dropUnborn(generations: number[]): Promise<void> {
+    const path = this.pathOf(generations.at(-1)!);
+    const file = await this.#files.read(path);
+    if (lastByte(file, 0) > 0) return;
+    await this.#files.remove(path);
+    this.#found.delete(generations.pop()!);
+  }
+
+  async #firstSequenceOf(generation: number): Promise<number | null> {
+    const [header] = await this.#files.readAt(this.pathOf(generation), [[0, fileHeaderBytes]]);
+    return firstSequence(header!, generation);
   }
 
   /** A disk without room for a new file must not keep what is there from being read: writes are refused until a checkpoint finds room. */
@@ -177,6 +184,24 @@ export class Journal {
       this.#generation = last;
       this.#offset = this.#kept.get(last)!;
       this.#kept.delete(last);
+      return;
+    }
+    if (last !== null) await this.#endFile(await this.#files.open(this.pathOf(last)), this.#kept.get(last)!);
+  }
+
+  /**
+   * Writes behind the last record that another file follows, so that its loss does not look like the end of the journal. Nothing of the next file
+   * is acknowledged yet; where this fails, only that is not noticed.
+   */
+  async #endFile(file: OpenFile, offset: number): Promise<void> {
+    try {
+      const mark = encodeRecord('continued', this.#sequence, this.#sequence, []);
+      await file.write(mark, offset);
+      await file.truncate(offset + mark.reduce((sum, part) => sum + part.length, 0));
+      await file.datasync();
+    } catch {
+    } finally {
+      await file.close().catch(() => undefined);
     }
   }
 
@@ -247,7 +272,7 @@ export class Journal {
     const [generation, offset] = [this.#generation, this.#offset];
     await this.#openFile(generation + 1);
     this.#kept.set(generation, offset);
-    await old?.close().catch(() => undefined);
+    if (old) await this.#endFile(old, offset);
     return this.#generation;
   }
 
@@ -298,7 +323,9 @@ export class Journal {
         for (let at = 0; at < step; at += zeros.length) await this.#file!.write([zeros], this.#allocated + at);
         await this.#file!.datasync();
       } catch (error) {
-        throw storageError(error);
+        const failure = storageError(error);
+        if (failure.code !== 'StorageFull') this.#failure = failure;
+        throw failure;
       }
       this.#allocated += step;
     }
@@ -310,11 +337,23 @@ export function storageError(error: unknown): EngineError {
   return isFull(error) ? new EngineError('StorageFull') : new EngineError('StorageFailed', (error as Error).message);
 }
 
-function hasHeader(file: Buffer, generation: number): boolean {
-  return (
+/** Of the first record; null: this is not that journal file. */
+function firstSequence(file: Buffer, generation: number): number | null {
+  const isOwn =
     file.length >= fileHeaderBytes &&
     file.toString('latin1', 0, 8) === magic &&
-    Number(file.readBigUInt64LE(8)) === generation
+    Number(file.readBigUInt64LE(8)) === generation;
+  return isOwn ? Number(file.readBigUInt64LE(16)) : null;
+}
+
+function missing(path: string): JournalDamaged {
+  return new JournalDamaged(`${path} is missing: restore it, or restore the database from a backup`);
+}
+
+function damaged(path: string, at: number, soundAt: number): JournalDamaged {
+  return new JournalDamaged(
+    `${path} is damaged at offset ${at}${soundAt >= 0 ? ` (a sound record follows at ${soundAt})` : ''}: acknowledged data stands there. Restore the file or the database from a backup; ` +
+      `to go on without what follows, cut the file at ${at} bytes and remove later journal files`,
   );
 }
 
