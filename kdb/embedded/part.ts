@@ -199,6 +199,7 @@ export class Part {
   #slices: Promise<readonly PartSlice[]> | null = null;
   #readers = 0;
   #isRetired = false;
+  #isDamaged = false;
 
   constructor(files: FileLayer, directory: string, queue: ReadQueue, entry: PartEntry) {
     this.#files = files;
@@ -206,6 +207,11 @@ export class Part {
     this.entry = entry;
     this.series = new Map(entry.series.map((series) => [series.number, series]));
     this.path = `${directory}/${partName(entry.number)}`;
+  }
+
+  /** A block of it was not what was written. */
+  get isDamaged(): boolean {
+    return this.#isDamaged;
   }
 
   acquire(): void {
@@ -289,12 +295,17 @@ export class Part {
   }
 
   #read(ranges: readonly (readonly [number, number])[]): Promise<Buffer[]> {
-    return this.#queue.run(() => this.#files.readAt(this.path, ranges));
+    return this.#queue
+      .run(() => this.#files.readAt(this.path, ranges))
+      .catch((error: unknown) => {
+        throw new EngineError('StorageFailed', `${this.path}: ${(error as Error).message}`);
+      });
   }
 
   #damaged(at: number): EngineError {
+    this.#isDamaged = true;
     return new EngineError(
-      'StorageFailed',
+      'StorageDamaged',
       `${this.path} is damaged at offset ${at}: restore the file or the database from a backup`,
     );
   }

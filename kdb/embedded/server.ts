@@ -214,7 +214,7 @@ class Session {
 
   #asEngineError(error: unknown): EngineError {
     // The caller learns no path; whoever mends the volume needs it.
-    if (error instanceof EngineError && error.code === 'StorageFailed')
+    if (error instanceof EngineError && (error.code === 'StorageFailed' || error.code === 'StorageDamaged'))
       this.#settings.log.error('call failed', { error });
     if (error instanceof EngineError) return error;
     // Only a reply can be too long here: what came in was a message.

@@ -2,6 +2,7 @@
 import type { Log } from '../../src/base/log.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint.ts';
+import { storageError } from './journal.ts';
 
 /** Shares of the budget (512 MiB by default): hot rows are written into parts from 160 MiB on, and no more are taken above 288 MiB. */
 const checkpointShare = 5 / 16;
@@ -22,6 +23,8 @@ export class Upkeep {
   #isRunning = false;
   #hotBytes = 0;
   #notBeforeMs = 0;
+  /** Why the last checkpoint failed. */
+  #failure: EngineError | null = null;
   #cleanMs = performance.now();
 
   constructor(parts: CheckpointParts, budgetBytes: number, log: Log) {
@@ -43,7 +46,7 @@ export class Upkeep {
 
   /** Throws when no more can be taken in at the moment. */
   admit(): void {
-    if (this.#hotBytes > this.#budgetBytes * busyShare) throw new EngineError('EngineBusy');
+    if (this.#hotBytes > this.#budgetBytes * busyShare) throw this.#failure ?? new EngineError('EngineBusy');
   }
 
   async checkpoint(): Promise<void> {
@@ -65,6 +68,7 @@ export class Upkeep {
   async #run(deletion: Deletion | null): Promise<{ droppedRows: number }> {
     const started = performance.now();
     const result = await runCheckpoint(this.#parts, deletion);
+    this.#failure = null;
     this.#measure();
     this.#log.info('checkpoint', {
       ms: Math.round(performance.now() - started),
@@ -91,6 +95,7 @@ export class Upkeep {
     this.#isRunning = true;
     this.checkpoint()
       .catch((error: unknown) => {
+        this.#failure = storageError(error);
         this.#notBeforeMs = performance.now() + retryAfterMs;
         this.#log.error('checkpoint failed; it is tried again', { error: (error as Error).message });
       })

@@ -29,7 +29,6 @@ export async function engineCall<T>(context: Context, call: (engine: Engine) => 
 /** Engine codes that have another name outside. */
 const outside: Partial<Record<EngineError['code'], ErrorCode>> = {
   EngineBusy: 'DatabaseOverloaded',
-  StorageFailed: 'DatabaseUnavailable',
   Cancelled: 'DatabaseUnavailable',
 };
 

@@ -142,6 +142,18 @@ export const errorRegistry = {
     message: 'Database {database} has no room on its volumes; nothing was written. Retry later',
     retryAfterS: 30,
   },
+  StorageFailed: {
+    status: 503,
+    message:
+      'Database {database} cannot read or write one of its volumes, and nothing was written. Retry; when this goes on its operator has to mend the volume',
+    retryAfterS: 10,
+  },
+  StorageDamaged: {
+    status: 503,
+    message:
+      'Stored data of database {database} that the request needs is damaged: its operator has to restore it from a backup. Other series and times are answered',
+    retryAfterS: 60,
+  },
   MetadataUnavailable: { status: 503, message: 'The metadata store does not answer; retry', retryAfterS: 2 },
 } as const satisfies Record<string, ErrorEntry>;
 

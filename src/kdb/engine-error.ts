@@ -27,7 +27,10 @@ export const engineErrorCodes = {
   EngineBusy: [],
   DeadlineExceeded: [],
   Cancelled: [],
+  /** A volume cannot be read or written. */
   StorageFailed: ['reason'],
+  /** What was stored is not what is read. */
+  StorageDamaged: ['reason'],
   /** Not a call of the contract, or arguments that do not have its types. */
   BadCall: ['reason'],
   InternalError: ['reason'],

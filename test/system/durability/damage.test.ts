@@ -106,7 +106,7 @@ test('bits flipped in a part: the query that reads them fails, the log names the
   };
   await whileDown(region, damage);
   await logged(region, /a database runs/, from);
-  await answers(503, 'DatabaseUnavailable');
+  await answers(503, 'StorageDamaged');
   await logged(region, new RegExp(`${part} is damaged at offset \\d+`), from);
   assert.ok(!(await ask()).text.includes(part!));
   damage();
