@@ -102,10 +102,7 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
     });
   } catch (error) {
     for (const series of frozen.late.keys()) series.late.unfreeze();
-    for (const { volume, number } of written)
-      await storage.files
-        .remove(`${storage.volumes[volume]}/part-${String(number).padStart(10, '0')}.tsg`)
-        .catch(() => undefined);
+    await storage.discard(written);
     throw storageError(error);
   }
   await journal.removeBefore(frozen.generation);
@@ -193,7 +190,9 @@ function replacedParts(storage: Storage, partition: Partition, frozen: Frozen): 
   if (partition.isRewritten) return existing;
   let rows = [...frozen.runs.values()].flat().reduce((sum, run) => sum + run.rows, 0) / storage.parts.slices;
   let from = existing.length;
-  while (from > 0 && existing[from - 1]!.entry.rows < 2 * rows) rows += existing[--from]!.entry.rows;
+  // A damaged part stays as it is: it must not keep new rows from the disk.
+  while (from > 0 && !existing[from - 1]!.isDamaged && existing[from - 1]!.entry.rows < 2 * rows)
+    rows += existing[--from]!.entry.rows;
   return existing.slice(from);
 }
 

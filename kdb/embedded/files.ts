@@ -95,6 +95,9 @@ export function isFull(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
+/** The new file has its name, but a crash may bring the old one back: what either of them needs has to stay. */
+export class MaybeReplaced extends Error {}
+
 /** Writes a whole file so that it is there after a crash, or not at all. */
 export async function writeDurably(
   files: FileLayer,
@@ -113,5 +116,7 @@ export async function writeDurably(
     await file.close();
   }
   await files.rename(temporary, path);
-  await files.syncDirectory(directory);
+  await files.syncDirectory(directory).catch((cause: unknown) => {
+    throw new MaybeReplaced(`${path}: ${(cause as Error).message}`, { cause });
+  });
 }

@@ -1,13 +1,36 @@
 import { DatabaseSync } from 'node:sqlite';
 
-/** One process per directory. The lock is SQLite's on an open file: the operating system takes it back however the process ends. */
-export function lockDirectory(directory: string): { release(): void } {
-  const database = new DatabaseSync(`${directory}/lock`);
+/** SQLITE_BUSY */
+const busy = 5;
+
+/** One process per directory, on every volume. The locks are SQLite's on open files: the operating system takes them back however the process ends. */
+export function lockDirectories(directories: readonly string[]): { release(): void } {
+  const locks: DatabaseSync[] = [];
+  const release = () => {
+    for (const lock of locks) lock.close();
+  };
   try {
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-  } catch (cause) {
-    database.close();
-    throw new Error(`${directory} is in use by another database process; stop that one first`, { cause });
+    for (const directory of directories) locks.push(lockDirectory(directory));
+  } catch (error) {
+    release();
+    throw error;
   }
-  return { release: () => database.close() };
+  return { release };
+}
+
+function lockDirectory(directory: string): DatabaseSync {
+  let lock: DatabaseSync | null = null;
+  try {
+    lock = new DatabaseSync(`${directory}/lock`);
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    throw new Error(
+      (cause as { errcode?: number }).errcode === busy
+        ? `${directory} is in use by another database process; stop that one first`
+        : `${directory}/lock cannot be locked (${(cause as Error).message}): is the volume mounted, and may this process write there?`,
+      { cause },
+    );
+  }
 }

@@ -1,10 +1,14 @@
 // The lasting half of a database: manifest, parts and state on the volumes.
 import type { Log } from '../../src/base/log.ts';
-import type { FileLayer } from './files.ts';
+import { type FileLayer, MaybeReplaced } from './files.ts';
+import { generationOf, journalName } from './journal.ts';
 import { type Manifest, manifestName, readManifest, writeManifest } from './manifest.ts';
 import { Part, type PartEntry, partName, ReadQueue } from './part.ts';
 import { PartSet } from './parts.ts';
 import { readState, type State, writeState } from './state.ts';
+
+/** Parts and states, also unfinished ones. */
+const partPattern = /^(part-\d{10}\.tsg|state-\d{10}\.bin)(\.new)?$/;
 
 export class Storage {
   readonly files: FileLayer;
@@ -12,6 +16,8 @@ export class Storage {
   readonly #queues: readonly ReadQueue[];
   #manifest: Manifest;
   #parts: PartSet;
+  /** Files for a manifest that may or may not be there after a crash: the next one decides. */
+  #doubtful: string[] = [];
   readonly isNew: boolean;
 
   private constructor(files: FileLayer, volumes: readonly string[], manifest: Manifest | null) {
@@ -32,10 +38,10 @@ export class Storage {
     );
   }
 
-  static async open(files: FileLayer, volumes: readonly string[], log: Log): Promise<Storage> {
+  static async open(files: FileLayer, volumes: readonly string[]): Promise<Storage> {
     const manifest = await readManifest(files, volumes[0]!);
+    if (!manifest) await checkIsNew(files, volumes);
     const storage = new Storage(files, volumes, manifest);
-    await storage.#removeUnlisted(log);
     await storage.#checkParts();
     return storage;
   }
@@ -72,28 +78,37 @@ export class Storage {
     onLive: () => void,
   ): Promise<void> {
     const name = `state-${String(journal).padStart(10, '0')}.bin`;
+    const statePath = `${this.volumes[0]}/${name}`;
     const next = this.#parts.without(
       gone,
       added.map((entry) => this.#part(entry)),
     );
+    let manifest: Manifest;
     try {
       // The directories of new parts, before the manifest can name them.
       for (const volume of new Set(added.map((entry) => entry.volume)))
         await this.files.syncDirectory(this.volumes[volume]!);
       const saved = await writeState(this.files, this.volumes[0]!, name, state);
-      const manifest = { ...this.#manifest, journal, state: saved, parts: next.parts.map(({ entry }) => entry) };
+      manifest = { ...this.#manifest, journal, state: saved, parts: next.parts.map(({ entry }) => entry) };
       await writeManifest(this.files, this.volumes[0]!, manifest);
-      const old = this.#manifest.state?.name;
-      this.#manifest = manifest;
-      this.#parts = next;
-      onLive();
-      for (const part of gone) part.retire();
-      if (old && old !== name) await this.files.remove(`${this.volumes[0]}/${old}`).catch(() => undefined);
     } catch (error) {
-      if (this.#manifest.state?.name !== name)
-        await this.files.remove(`${this.volumes[0]}/${name}`).catch(() => undefined);
+      if (error instanceof MaybeReplaced) this.#doubtful.push(statePath, ...added.map((entry) => this.#pathOf(entry)));
+      else await this.#remove([statePath]);
       throw error;
     }
+    const old = this.#manifest.state;
+    this.#manifest = manifest;
+    this.#parts = next;
+    onLive();
+    for (const part of gone) part.retire();
+    if (old) this.#doubtful.push(`${this.volumes[0]}/${old.name}`);
+    await this.#remove(this.#doubtful);
+    this.#doubtful = [];
+  }
+
+  /** Removes parts that no manifest is to name. */
+  discard(parts: readonly PartEntry[]): Promise<void> {
+    return this.#remove(parts.map((entry) => this.#pathOf(entry)).filter((path) => !this.#doubtful.includes(path)));
   }
 
   async bytesPerVolume(): Promise<BigInt64Array> {
@@ -107,15 +122,23 @@ export class Storage {
     return new Part(this.files, this.volumes[entry.volume]!, this.#queues[entry.volume]!, entry);
   }
 
-  /** What a crash left behind: parts and states that no manifest names. */
-  async #removeUnlisted(log: Log): Promise<void> {
+  #pathOf({ volume, number }: PartEntry): string {
+    return `${this.volumes[volume]}/${partName(number)}`;
+  }
+
+  async #remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.files.remove(path).catch(() => undefined);
+  }
+
+  /** What a crash left behind: parts and states that no manifest names. Only once everything that is named was found: these may be other volumes. */
+  async removeUnlisted(log: Log): Promise<void> {
     const live = new Set([
       ...this.#manifest.parts.map(({ number, volume }) => `${volume}/${partName(number)}`),
       `0/${this.#manifest.state?.name}`,
     ]);
     for (const [volume, directory] of this.volumes.entries()) {
       for (const name of await this.files.list(directory)) {
-        const isOurs = /^(part-\d{10}\.tsg|state-\d{10}\.bin)(\.new)?$/.test(name) || name === `${manifestName}.new`;
+        const isOurs = partPattern.test(name) || name === `${manifestName}.new`;
         if (!isOurs || live.has(`${volume}/${name}`)) continue;
         await this.files.remove(`${directory}/${name}`);
         log.info('removed an unfinished file', { path: `${directory}/${name}` });
@@ -132,4 +155,15 @@ export class Storage {
       );
     }
   }
+}
+
+/** Without a manifest everything is in the journal, from its first file on; unless the manifest is lost, or this is another volume than the first. */
+async function checkIsNew(files: FileLayer, volumes: readonly string[]): Promise<void> {
+  const names = (await Promise.all(volumes.map((volume) => files.list(volume)))).flat();
+  if (names.includes(journalName(1))) return;
+  const found = names.find((name) => partPattern.test(name) || generationOf(name) !== null);
+  if (!found) return;
+  throw new Error(
+    `${volumes[0]}/${manifestName} is missing, but ${found} is there: name the volumes in the order in which the database was made, or restore it from a backup`,
+  );
 }

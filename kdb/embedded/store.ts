@@ -33,7 +33,7 @@ import { fieldNumber, filterFields } from './filter.ts';
 import { Journal } from './journal.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { latestPoints } from './latest-points.ts';
-import { lockDirectory } from './lock.ts';
+import { lockDirectories } from './lock.ts';
 import { Pace } from './pace.ts';
 import { rawPoints } from './raw.ts';
 import { ReadCost } from './read-cost.ts';
@@ -102,9 +102,9 @@ export class Store implements Engine, FrameSink {
       if (!(await files.isDirectory(volume)))
         throw new Error(`volume directory ${volume} is missing: mount the volume, or correct the configuration`);
     }
-    const lock = lockDirectory(volumes[0]!);
+    const lock = lockDirectories(volumes);
     try {
-      const store = new Store(options, await Storage.open(files, volumes, log), lock);
+      const store = new Store(options, await Storage.open(files, volumes), lock);
       await store.#recover(log);
       store.#upkeep.start();
       return store;
@@ -295,6 +295,7 @@ export class Store implements Engine, FrameSink {
     const report = await this.#journal.replay(this.#storage.journal, this.#storage.isNew, (record) =>
       this.#replay(record),
     );
+    await this.#storage.removeUnlisted(log);
     if (report.tornBytes > 0)
       log.warn('the journal ended in a torn record, never acknowledged: cut', { bytes: report.tornBytes });
     log.info('recovered', {

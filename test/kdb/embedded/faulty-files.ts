@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileLayer, realFiles } from '../../../kdb/embedded/files.ts';
 
-type Operation = 'write' | 'datasync' | 'rename' | 'open';
+type Operation = 'write' | 'datasync' | 'rename' | 'open' | 'syncDirectory';
 
 export function fault(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
@@ -34,6 +34,10 @@ export function faultyFiles(fails: (operation: Operation, path: string) => Error
     async rename(from, to) {
       check('rename', to);
       await realFiles.rename(from, to);
+    },
+    async syncDirectory(path) {
+      check('syncDirectory', path);
+      await realFiles.syncDirectory(path);
     },
   };
 }
