@@ -1,21 +1,22 @@
 // A worker of a region: takes tasks from the management queue, and sweeps up those that nobody takes care of.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
-import { createLog, type Log } from '../src/base/log.ts';
+import { createLog } from '../src/base/log.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
 import { createSqs, TaskQueue } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
 import { kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
+import { OutboxSweeper } from './outbox-sweeper.ts';
 import { isGone, ownerName } from './owner.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskConsumer } from './task-consumer.ts';
 import { TaskRunner } from './task-runner.ts';
+import { untilQueue } from './until-queue.ts';
 
-const queueRetryMs = 500;
+const elapsedMs = (): number => performance.now();
 
 async function main(config: WorkerConfig): Promise<void> {
   const log = createLog('worker', config.logLevel);
@@ -26,6 +27,9 @@ async function main(config: WorkerConfig): Promise<void> {
   const services: WorkerServices = { management, agents: new AgentClient(config.agentSecret), hello };
   const runner = new TaskRunner({ owner, kinds, services, queue, log });
   const sweeper = new Sweeper({ tasks: management.tasks, queue, isGone, log });
+  const { topic, outbox } = management.feed;
+  const outboxSweeper =
+    topic && new OutboxSweeper({ lease: management.feed.lease(owner), outbox, topic, elapsedMs, log });
   const stopped = new AbortController();
   let consumer: TaskConsumer | undefined;
 
@@ -33,7 +37,7 @@ async function main(config: WorkerConfig): Promise<void> {
     async () => {
       stopped.abort();
       runner.stop();
-      await Promise.all([consumer?.stop(), sweeper.stop()]);
+      await Promise.all([consumer?.stop(), sweeper.stop(), outboxSweeper?.stop()]);
       sqs.destroy();
       await management.close();
     },
@@ -41,7 +45,8 @@ async function main(config: WorkerConfig): Promise<void> {
   );
 
   sweeper.start();
-  const queueUrl = await untilQueue(queue, stopped.signal, log);
+  outboxSweeper?.start();
+  const queueUrl = await untilQueue(() => queue.url(), stopped.signal, log);
   if (queueUrl === undefined) return;
   consumer = new TaskConsumer({ sqs, queueUrl, run: (taskId) => runner.run(taskId), log });
   consumer.start();
@@ -56,21 +61,6 @@ const hello: WorkerServices['hello'] = async ({ host, port }, { user, password }
     await client.close();
   }
 };
-
-/** The queue may come up after the worker. */
-async function untilQueue(queue: TaskQueue, stopped: AbortSignal, log: Log): Promise<string | undefined> {
-  let reported = false;
-  while (!stopped.aborted) {
-    try {
-      return await queue.url();
-    } catch (error) {
-      if (!reported) log.warn('the queue is not there yet', { error });
-      reported = true;
-      await delay(queueRetryMs, undefined, { signal: stopped }).catch(() => {});
-    }
-  }
-  return undefined;
-}
 
 try {
   await main(readWorkerConfig(process.env));

@@ -72,6 +72,10 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
   return Object.freeze({ ...readRegionConfig(env), agentSecret: text(env, 'TSG_AGENT_SECRET') });
 }
 
+export function readReplicatorConfig(env: Environment): RegionConfig {
+  return Object.freeze(readRegionConfig(env));
+}
+
 export function readAgentConfig(env: Environment): AgentConfig {
   return Object.freeze({
     ...readRegionConfig(env),

@@ -12,6 +12,7 @@ import { Changes } from './commit.ts';
 import { Databases } from './databases.ts';
 import { countCalls, createDynamo, type Dynamo, readItem } from './dynamo.ts';
 import { Hosts } from './hosts.ts';
+import { Lease } from './lease.ts';
 import { Outbox } from './outbox.ts';
 import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
@@ -21,6 +22,9 @@ import { createRedis, type FeedStatus, ZoneCache } from './zone-cache.ts';
 const pingTimeoutMs = 1_000;
 /** Redis answers in well under 1 ms; later than this, DynamoDB is the better bet. */
 const redisDeadlineMs = 50;
+/** Workers of the home region take the feed's lease over earlier than the others: their way to DynamoDB is the shortest. */
+const homePatienceMs = 10_000;
+const awayPatienceMs = 16_000;
 
 export interface Management {
   readonly accounts: Accounts;
@@ -28,6 +32,7 @@ export interface Management {
   readonly databases: Databases;
   readonly hosts: Hosts;
   readonly tasks: Tasks;
+  readonly changes: Changes;
   readonly cache: {
     /** Where reads were answered. */
     readonly counters: Readonly<CacheCounters>;
@@ -37,6 +42,14 @@ export interface Management {
     redisFaults(): number;
     /** How current the own zone's cache is; undefined: there is none, or it does not answer. */
     feed(): Promise<FeedStatus | undefined>;
+  };
+  /** What keeps the feed going. */
+  readonly feed: {
+    readonly outbox: Outbox;
+    /** Undefined: there is none. */
+    readonly topic: Pick<Topic, 'publish'> | undefined;
+    /** Of the one process that sweeps the outbox. */
+    lease(owner: string): Lease;
   };
   /** Does DynamoDB answer? */
   ping(): Promise<boolean>;
@@ -50,7 +63,17 @@ export function createManagement(config: RegionConfig, log: Log): Management {
   const topic =
     topicArn === undefined ? undefined : new Topic(createSns({ region: homeRegion, endpoint: snsEndpoint }), topicArn);
   const redis = Object.fromEntries(Object.entries(redisUrls).map(([name, url]) => [name, createRedis(url)]));
-  const management = managementOver({ dynamo, topic, redis, redisDeadlineMs, region, zone, clock: Date.now, log });
+  const management = managementOver({
+    dynamo,
+    topic,
+    redis,
+    redisDeadlineMs,
+    region,
+    homeRegion,
+    zone,
+    clock: Date.now,
+    log,
+  });
   return {
     ...management,
     async close() {
@@ -70,6 +93,7 @@ export interface ManagementOptions {
   readonly redis: Readonly<Record<string, Redis>>;
   readonly redisDeadlineMs: number;
   readonly region: string;
+  readonly homeRegion: string;
   /** Of this process. */
   readonly zone: string;
   /** Milliseconds since 1970. */
@@ -79,7 +103,7 @@ export interface ManagementOptions {
 
 /** Over clients that are the caller's to close. */
 export function managementOver(options: ManagementOptions): Management {
-  const { dynamo, topic, redis, redisDeadlineMs, region, clock, log } = options;
+  const { dynamo, topic, redis, redisDeadlineMs, region, homeRegion, clock, log } = options;
   const elapsedMs = (): number => performance.now();
   const calls = countCalls(dynamo);
   const zones = Object.entries(redis).map(([name, client]) => ({
@@ -89,12 +113,13 @@ export function managementOver(options: ManagementOptions): Management {
   const zone = zones.find(({ name }) => name === options.zone)?.cache;
   const counters: CacheCounters = { process: 0, redis: 0, dynamo: 0, stale: 0 };
   const caches = createCaches({ dynamo, zone, clock: elapsedMs, counters });
+  const outbox = new Outbox(dynamo);
   const changes = new Changes({
     dynamo,
     caches,
     zone,
     zones: zones.map(({ cache }) => cache),
-    outbox: new Outbox(dynamo),
+    outbox,
     topic,
     clock,
     elapsedMs,
@@ -106,6 +131,7 @@ export function managementOver(options: ManagementOptions): Management {
   return {
     accounts,
     tokens,
+    changes,
     databases: new Databases({ dynamo, cache: caches.database, changes, clock }),
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),
@@ -114,6 +140,14 @@ export function managementOver(options: ManagementOptions): Management {
       dynamoCalls: () => calls.count,
       redisFaults: () => zone?.faults ?? 0,
       feed: async () => zone?.feed(),
+    },
+    feed: {
+      outbox,
+      topic,
+      lease(owner) {
+        const patienceMs = region === homeRegion ? homePatienceMs : awayPatienceMs;
+        return new Lease({ dynamo, name: 'feed', owner, patienceMs, elapsedMs });
+      },
     },
     async ping() {
       const read = readItem(dynamo, tables.accounts, { id: 'none' }).then(

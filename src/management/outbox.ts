@@ -43,7 +43,8 @@ function outboxKey({ key, at, id }: ChangeEvent): { shard: string; at: string } 
 function shardQuery(shard: string) {
   return {
     TableName: tables.outbox,
-    KeyConditionExpression: 'shard = :shard',
+    KeyConditionExpression: '#shard = :shard',
+    ExpressionAttributeNames: { '#shard': 'shard' },
     ExpressionAttributeValues: { ':shard': shard },
     ConsistentRead: true,
   };

@@ -16,7 +16,7 @@ export const visibilityS = 15;
 /** A message that came back so often kills or outlives its workers: to the dead letters. The sweeper still knows its task. */
 const maxReceives = 10;
 /** SQS's longest: 14 days. */
-const deadRetentionS = 1_209_600;
+export const deadRetentionS = 1_209_600;
 
 /** What a message holds. */
 export interface TaskMessage {

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { createLog, type Log } from '../../src/base/log.ts';
 import { createDynamo, type Dynamo } from '../../src/management/dynamo.ts';
 import { type Management, managementOver } from '../../src/management/index.ts';
@@ -30,7 +31,9 @@ export interface TestManagement extends Management {
 }
 
 interface OpenOptions {
+  /** Of the own zone, a; and of zone b. */
   readonly redis?: string;
+  readonly redisB?: string;
   /** Long, so that a busy machine does not decide what a test sees. */
   readonly redisDeadlineMs?: number;
   readonly clock?: TestClock;
@@ -41,18 +44,24 @@ interface OpenOptions {
 /** One process's view of the region behind the endpoints. */
 export async function openManagement(
   dynamodb: string,
-  { redis, redisDeadlineMs = 10_000, clock = testClock(), topic }: OpenOptions = {},
+  { redis, redisB, redisDeadlineMs = 10_000, clock = testClock(), topic }: OpenOptions = {},
 ): Promise<TestManagement> {
   const dynamo = createDynamo({ region, endpoint: dynamodb });
   await ensureTables(dynamo);
-  const client = redis === undefined ? undefined : createRedis(redis);
-  if (client) await new Promise((resolve) => client.once('ready', resolve));
+  const clients: Record<string, Redis> = {};
+  for (const [zone, url] of Object.entries({ a: redis, b: redisB })) {
+    if (url === undefined) continue;
+    const client = createRedis(url);
+    clients[zone] = client;
+    await new Promise((resolve) => client.once('ready', resolve));
+  }
   const management = managementOver({
     dynamo,
     topic,
-    redis: client ? { a: client } : {},
+    redis: clients,
     redisDeadlineMs,
     region,
+    homeRegion: region,
     zone: 'a',
     clock,
     log: silent,
@@ -63,7 +72,7 @@ export async function openManagement(
     clock,
     async close() {
       await management.close();
-      client?.disconnect();
+      for (const client of Object.values(clients)) client.disconnect();
       dynamo.destroy();
     },
   };

@@ -65,6 +65,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
             redis: {},
             redisDeadlineMs: 0,
             region,
+            homeRegion: region,
             zone: 'a',
             clock,
             log: silent,

@@ -1,0 +1,43 @@
+// The queue through which a region hears of changes of management data.
+
+import { SetSubscriptionAttributesCommand, type SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { queues } from '../base/names.ts';
+import { deadRetentionS } from './queue.ts';
+
+/** Short: what a replicator had in hand when it died reaches the caches when this is over. */
+export const feedVisibilityS = 10;
+/** SQS's most. A zone may be away for hours, and its events come again every ten seconds. */
+const maxReceives = 1_000;
+
+/** Creates the queue where it is missing and subscribes it: for regions on one machine; on AWS they are part of the stack. */
+export async function ensureFeedQueue(sqs: SQSClient, sns: SNSClient, topicArn: string): Promise<void> {
+  const retention = { MessageRetentionPeriod: String(deadRetentionS) };
+  const dead = await createQueue(sqs, queues.feedDead, retention);
+  const redrive = { deadLetterTargetArn: dead, maxReceiveCount: maxReceives };
+  const arn = await createQueue(sqs, queues.feed, {
+    ...retention,
+    VisibilityTimeout: String(feedVisibilityS),
+    RedrivePolicy: JSON.stringify(redrive),
+  });
+  const { SubscriptionArn } = await sns.send(
+    new SubscribeCommand({ TopicArn: topicArn, Protocol: 'sqs', Endpoint: arn, ReturnSubscriptionArn: true }),
+  );
+  await sns.send(
+    new SetSubscriptionAttributesCommand({
+      SubscriptionArn,
+      AttributeName: 'RawMessageDelivery',
+      AttributeValue: 'true',
+    }),
+  );
+}
+
+export async function feedQueueUrl(sqs: SQSClient): Promise<string> {
+  return (await sqs.send(new GetQueueUrlCommand({ QueueName: queues.feed }))).QueueUrl!;
+}
+
+async function createQueue(sqs: SQSClient, name: string, attributes: Record<string, string>): Promise<string> {
+  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }));
+  return Attributes!['QueueArn']!;
+}

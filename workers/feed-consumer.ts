@@ -1,0 +1,126 @@
+// The consumer of the change feed: brings every event to the caches of all zones of its region. A message is deleted when every zone
+// has it; until then it comes again.
+
+import type { Message, SQSClient } from '@aws-sdk/client-sqs';
+import { Ajv } from 'ajv';
+import type { Log } from '../src/base/log.ts';
+import { queues } from '../src/base/names.ts';
+import type { ChangeEvent, FeedEvent } from '../src/management/event.ts';
+import { recordKinds } from '../src/management/record-kinds.ts';
+import { feedVisibilityS } from '../src/tasks/feed-queue.ts';
+import { contentOf, deadLetter, QueueConsumer } from './queue-consumer.ts';
+import type { ZoneWriter } from './zone-writer.ts';
+
+const lanes = 4;
+const batch = 10;
+/** An event from so long ago says nothing about now, whatever way it came: the zones outlive it with what remains of a removed record. */
+const believableMs = 3_600_000;
+/** An event that could not be applied and does not come back was applied by another replicator. */
+const heldAtMostMs = 60_000;
+
+const isFeedEvent = new Ajv().compile<FeedEvent>({
+  oneOf: [
+    {
+      type: 'object',
+      required: ['id', 'kind', 'key', 'version', 'at'],
+      properties: {
+        id: { type: 'string' },
+        kind: { enum: Object.keys(recordKinds) },
+        key: { type: 'string' },
+        version: { type: 'integer', minimum: 1 },
+        record: { type: ['object', 'null'] },
+        at: { type: 'string' },
+      },
+    },
+    {
+      type: 'object',
+      required: ['kind', 'sequence'],
+      properties: { kind: { const: 'heartbeat' }, sequence: { type: 'integer' } },
+    },
+  ],
+});
+
+export interface FeedConsumerOptions {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  readonly zones: readonly ZoneWriter[];
+  /** Milliseconds since 1970, and milliseconds that pass evenly. */
+  readonly clock: () => number;
+  readonly elapsedMs: () => number;
+  readonly log: Log;
+}
+
+export class FeedConsumer {
+  readonly #options: FeedConsumerOptions;
+  readonly #consumer: QueueConsumer;
+  /** Events that some zone did not take: since when, and when they came last. */
+  readonly #held = new Map<string, { sinceMs: number; lastMs: number }>();
+
+  constructor(options: FeedConsumerOptions) {
+    this.#options = options;
+    const { sqs, queueUrl, log } = options;
+    const handle = (messages: Message[]): Promise<Message[]> => this.#handle(messages);
+    this.#consumer = new QueueConsumer({ sqs, queueUrl, lanes, batch, visibilityS: feedVisibilityS, handle, log });
+  }
+
+  start(): void {
+    this.#consumer.start();
+  }
+
+  /** Takes no more messages, and resolves when what is in hand is done. */
+  stop(): Promise<void> {
+    return this.#consumer.stop();
+  }
+
+  async #handle(messages: Message[]): Promise<Message[]> {
+    const receivedMs = this.#options.elapsedMs();
+    const done = await Promise.all(messages.map((message) => this.#apply(message, receivedMs)));
+    return messages.filter((_, i) => done[i]);
+  }
+
+  async #apply(message: Message, receivedMs: number): Promise<boolean> {
+    const { zones, elapsedMs } = this.#options;
+    const event = contentOf(message);
+    if (!isFeedEvent(event)) {
+      const reason = `not an event of the feed: ${new Ajv().errorsText(isFeedEvent.errors)}`;
+      await deadLetter(this.#options, queues.feedDead, message, reason);
+      return true;
+    }
+    const queuedMs = queuedFor(message);
+    const delayMs = queuedMs === undefined ? undefined : queuedMs + elapsedMs() - receivedMs;
+    if (event.kind !== 'heartbeat') return this.#change(event, delayMs);
+    // One that comes again is of no use: the next is on its way.
+    if (delayMs !== undefined) await Promise.all(zones.map((zone) => zone.beat(delayMs, this.#heldMs())));
+    return true;
+  }
+
+  async #change(event: ChangeEvent, delayMs: number | undefined): Promise<boolean> {
+    const { zones, clock, elapsedMs } = this.#options;
+    // Of two machines' clocks only so much is asked that they agree to the hour.
+    const believable = Math.abs(clock() - Date.parse(event.at)) < believableMs;
+    const taken = await Promise.all(zones.map((zone) => zone.apply(event, believable ? delayMs : undefined)));
+    if (!taken.includes(false)) {
+      this.#held.delete(event.id);
+      return true;
+    }
+    const nowMs = elapsedMs();
+    this.#held.set(event.id, { sinceMs: this.#held.get(event.id)?.sinceMs ?? nowMs, lastMs: nowMs });
+    return false;
+  }
+
+  #heldMs(): number {
+    const nowMs = this.#options.elapsedMs();
+    let oldestMs = nowMs;
+    for (const [id, { sinceMs, lastMs }] of this.#held) {
+      if (nowMs - lastMs > heldAtMostMs) this.#held.delete(id);
+      else oldestMs = Math.min(oldestMs, sinceMs);
+    }
+    return nowMs - oldestMs;
+  }
+}
+
+/** How long a message was in the queue, by the queue's own clock; undefined for one that comes again. */
+function queuedFor({ Attributes = {} }: Message): number | undefined {
+  if (Attributes['ApproximateReceiveCount'] !== '1') return undefined;
+  return Math.max(0, Number(Attributes['ApproximateFirstReceiveTimestamp']) - Number(Attributes['SentTimestamp']));
+}

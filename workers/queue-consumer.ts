@@ -1,0 +1,115 @@
+// The loop of a queue's consumer: takes messages, keeps them invisible while they are worked on, deletes what was done, and waits
+// patiently while the queue does not answer.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { GetQueueUrlCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { Consumer } from 'sqs-consumer';
+import type { Log } from '../src/base/log.ts';
+
+const pollS = 20;
+const extendEveryS = 5;
+/** Between polls while the queue does not answer. The consumer itself would ask again at once. */
+const pauseMs = 1_000;
+
+export interface QueueConsumerOptions {
+  readonly sqs: SQSClient;
+  readonly queueUrl: string;
+  /** Polls that run side by side, and how many messages each may take at once. */
+  readonly lanes: number;
+  readonly batch: number;
+  /** How long a message stays invisible when its consumer has died. */
+  readonly visibilityS: number;
+  /** Gives those that are done; the others come again. */
+  readonly handle: (messages: Message[]) => Promise<Message[]>;
+  readonly log: Log;
+}
+
+export class QueueConsumer {
+  readonly #options: QueueConsumerOptions;
+  readonly #consumers: readonly Consumer[];
+  /** Consumers that have messages in hand. */
+  readonly #busy = new Set<Consumer>();
+  readonly #stop = new AbortController();
+  #away = false;
+
+  constructor(options: QueueConsumerOptions) {
+    this.#options = options;
+    this.#consumers = Array.from({ length: options.lanes }, () => this.#createConsumer());
+  }
+
+  start(): void {
+    for (const consumer of this.#consumers) consumer.start();
+  }
+
+  /** Takes no more messages, and resolves when what is in hand is done. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(
+      this.#consumers.map(async (consumer) => {
+        const busy = this.#busy.has(consumer);
+        // Aborting would also abort the deletion of the messages in hand.
+        consumer.stop({ abort: !busy });
+        if (busy) await new Promise<void>((resolve) => consumer.once('response_processed', () => resolve()));
+      }),
+    );
+  }
+
+  #createConsumer(): Consumer {
+    const { sqs, queueUrl, batch, visibilityS, handle, log } = this.#options;
+    const consumer = Consumer.create({
+      sqs,
+      queueUrl,
+      batchSize: batch,
+      waitTimeSeconds: pollS,
+      visibilityTimeout: visibilityS,
+      heartbeatInterval: extendEveryS,
+      messageSystemAttributeNames: ['SentTimestamp', 'ApproximateFirstReceiveTimestamp', 'ApproximateReceiveCount'],
+      authenticationErrorTimeout: pauseMs,
+      strictReturn: true,
+      preReceiveMessageCallback: () => this.#pauseWhileAway(),
+      postReceiveMessageCallback: async () => {
+        this.#away = false;
+      },
+      handleMessageBatch: handle,
+    });
+    consumer.on('message_received', () => this.#busy.add(consumer));
+    consumer.on('response_processed', () => this.#busy.delete(consumer));
+    consumer.on('processing_error', (error) => log.warn('the messages will come again', { error }));
+    consumer.on('error', (error) => {
+      if (!this.#away && consumer.status.isRunning) log.warn('the queue does not answer', { error });
+      this.#away = true;
+    });
+    return consumer;
+  }
+
+  async #pauseWhileAway(): Promise<void> {
+    if (this.#away) await delay(pauseMs, undefined, { signal: this.#stop.signal });
+  }
+}
+
+/** To the dead letters, beside what comes there by itself, with the reason. */
+export async function deadLetter(
+  { sqs, log }: { sqs: SQSClient; log: Log },
+  queue: string,
+  { Body = '', MessageId }: Message,
+  reason: string,
+): Promise<void> {
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue }));
+  await sqs.send(
+    new SendMessageCommand({
+      QueueUrl,
+      MessageBody: Body,
+      MessageAttributes: { reason: { DataType: 'String', StringValue: reason } },
+    }),
+  );
+  log.error('a message went to the dead letters', { messageId: MessageId, reason });
+}
+
+/** The content of a message; undefined: it is no JSON. */
+export function contentOf({ Body = '' }: Message): unknown {
+  try {
+    return JSON.parse(Body);
+  } catch {
+    return undefined;
+  }
+}

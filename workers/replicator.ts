@@ -1,0 +1,50 @@
+// The replicator of a region: brings every change of management data to the caches of all its zones.
+
+import { ConfigError, type RegionConfig, readReplicatorConfig } from '../src/base/config.ts';
+import { onStop } from '../src/base/lifecycle.ts';
+import { createLog } from '../src/base/log.ts';
+import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
+import { feedQueueUrl } from '../src/tasks/feed-queue.ts';
+import { createSqs } from '../src/tasks/queue.ts';
+import { FeedConsumer } from './feed-consumer.ts';
+import { untilQueue } from './until-queue.ts';
+import { ZoneWriter } from './zone-writer.ts';
+
+/** A message that a slow zone did not take in time comes again only seconds later. */
+const zoneDeadlineMs = 1_000;
+
+async function main(config: RegionConfig): Promise<void> {
+  const log = createLog('replicator', config.logLevel);
+  const elapsedMs = (): number => performance.now();
+  const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
+  const redis = Object.values(config.redisUrls).map(createRedis);
+  const zones = redis.map(
+    (client) => new ZoneWriter(new ZoneCache({ redis: client, deadlineMs: zoneDeadlineMs, clock: elapsedMs, log })),
+  );
+  const stopped = new AbortController();
+  let consumer: FeedConsumer | undefined;
+
+  onStop(
+    async () => {
+      stopped.abort();
+      await consumer?.stop();
+      sqs.destroy();
+      for (const client of redis) client.disconnect();
+    },
+    { stopWithParent: config.stopWithParent, log },
+  );
+
+  const queueUrl = await untilQueue(() => feedQueueUrl(sqs), stopped.signal, log);
+  if (queueUrl === undefined) return;
+  consumer = new FeedConsumer({ sqs, queueUrl, zones, clock: Date.now, elapsedMs, log });
+  consumer.start();
+  log.info('listening', { zones: Object.keys(config.redisUrls), queueUrl });
+}
+
+try {
+  await main(readReplicatorConfig(process.env));
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
