@@ -1,16 +1,18 @@
 // Moves what is in memory into parts. Memory is frozen at a record of the journal, written while queries and inserts go on, and goes live by the manifest.
+import { floorDiv } from '../../src/base/time.ts';
 import type { AppliedBatches } from './applied-batches.ts';
 import type { Catalogue } from './catalogue.ts';
-import { dayNs, eraSpan, instantOf, offsetWithin } from './era.ts';
+import { dayNs, offsetWithin, timeOf } from './era.ts';
 import { type Journal, storageError } from './journal.ts';
 import { Pace } from './pace.ts';
 import type { Part, PartEntry } from './part.ts';
 import { readAllRuns } from './part-runs.ts';
 import { type PartitionInput, writePartition } from './partition.ts';
 import { dayStartNs, volumeOf } from './parts.ts';
-import type { RowCursor } from './row-cursor.ts';
-import { lowerBound, type Run } from './run.ts';
+import { type RowCursor, segmentAt } from './row-cursor.ts';
+import type { Run } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
+import { overlaps, spanOf } from './source.ts';
 import { captureState, type State } from './state.ts';
 import type { Storage } from './storage.ts';
 import type { Writer } from './writer.ts';
@@ -61,21 +63,19 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
   try {
     const pace = new Pace();
     for (const [series, runs] of frozen.runs) {
-      for (let run = series.seal(); run; run = series.seal()) {
-        runs.push(run);
-        await pace.rest();
-      }
+      for (let run = await series.seal(pace); run; run = await series.seal(pace)) runs.push(run);
     }
     for (const part of storage.parts.parts) {
       if (!deletion?.swallows(part.entry)) continue;
       gone.add(part);
       droppedRows += part.entry.rows;
     }
+    const rows = [...frozen.runs.values()].flat().reduce((sum, run) => sum + run.rows, 0);
     for (const partition of await partitionsOf(frozen, storage, deletion, pace)) {
-      const replaced = replacedParts(storage, partition, frozen).filter((part) => !gone.has(part));
+      const replaced = replacedParts(storage, partition, rows).filter((part) => !gone.has(part));
       const { day, slice } = partition;
       const volume = volumeOf(day, slice, storage.volumes.length);
-      const inputs = await inputsOf(frozen, replaced, catalogue);
+      const inputs = await inputsOf(frozen, replaced, catalogue, day);
       const result = await writePartition(
         storage.files,
         {
@@ -121,7 +121,9 @@ function forget({ runs, late }: Frozen): void {
   }
 }
 
+/** Writes wait for it, queries do not: where there is much to bring in order, they have their turns. */
 async function freeze({ catalogue, journal, applied }: CheckpointParts): Promise<Frozen> {
+  const pace = new Pace();
   const generation = await journal.rotate();
   const runs = new Map<SeriesStore, Run[]>();
   const late = new Map<SeriesStore, readonly Run[]>();
@@ -129,6 +131,7 @@ async function freeze({ catalogue, journal, applied }: CheckpointParts): Promise
     runs.set(series, [...series.sealed]);
     series.freeze();
     late.set(series, series.late.freeze(series.fields));
+    if (pace.isDue) await pace.rest();
   }
   return { generation, state: captureState(catalogue, applied), runs, late };
 }
@@ -153,11 +156,9 @@ async function partitionsOf(
   ] as const) {
     for (const [series, own] of all) {
       for (const run of own) {
-        for (let i = 0; i < run.ids.length; i++) {
-          const slice = storage.parts.sliceOf(series.number, run.ids[i]!);
-          for (const day of daysOf(run, run.starts[i]!, run.starts[i + 1]!)) add(day, slice, isLate);
+        for (const { day, start, end } of daysOf(run)) {
+          for (const slice of await slicesOf(series, run, start, end, storage, pace)) add(day, slice, isLate);
         }
-        if (pace.isDue) await pace.rest();
       }
     }
   }
@@ -167,28 +168,40 @@ async function partitionsOf(
   return [...found.values()].sort((a, b) => a.day - b.day || a.slice - b.slice);
 }
 
-const dayLength = Number(dayNs);
+/** The UTC days of a run, and what they are as offsets in its era. */
+function* daysOf(run: Run): Generator<{ day: number; start: number; end: number }> {
+  const dayOf = (offset: number) => Number(floorDiv(timeOf(run.era, offset), dayNs));
+  for (let day = dayOf(run.minOffset); day <= dayOf(run.maxOffset); day++)
+    yield { day, start: offsetWithin(run.era, dayStartNs(day)), end: offsetWithin(run.era, dayStartNs(day + 1)) };
+}
 
-function* daysOf(run: Run, start: number, end: number): Generator<number> {
-  // Eras do not begin at midnight: the distance from the first midnight of the era.
-  const firstDay = Math.floor((run.era * eraSpan) / dayLength);
-  const origin = instantOf(dayStartNs(firstDay));
-  const shift = (run.era - origin.era) * eraSpan - origin.offset;
-  for (let row = start; row < end; ) {
-    const day = firstDay + Math.floor((run.times[row]! + shift) / dayLength);
-    yield day;
-    row = lowerBound(run.times, offsetWithin(run.era, dayStartNs(day + 1)), row, end);
+/** The slices of the tag sets that have rows in [start, end). */
+async function slicesOf(
+  series: SeriesStore,
+  run: Run,
+  start: number,
+  end: number,
+  storage: Storage,
+  pace: Pace,
+): Promise<ReadonlySet<number>> {
+  const slices = new Set<number>();
+  const { parts } = storage;
+  for (let i = 0; i < run.ids.length && slices.size < parts.slices; i++) {
+    if ((i & 4095) === 4095 && pace.isDue) await pace.rest();
+    const slice = parts.sliceOf(series.number, run.ids[i]!);
+    if (!slices.has(slice) && segmentAt(run, i, start, end)) slices.add(slice);
   }
+  return slices;
 }
 
 /**
  * The parts that a new one takes in: all of them when rows are late or deleted; else only the last ones while they are small beside the new rows,
  * so that a day has few parts and each row is written few times.
  */
-function replacedParts(storage: Storage, partition: Partition, frozen: Frozen): readonly Part[] {
+function replacedParts(storage: Storage, partition: Partition, newRows: number): readonly Part[] {
   const existing = storage.parts.ofPartition(partition.day, partition.slice);
   if (partition.isRewritten) return existing;
-  let rows = [...frozen.runs.values()].flat().reduce((sum, run) => sum + run.rows, 0) / storage.parts.slices;
+  let rows = newRows / storage.parts.slices;
   let from = existing.length;
   // A damaged part stays as it is: it must not keep new rows from the disk.
   while (from > 0 && !existing[from - 1]!.isDamaged && existing[from - 1]!.entry.rows < 2 * rows)
@@ -200,13 +213,19 @@ async function inputsOf(
   { runs, late }: Frozen,
   replaced: readonly Part[],
   catalogue: Catalogue,
+  day: number,
 ): Promise<PartitionInput[]> {
+  const range = { fromNs: dayStartNs(day), toNs: dayStartNs(day + 1) };
+  const isOfDay = (run: Run) => overlaps(spanOf(run), range);
   const inputs: PartitionInput[] = [];
   const read: Map<number, Run[]>[] = [];
   for (const part of replaced) read.push(await readAllRuns(part));
   for (const series of catalogue.all()) {
-    const base = [...read.flatMap((part) => part.get(series.number) ?? []), ...(runs.get(series) ?? [])];
-    const own = late.get(series) ?? [];
+    const base = [
+      ...read.flatMap((part) => part.get(series.number) ?? []),
+      ...(runs.get(series) ?? []).filter(isOfDay),
+    ];
+    const own = (late.get(series) ?? []).filter(isOfDay);
     if (base.length + own.length > 0) inputs.push({ series, base, late: own });
   }
   return inputs;

@@ -87,6 +87,11 @@ export class ColumnBuilder {
     return (this.#numbers ?? this.#bigs ?? this.#booleans ?? this.#index)!.length;
   }
 
+  /** Characters of its strings. */
+  get textLength(): number {
+    return this.#textBytes;
+  }
+
   get bytes(): number {
     return (this.#numbers ?? this.#bigs ?? this.#booleans ?? this.#index)!.byteLength + this.#textBytes;
   }

@@ -1,12 +1,12 @@
 // Late rows of one series: points that may have been given before, in a sealed block or in a part (series-store.ts says which). They stand beside
 // those as runs, newest run last; where times are equal the fields of a later run win. Checkpoints fold them into parts.
 import type { FieldDefinition } from '../../src/kdb/engine.ts';
-import { blockRows, OpenBlock } from './open-block.ts';
+import { OpenBlock } from './open-block.ts';
 import type { Extent, Run } from './run.ts';
 import { RunBuilder } from './run-builder.ts';
 
-/** Merging takes about a microsecond a row, and a query or an insert waits for it. */
-const maxMergedRows = 131_072;
+/** Merging takes about a tenth of a microsecond a value, and a query or an insert waits for it. */
+const maxMergedValues = 1 << 18;
 
 export class LateRows {
   /** Per era: rows that came since the last look. */
@@ -37,7 +37,7 @@ export class LateRows {
   /** The tail that takes the next row of an era. */
   tail(era: number, fields: readonly FieldDefinition[]): OpenBlock {
     let tail = this.#tails.get(era);
-    if (tail && tail.rows === blockRows) {
+    if (tail && tail.room === 0) {
       this.#resolve(tail, fields);
       tail = undefined;
     }
@@ -81,7 +81,8 @@ export class LateRows {
     for (let last = runs.length - 1; last > 0; last--) {
       const older = runs[last - 1]!;
       const newer = runs[last]!;
-      if (older.rows >= 2 * newer.rows || older.rows + newer.rows > maxMergedRows || this.#frozen.has(older)) break;
+      const values = (older.rows + newer.rows) * Math.max(older.columns.length, newer.columns.length);
+      if (older.rows >= 2 * newer.rows || values > maxMergedValues || this.#frozen.has(older)) break;
       runs.splice(last - 1, 2, mergedRun(older, newer, fields));
     }
   }

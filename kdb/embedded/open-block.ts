@@ -3,8 +3,9 @@ import { type Column, ColumnBuilder, columnBytes } from './columns.ts';
 import { orderById, type Run } from './run.ts';
 import { type Merged, mergeEqualTimes, orderByTime } from './time-order.ts';
 
-/** Rows of a full block. */
-export const blockRows = 65_536;
+/** Rows of a full block; fewer where they are wide, so that sorting one takes some 10 ms at most. */
+const maxBlockRows = 65_536;
+const maxBlockValues = 1 << 20;
 /** Small: a database may have thousands of series with a few rows each. */
 const firstCapacity = 16;
 
@@ -30,8 +31,10 @@ export class OpenBlock {
     this.era = era;
   }
 
+  /** How many more rows it takes. */
   get room(): number {
-    return blockRows - this.rows;
+    const rows = Math.min(maxBlockRows, Math.floor(maxBlockValues / Math.max(1, this.columns.length)));
+    return Math.max(0, rows - this.rows);
   }
 
   get bytes(): number {

@@ -15,12 +15,20 @@ const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
 /** Rows that are encoded and read together: a column of them is some 130 KB as small integers. */
-export const sliceRows = 131_072;
+const maxSliceRows = 131_072;
+/** Fewer where rows are wide: what is decoded, and held while a part is written, is bounded. */
+const maxSliceValues = 2 << 20;
+/** Characters of the strings of one slice: packing them takes some 4 ms per million. */
+export const maxSliceText = 2 << 20;
+
+export function sliceRows(fields: number): number {
+  return Math.min(maxSliceRows, Math.max(1024, Math.floor(maxSliceValues / Math.max(1, fields))));
+}
 /** Blocks nearer than this are fetched in one read. */
 const readGapBytes = 128 << 10;
 const maxReadBytes = 8 << 20;
 const writeBytes = 1 << 20;
-/** How long encoding goes on before others get their turn. */
+/** How long encoding and decoding go on before others get their turn. */
 const turnMs = 4;
 
 /** Where a block is: offset, bytes, crc32. */
@@ -91,24 +99,12 @@ export class PartWriter {
   }
 
   async add(series: number, run: Run): Promise<void> {
-    const ids = encodeAscending(run.ids);
-    const starts = encodeAscending(run.starts);
-    const times = encodeAscending(run.times);
+    const ids = await this.#block(encodeAscending(run.ids));
+    const starts = await this.#block(encodeAscending(run.starts));
+    const times = await this.#block(encodeAscending(run.times));
     const columns: Record<string, BlockAt> = {};
-    const slice = {
-      ids: await this.#block(await ids),
-      starts: await this.#block(await starts),
-      times: await this.#block(await times),
-    };
-    for (const [field, column] of run.columns.entries()) {
-      if (!column) continue;
-      columns[field] = await this.#block(await encodeColumn(column, run.rows));
-      // Encoding a column takes up to two milliseconds.
-      if (performance.now() > this.#turnEnd) {
-        await setImmediate();
-        this.#turnEnd = performance.now() + turnMs;
-      }
-    }
+    for (const [field, column] of run.columns.entries())
+      if (column) columns[field] = await this.#block(encodeColumn(column, run.rows));
     const { era, rows, minOffset, maxOffset } = run;
     this.#slices.push({
       series,
@@ -118,7 +114,9 @@ export class PartWriter {
       lastId: run.ids.at(-1)!,
       minOffset,
       maxOffset,
-      ...slice,
+      ids,
+      starts,
+      times,
       columns,
     });
   }
@@ -146,9 +144,15 @@ export class PartWriter {
     await this.#file.close().catch(() => undefined);
   }
 
-  async #block({ bytes, crc }: Block): Promise<BlockAt> {
+  async #block(encoding: Promise<Block>): Promise<BlockAt> {
+    const { bytes, crc } = await encoding;
     const at = this.#at;
     await this.#write([bytes]);
+    // Encoding a column takes up to some milliseconds.
+    if (performance.now() > this.#turnEnd) {
+      await setImmediate();
+      this.#turnEnd = performance.now() + turnMs;
+    }
     return [at, bytes.length, crc];
   }
 
@@ -242,8 +246,10 @@ export class Part {
       field === null ? [slice.ids, slice.starts, slice.times] : [slice.columns[field]!],
     );
     const bytes = await this.#readBlocks(blocks);
+    await setImmediate();
     const decoded: Decoded[] = [];
     let next = 0;
+    let turnEnd = performance.now() + turnMs;
     for (const { field } of wanted) {
       if (field === null) {
         const [ids, starts, times] = await Promise.all([
@@ -253,8 +259,10 @@ export class Part {
         ]);
         decoded.push({ ids: Int32Array.from(ids), starts: Int32Array.from(starts), times });
       } else decoded.push(decodeColumn(bytes[next++]!));
-      // A block takes half a millisecond.
-      if ((decoded.length & 7) === 0) await setImmediate();
+      // A block takes half a millisecond; doubles or strings some more.
+      if (performance.now() < turnEnd) continue;
+      await setImmediate();
+      turnEnd = performance.now() + turnMs;
     }
     return decoded;
   }

@@ -4,13 +4,16 @@ import { ColumnBuilder } from './columns.ts';
 import { eraSpan, instantOf, timeOf } from './era.ts';
 import type { FileLayer } from './files.ts';
 import type { Pace } from './pace.ts';
-import { type PartEntry, PartWriter, partName, sliceRows } from './part.ts';
+import { maxSliceText, type PartEntry, PartWriter, partName, sliceRows } from './part.ts';
 import { dayStartNs } from './parts.ts';
 import { inTurn, RowCursor, segmentsById } from './row-cursor.ts';
 import { boundaries, type Run, timeSpan } from './run.ts';
 import type { SeriesStore } from './series-store.ts';
 
-const idsAtOnce = 8192;
+/** Finding the rows of so many tag sets takes some milliseconds. */
+const idsAtOnce = 4096;
+/** Rows that are copied before others may get their turn: with strings, half a microsecond a row and field. */
+const rowsAtOnce = 4096;
 
 export interface PartitionInput {
   readonly series: SeriesStore;
@@ -46,17 +49,14 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
   try {
     for (const { series, base, late } of [...plan.inputs].sort((a, b) => a.series.number - b.series.number)) {
       const isOwn = (id: number) => plan.isOwn(series.number, id);
-      const rows = [...base, ...late].reduce((sum, run) => sum + run.rows, 0);
-      const capacity = Math.min(rows, sliceRows);
-      let slice = new SliceBuilder(series, era, capacity);
+      let slice = new SliceBuilder(series, era);
       const flush = async () => {
         if (slice.rows === 0) return;
         writer ??= await PartWriter.create(files, path);
         await writer.add(series.number, slice.build());
-        slice = new SliceBuilder(series, era, capacity);
+        slice = new SliceBuilder(series, era);
       };
       const lastId = [...base, ...late].reduce((last, run) => Math.max(last, run.ids.at(-1) ?? -1), -1);
-      // Some thousand tag sets at a time: finding their rows takes a millisecond per thousand.
       for (let low = 0; low <= lastId; low += idsAtOnce) {
         const baseSegments = segmentsById(base, window, null, isOwn, low, low + idsAtOnce);
         const lateSegments = segmentsById(late, window, null, isOwn, low, low + idsAtOnce);
@@ -68,15 +68,17 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
             for (const segment of inTurn(baseSegments.get(id)!, 1)) {
               for (let row = segment.start; row < segment.end; ) {
                 row += slice.putRange(id, segment.run, row, segment.end);
-                if (slice.room === 0) await flush();
+                if (slice.isFull) await flush();
+                if (pace.isDue) await pace.rest();
               }
             }
           } else {
             const cursor = new RowCursor(id, baseSegments.get(id) ?? [], lateOnes, 1);
-            while (cursor.next()) {
+            for (let row = 1; cursor.next(); row++) {
               if (isDropped?.(cursor)) droppedRows++;
               else slice.putRow(cursor);
-              if (slice.room === 0) await flush();
+              if (slice.isFull) await flush();
+              if ((row & 255) === 0 && pace.isDue) await pace.rest();
             }
           }
           if (pace.isDue) await pace.rest();
@@ -108,26 +110,31 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
 class SliceBuilder {
   readonly #series: SeriesStore;
   readonly #era: number;
-  readonly #ids: Int32Array;
-  readonly #times: Float64Array;
+  readonly #maxRows: number;
+  #ids: Int32Array = new Int32Array(0);
+  #times: Float64Array = new Float64Array(0);
   readonly #columns: (ColumnBuilder | undefined)[] = [];
   rows = 0;
 
-  constructor(series: SeriesStore, era: number, capacity: number) {
+  constructor(series: SeriesStore, era: number) {
     this.#series = series;
     this.#era = era;
-    this.#ids = new Int32Array(capacity);
-    this.#times = new Float64Array(capacity);
+    this.#maxRows = sliceRows(series.fields.length);
+    this.#grow(256);
   }
 
-  get room(): number {
-    return this.#ids.length - this.rows;
+  get isFull(): boolean {
+    return (
+      this.rows === this.#maxRows ||
+      this.#columns.some((column) => column !== undefined && column.textLength > maxSliceText)
+    );
   }
 
   /** Takes as many of the rows as there is room for. */
   putRange(id: number, run: Run, from: number, to: number): number {
-    const count = Math.min(this.room, to - from);
+    const count = Math.min(this.#maxRows - this.rows, to - from, rowsAtOnce);
     const at = this.rows;
+    if (at + count > this.#ids.length) this.#grow(at + count);
     const shift = (run.era - this.#era) * eraSpan;
     this.#ids.fill(id, at, at + count);
     if (shift === 0) this.#times.set(run.times.subarray(from, from + count), at);
@@ -141,6 +148,7 @@ class SliceBuilder {
 
   putRow(cursor: RowCursor): void {
     const at = this.rows++;
+    if (at === this.#ids.length) this.#grow(at + 1);
     this.#ids[at] = cursor.id;
     this.#times[at] = cursor.offset + (cursor.era - this.#era) * eraSpan;
     for (let field = 0; field < this.#series.fields.length; field++) {
@@ -157,6 +165,17 @@ class SliceBuilder {
       this.#ids,
     );
     return { era: this.#era, rows, ids, starts, times, columns, ...timeSpan(times), bytes: 0 };
+  }
+
+  #grow(rows: number): void {
+    const capacity = Math.min(this.#maxRows, Math.max(rows, 2 * this.#ids.length));
+    const ids = new Int32Array(capacity);
+    ids.set(this.#ids);
+    this.#ids = ids;
+    const times = new Float64Array(capacity);
+    times.set(this.#times);
+    this.#times = times;
+    for (const column of this.#columns) column?.grow(capacity);
   }
 
   #column(field: number): ColumnBuilder {

@@ -6,11 +6,16 @@ export class PartSet {
   readonly parts: readonly Part[];
   readonly slices: number;
   readonly #ofSeries = new Map<number, Part[]>();
+  readonly #ofPartition = new Map<string, Part[]>();
 
   constructor(parts: readonly Part[], slices: number) {
     this.parts = parts;
     this.slices = slices;
     for (const part of parts) {
+      const partition = `${part.entry.day}/${part.entry.slice}`;
+      const beside = this.#ofPartition.get(partition);
+      if (beside) beside.push(part);
+      else this.#ofPartition.set(partition, [part]);
       for (const { number } of part.entry.series) {
         const own = this.#ofSeries.get(number);
         if (own) own.push(part);
@@ -25,7 +30,7 @@ export class PartSet {
 
   /** Oldest first. */
   ofPartition(day: number, slice: number): readonly Part[] {
-    return this.parts.filter(({ entry }) => entry.day === day && entry.slice === slice);
+    return this.#ofPartition.get(`${day}/${slice}`) ?? [];
   }
 
   /** The slice that the rows of a tag set are in: series with one tag set each are spread too. */

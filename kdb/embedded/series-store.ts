@@ -6,6 +6,7 @@ import type { PlannedPart } from './insert-plan.ts';
 import { LateRows } from './late.ts';
 import { Latest } from './latest.ts';
 import { OpenBlock } from './open-block.ts';
+import type { Pace } from './pace.ts';
 import { type Extent, hasRow, type Run } from './run.ts';
 import { type TagSets, withRoom } from './tag-sets.ts';
 
@@ -137,10 +138,17 @@ export class SeriesStore {
     this.#open.clear();
   }
 
-  /** Sorts one frozen block for good (10 ms); null when there is none left. */
-  seal(): Run | null {
-    const block = this.#frozen.shift();
-    return block ? this.#keep(block) : null;
+  /** Sorts one frozen block for good; null when there is none left. */
+  async seal(pace: Pace): Promise<Run | null> {
+    const block = this.#frozen[0];
+    if (!block) return null;
+    // A block of a million values takes some 10 ms: nobody waits for all of it.
+    for (const [field] of block.columns.entries()) {
+      block.view([field]);
+      if (pace.isDue) await pace.rest();
+    }
+    this.#frozen.shift();
+    return this.#keep(block);
   }
 
   get sealed(): readonly Run[] {

@@ -201,7 +201,7 @@ export function spanOfPart(part: Part, number: number): TimeSpan {
   return { firstNs: BigInt(own.firstNs), lastNs: BigInt(own.lastNs) };
 }
 
-function overlaps({ firstNs, lastNs }: TimeSpan, { fromNs, toNs }: Range): boolean {
+export function overlaps({ firstNs, lastNs }: TimeSpan, { fromNs, toNs }: Range): boolean {
   return fromNs < toNs && firstNs < toNs && lastNs >= fromNs;
 }
 
