@@ -1,5 +1,5 @@
 // The file operations that durability rests on, as one object: tests put one in its place that runs out of room, fails to sync or forgets.
-import { constants } from 'node:fs';
+import { constants, writevSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 
 export interface OpenFile {
@@ -29,6 +29,12 @@ export interface FileLayer {
   syncFile(path: string): Promise<void>;
 }
 
+/**
+ * A write of up to so much is done at once: into the page cache, it takes 5 µs, and by a thread of the pool 17 and two changes of thread, which
+ * is a third of a small request's way to the disk. Syncs stay with the threads: a network disk takes milliseconds, and queries must not wait.
+ */
+const smallBytes = 16_384;
+
 export const realFiles: FileLayer = {
   async open(path) {
     const handle = await fs.open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
@@ -36,9 +42,11 @@ export const realFiles: FileLayer = {
       async write(buffers, position) {
         let at = position;
         let rest = buffers.filter((buffer) => buffer.length > 0);
+        const isSmall = rest.reduce((sum, { length }) => sum + length, 0) <= smallBytes;
         while (rest.length > 0) {
           // IOV_MAX is 1024 on Linux.
-          let { bytesWritten } = await handle.writev(rest.slice(0, 1024), at);
+          const some = rest.slice(0, 1024);
+          let bytesWritten = isSmall ? writevSync(handle.fd, some, at) : (await handle.writev(some, at)).bytesWritten;
           at += bytesWritten;
           while (rest.length > 0 && bytesWritten >= rest[0]!.length) {
             bytesWritten -= rest[0]!.length;
