@@ -20,6 +20,11 @@ export class Connection {
   readonly #socket: Socket;
   readonly #reader: FrameReader;
   #pending: Pending | undefined;
+  /** Of the request that is under way. */
+  #deadlineMs = 0;
+  /** Fires at that deadline or before, and is set again then: over many short requests there is one timer, not one for each. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerMs = 0;
   #closed = false;
 
   static open(
@@ -65,13 +70,11 @@ export class Connection {
     if (this.#pending) throw new Error('a connection carries one request at a time');
     if (this.#closed) return Promise.reject(new ConnectionFailed('the connection is closed'));
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const deadline = setTimeout(() => this.#fail(new NoAnswer(`no answer within ${timeoutMs} ms`)), timeoutMs);
     const cancel = (): void => this.#fail(new EngineError('Cancelled'));
     signal?.addEventListener('abort', cancel, { once: true });
     const settle = (): void => {
       this.#pending = undefined;
       this.#socket.unref();
-      clearTimeout(deadline);
       signal?.removeEventListener('abort', cancel);
     };
     this.#pending = {
@@ -84,6 +87,8 @@ export class Connection {
         reject(error);
       },
     };
+    this.#deadlineMs = performance.now() + timeoutMs;
+    if (this.#timer === undefined || this.#timerMs > this.#deadlineMs) this.#watch();
     this.#socket.ref();
     this.#socket.write(frame);
     return promise;
@@ -91,6 +96,20 @@ export class Connection {
 
   close(): void {
     this.#fail(new ConnectionLost('the connection was closed here'));
+  }
+
+  #watch(): void {
+    clearTimeout(this.#timer);
+    this.#timerMs = this.#deadlineMs;
+    this.#timer = setTimeout(() => this.#look(), this.#deadlineMs - performance.now()).unref();
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    if (this.#pending === undefined) return;
+    // A timer counts whole milliseconds and may be up to one early.
+    if (performance.now() >= this.#deadlineMs - 1) this.#fail(new NoAnswer('no answer in time'));
+    else this.#watch();
   }
 
   #read(chunk: Buffer): void {
@@ -111,6 +130,7 @@ export class Connection {
 
   #fail(error: Error): void {
     this.#closed = true;
+    clearTimeout(this.#timer);
     this.#socket.destroy();
     this.#pending?.reject(error);
   }

@@ -74,11 +74,13 @@ export class Lane {
     // While the database is known to be away, one more attempt is what a call gets.
     const refused = this.#failures > 1 ? 1 : 0;
     const waiting: WaitingJob = { ...job, deadlineMs: Date.now() + job.timeoutMs, resolve, reject, lost: 0, refused };
-    const cancel = (): void => this.#refuse((other) => (other === waiting ? new EngineError('Cancelled') : undefined));
-    job.signal?.addEventListener('abort', cancel, { once: true });
     this.#enqueue(waiting);
     this.#pump();
-    return promise.finally(() => job.signal?.removeEventListener('abort', cancel));
+    const { signal } = job;
+    if (signal === undefined) return promise;
+    const cancel = (): void => this.#refuse((other) => (other === waiting ? new EngineError('Cancelled') : undefined));
+    signal.addEventListener('abort', cancel, { once: true });
+    return promise.finally(() => signal.removeEventListener('abort', cancel));
   }
 
   /** Waiting calls are refused; running ones get the time given. */
