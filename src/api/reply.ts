@@ -4,14 +4,19 @@ import { ApiError, apiError } from '../base/errors.ts';
 import type { Context } from './step.ts';
 import { hasUnreadBody, sendBeforeBody } from './unread-body.ts';
 
+/** Up to here copying a body costs less than a write of two pieces: 25 µs. */
+const joinedBytes = 16_384;
+
 export function replyJson(context: Context, status: number, body: unknown): void {
   send(context.response, status, context.requestId, JSON.stringify(body));
 }
 
 /** JSON that stands ready as bytes. */
-export function replyBytes(context: Context, status: number, body: Uint8Array): void {
+export function replyBytes(context: Context, status: number, body: Buffer): void {
   context.response.writeHead(status, jsonHeaders(context.requestId, body.length));
-  context.response.end(body);
+  // As text a body goes out joined to its head; latin1 keeps every byte.
+  if (body.length <= joinedBytes) context.response.end(body.toString('latin1'), 'latin1');
+  else context.response.end(body);
 }
 
 export function replyNothing(context: Context): void {
