@@ -1,6 +1,8 @@
 import restify, { type Request, type Response, type Server } from 'restify';
-import { createAccount } from './api/accounts.ts';
+import { changeAccount, closeAccount, createAccount, getAccount, listAccounts } from './api/accounts.ts';
+import { listAudit } from './api/audit.ts';
 import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
+import { metrics } from './api/metrics.ts';
 import { latest, query } from './api/query.ts';
 import { writeError } from './api/reply.ts';
 import { nextRequestId } from './api/request-id.ts';
@@ -10,10 +12,12 @@ import type { Services } from './api/services.ts';
 import { handler, type Step } from './api/step.ts';
 import { getTask, listTasks } from './api/tasks.ts';
 import { createToken, listTokens, revokeToken } from './api/tokens.ts';
+import { listUsage } from './api/usage.ts';
+import { changeUser, createUser, listUsers, removeUser } from './api/users.ts';
 import { write } from './api/write.ts';
 import { type ApiError, apiError } from './base/errors.ts';
 
-type Method = 'get' | 'post' | 'put' | 'del';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'del';
 
 const series = '/v1/databases/:database/series/:series';
 
@@ -21,7 +25,16 @@ const series = '/v1/databases/:database/series/:series';
 const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = [
   ['get', '/health', 'health', health],
   ['get', '/ready', 'ready', ready],
+  ['get', '/metrics', 'metrics', metrics],
   ['post', '/v1/accounts', 'createAccount', createAccount],
+  ['get', '/v1/accounts', 'listAccounts', listAccounts],
+  ['get', '/v1/accounts/:account', 'getAccount', getAccount],
+  ['patch', '/v1/accounts/:account', 'changeAccount', changeAccount],
+  ['del', '/v1/accounts/:account', 'closeAccount', closeAccount],
+  ['post', '/v1/users', 'createUser', createUser],
+  ['get', '/v1/users', 'listUsers', listUsers],
+  ['patch', '/v1/users/:user', 'changeUser', changeUser],
+  ['del', '/v1/users/:user', 'removeUser', removeUser],
   ['post', '/v1/tokens', 'createToken', createToken],
   ['get', '/v1/tokens', 'listTokens', listTokens],
   ['del', '/v1/tokens/:token', 'revokeToken', revokeToken],
@@ -36,6 +49,8 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['del', series, 'dropSeries', dropSeries],
   ['get', `${series}/query`, 'query', query],
   ['get', `${series}/latest`, 'latest', latest],
+  ['get', '/v1/audit', 'listAudit', listAudit],
+  ['get', '/v1/usage', 'listUsage', listUsage],
   ['get', '/v1/tasks', 'listTasks', listTasks],
   ['get', '/v1/tasks/:task', 'getTask', getTask],
 ];

@@ -5,6 +5,7 @@ import { onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
+import { createTasks } from '../src/tasks/index.ts';
 import { createSqs, TaskQueue } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
 import { kinds } from './kinds/index.ts';
@@ -24,7 +25,13 @@ async function main(config: WorkerConfig): Promise<void> {
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
   const queue = new TaskQueue(sqs);
   const owner = ownerName();
-  const services: WorkerServices = { management, agents: new AgentClient(config.agentSecret), hello };
+  const tasks = createTasks(config);
+  const services: WorkerServices = {
+    management,
+    announce: (task) => tasks.announce(task, log),
+    agents: new AgentClient(config.agentSecret),
+    hello,
+  };
   const runner = new TaskRunner({ owner, kinds, services, queue, log });
   const sweeper = new Sweeper({ tasks: management.tasks, queue, isGone, log });
   const { topic, outbox } = management.feed;
@@ -39,6 +46,7 @@ async function main(config: WorkerConfig): Promise<void> {
       runner.stop();
       await Promise.all([consumer?.stop(), sweeper.stop(), outboxSweeper?.stop()]);
       sqs.destroy();
+      tasks.close();
       await management.close();
     },
     { stopWithParent: config.stopWithParent, log },

@@ -4,7 +4,7 @@ import type { Log } from '../src/base/log.ts';
 import type { Task } from '../src/management/records.ts';
 import { LeaseLost, leaseMs } from '../src/management/tasks.ts';
 import type { TaskQueue } from '../src/tasks/queue.ts';
-import type { Kind, WorkerServices } from './kinds/kind.ts';
+import { type Kind, Postponed, type WorkerServices } from './kinds/kind.ts';
 
 const extendEveryMs = leaseMs / 3;
 /** With the back-off below, about eight minutes of trying. */
@@ -88,6 +88,11 @@ export class TaskRunner {
     if (this.#stop.signal.aborted) {
       log.info('task handed back', subject);
       return this.#requeue(task, task.error, 0);
+    }
+    if (error instanceof Postponed) {
+      log.info('task postponed', { ...subject, until: new Date(error.untilMs).toISOString() });
+      await tasks.postpone(task, error.untilMs);
+      return;
     }
     const reason = error instanceof Error ? error.message : String(error);
     if (task.attempts < maxAttempts) {

@@ -1,30 +1,60 @@
 // The steps before a handler's own: who asks, may they, and which database is it about.
 
+import { requireStorage } from '../auth/storage.ts';
+import type { RateName } from '../auth/throttle.ts';
 import { bearerSecret, coversDatabase, requireOperator, requireScope, requireValid } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
-import type { Scope } from '../management/records.ts';
+import type { Account, Database, Scope, Token, User } from '../management/records.ts';
 import type { Context, Step } from './step.ts';
 
-async function authenticate(context: Context): Promise<void> {
-  const secret = bearerSecret(context.request.headers.authorization);
-  context.token = requireValid(await context.services.management.tokens.findToken(secret), Date.now());
+/** Who asks: the token, its account, its user. Waits for nothing when this process knows all of them. */
+function authenticate(context: Context): void | Promise<void> {
+  const token = context.services.management.tokens.findToken(bearerSecret(context.request.headers.authorization));
+  return token instanceof Promise ? token.then((found) => identify(context, found)) : identify(context, token);
+}
+
+function identify(context: Context, found: Token | undefined): void | Promise<void> {
+  const { accounts, users } = context.services.management;
+  const token = requireValid(found, Date.now());
+  const account = accounts.findAccount(token.accountId);
+  const user = token.userId === null ? undefined : users.findUser(token.accountId, token.userId);
+  if (account instanceof Promise || user instanceof Promise)
+    return Promise.all([account, user]).then((both) => admit(context, token, ...both));
+  admit(context, token, account, user);
+}
+
+/** A closed account's tokens, and a removed user's, are as unknown as any other. */
+function admit(context: Context, token: Token, account: Account | null, user: User | null | undefined): void {
+  if (!account || user === null || account.status === 'closing' || account.status === 'closed')
+    throw apiError('TokenUnknown');
+  context.token = token;
+  context.account = account;
+  if (user) context.user = user;
+  if (account.status === 'suspended' && context.request.method !== 'GET') throw suspended(account);
+}
+
+function suspended({ name }: Account): Error {
+  return apiError('AccountSuspended', { account: name });
 }
 
 function authorise(scope: Scope): Step {
   return function authorise(context: Context): void {
-    requireScope(context.token!, scope);
+    requireScope(context.token!, context.user, scope);
   };
 }
 
 /** Step: another account's database, and one that the token is not for, do not exist as far as the caller can tell. */
-export async function findDatabase(context: Context): Promise<void> {
+export function findDatabase(context: Context): void | Promise<void> {
   const name = context.params['database']!;
   const token = context.token!;
-  const database = coversDatabase(token, name)
-    ? await context.services.management.databases.getDatabase(token.accountId, name)
-    : undefined;
-  if (!database) throw apiError('DatabaseNotFound', { database: name });
-  context.database = database;
+  const found = coversDatabase(token, name)
+    ? context.services.management.databases.findDatabase(token.accountId, name)
+    : null;
+  const keep = (database: Database | null): void => {
+    if (!database) throw apiError('DatabaseNotFound', { database: name });
+    context.database = database;
+  };
+  return found instanceof Promise ? found.then(keep) : keep(found);
 }
 
 /** Step: a database is served in its own region only. */
@@ -73,5 +103,25 @@ export const operatorAccess: Step[] = [
 
 /** For routes that speak to the database process. */
 export function dataAccess(scope: Scope): Step[] {
-  return [...access(scope), findDatabase, requireHere, requireActive];
+  return [
+    ...access(scope),
+    function requireUsable(context: Context): void {
+      if (context.account!.status === 'suspended') throw suspended(context.account!);
+    },
+    findDatabase,
+    requireHere,
+    requireActive,
+  ];
+}
+
+/** Step: an account over a rate is refused before its body is read. */
+export function withinRate(rate: RateName): Step {
+  return function withinRate(context: Context): void {
+    context.services.throttle.check(context.account!, rate);
+  };
+}
+
+/** Step: an account that stores all it may takes no more points. */
+export function withinStorage(context: Context): void {
+  requireStorage(context.account!);
 }

@@ -2,8 +2,10 @@ import { coversDatabase } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
 import { nameFault } from '../base/limits.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
+import { limitsOf } from '../management/plans.ts';
 import type { Database } from '../management/records.ts';
 import { access, accountAccess, findDatabase } from './access.ts';
+import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { replyJson } from './reply.ts';
 import { readJson } from './schema.ts';
@@ -45,13 +47,12 @@ export const createDatabase: Step[] = [
       throw apiError('InvalidRequest', {
         reason: `body.region: ${region} is not a region of this service; it has ${regions.join(', ')}`,
       });
-    const { database, task } = await management.databases.createDatabase({
-      accountId: context.token!.accountId,
-      name,
-      volumes,
-      schema,
-      region,
-    });
+    const { id: accountId } = context.account!;
+    const maxDatabases = limitsOf(context.account!).databases;
+    const { database, task } = await management.databases.createDatabase(
+      { accountId, name, volumes, schema, region, maxDatabases },
+      actorOf(context),
+    );
     await tasks.announce(task, log);
     replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });
   },
@@ -86,6 +87,7 @@ export const deleteDatabase: Step[] = [
     const { database, task } = await management.databases.requestDelete(
       context.token!.accountId,
       context.database!.name,
+      actorOf(context),
     );
     await tasks.announce(task, log);
     replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });

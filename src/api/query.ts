@@ -1,7 +1,7 @@
 import { ApiError } from '../base/errors.ts';
-import type { SeriesDefinition } from '../kdb/engine.ts';
+import type { Engine, SeriesDefinition } from '../kdb/engine.ts';
 import { buildLatest, buildSpec } from '../query/parameters.ts';
-import { dataAccess } from './access.ts';
+import { dataAccess, withinRate } from './access.ts';
 import { definition } from './definition.ts';
 import { engineCall } from './engine-call.ts';
 import { replyRows } from './rows.ts';
@@ -10,13 +10,14 @@ import { type Context, clientGone, type Step } from './step.ts';
 
 export const query: Step[] = [
   ...dataAccess('read'),
+  withinRate('querySecondsPerMinute'),
   async function query(context: Context): Promise<void> {
     const parameters = queryString(context);
     const signal = clientGone(context);
     // All fields means all that there are now, so a remembered definition will not do.
     const { built, result } = await withDefinition(context, parameters['field'] === undefined, async (series) => {
       const built = buildSpec(series, parameters, context.services.nowNs());
-      return { built, result: await engineCall(context, (engine) => engine.query(built.spec, signal)) };
+      return { built, result: await measured(context, (engine) => engine.query(built.spec, signal)) };
     });
     await replyRows(context, result, built);
   },
@@ -24,16 +25,30 @@ export const query: Step[] = [
 
 export const latest: Step[] = [
   ...dataAccess('read'),
+  withinRate('querySecondsPerMinute'),
   async function latest(context: Context): Promise<void> {
     const parameters = queryString(context);
     const signal = clientGone(context);
     const { built, result } = await withDefinition(context, false, async (series) => {
       const built = buildLatest(series, parameters);
-      return { built, result: await engineCall(context, (engine) => engine.latest(built.spec, signal)) };
+      return { built, result: await measured(context, (engine) => engine.latest(built.spec, signal)) };
     });
     await replyRows(context, result, built);
   },
 ];
+
+/** The time that the engine took counts also when it ends in an error. */
+async function measured<T>(context: Context, call: (engine: Engine) => Promise<T>): Promise<T> {
+  const { throttle, meter } = context.services;
+  const startedMs = performance.now();
+  try {
+    return await engineCall(context, call);
+  } finally {
+    const tookMs = performance.now() - startedMs;
+    throttle.take(context.account!, 'querySecondsPerMinute', tookMs / 1_000);
+    meter.addQuery(context.database!, tookMs);
+  }
+}
 
 /** What a definition that is no longer true can look like. */
 const stale: readonly string[] = [

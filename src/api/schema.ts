@@ -21,6 +21,9 @@ export function readJson(schema: object): Step {
   };
 }
 
+/** A parameter that is given once. */
+export const single = { type: 'string' } as const;
+
 /** Step: checks the query string. A parameter given once is a string, else an array of strings. */
 export function readParameters(schema: object): Step {
   const validate = ajv.compile(schema);

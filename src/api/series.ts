@@ -3,6 +3,7 @@ import { columnNameFault, maxFieldsPerSeries, maxTagsPerSeries, nameFault } from
 import { formatIsoNs } from '../base/time.ts';
 import type { FieldType, SeriesDefinition, SeriesInfo } from '../kdb/engine.ts';
 import { dataAccess } from './access.ts';
+import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { definition } from './definition.ts';
 import { engineCall } from './engine-call.ts';
@@ -33,6 +34,7 @@ export const defineSeries: Step[] = [
   }),
   async function defineSeries(context: Context): Promise<void> {
     const wanted = toDefinition(context.params['series']!, context.json as NewSeries);
+    await record(context, 'defineSeries', { tags: wanted.tags, fields: wanted.fields });
     const info = await engineCall(context, (engine) => engine.define(wanted));
     replyJson(context, 200, { series: shownSeries(info) });
   },
@@ -66,10 +68,24 @@ export const describeSeries: Step[] = [
 export const dropSeries: Step[] = [
   ...dataAccess('manage'),
   async function dropSeries(context: Context): Promise<void> {
+    await record(context, 'dropSeries');
     await engineCall(context, (engine) => engine.drop(context.params['series']!));
     replyNothing(context);
   },
 ];
+
+/** The audit of what the database process does is written before it is done. */
+async function record(context: Context, action: string, details?: object): Promise<void> {
+  const { accountId, id, name: database } = context.database!;
+  const name = context.params['series']!;
+  await context.services.management.audit.record({
+    accountId,
+    by: actorOf(context),
+    action,
+    subject: { kind: 'series', id: `${id}/${name}`, name },
+    details: { database, ...details },
+  });
+}
 
 function shownSeries({ series, tags, fields, tagSets, rows, firstNs, lastNs }: SeriesInfo): object {
   return {

@@ -1,7 +1,10 @@
+import type { Throttle } from '../auth/throttle.ts';
 import type { ApiConfig } from '../base/config.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Engines } from '../kdb/engines.ts';
 import type { Management } from '../management/index.ts';
+import type { UsageMeter } from '../management/usage-meter.ts';
 import type { Tasks } from '../tasks/index.ts';
 
 /** What the handlers work with; main.ts makes them in this order. */
@@ -11,6 +14,9 @@ export interface Services {
   readonly management: Management;
   readonly tasks: Tasks;
   readonly engines: Engines;
+  readonly throttle: Throttle;
+  readonly meter: UsageMeter;
+  readonly metrics: Metrics;
   /** Nanoseconds since 1970. */
   readonly nowNs: () => bigint;
 }

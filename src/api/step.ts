@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'restify';
 import type { Log } from '../base/log.ts';
-import type { Database, Token } from '../management/records.ts';
+import type { Account, Database, Token, User } from '../management/records.ts';
 import { replyError } from './reply.ts';
 import { nextRequestId } from './request-id.ts';
 import type { Services } from './services.ts';
@@ -18,6 +18,10 @@ export interface Context {
   readonly params: Readonly<Record<string, string>>;
   /** Set by `authenticate`. */
   token?: Token;
+  /** Set by `authenticate`: the token's. */
+  account?: Account;
+  /** Set by `authenticate` when the token is a user's. */
+  user?: User;
   /** Set by `findDatabase`. */
   database?: Database;
   /** Set by `readBody`: decompressed. */
@@ -35,6 +39,7 @@ export type Step = (context: Context) => void | Promise<void>;
 
 /** Makes a restify handler of a route's steps: runs them in order, turns what is thrown into a reply, logs the request once. */
 export function handler(services: Services, route: string, steps: readonly Step[]): RequestHandler {
+  const count = services.metrics.requestCounter(route);
   const level = probes.includes(route) ? 'debug' : 'info';
   return async (request: Request, response: Response) => {
     const startedMs = performance.now();
@@ -60,6 +65,8 @@ export function handler(services: Services, route: string, steps: readonly Step[
         break;
       }
     }
+    const durationMs = performance.now() - startedMs;
+    count(response.statusCode, durationMs);
     if (!services.log.isLevelEnabled(level)) return;
     services.log.log({
       level,
@@ -67,7 +74,7 @@ export function handler(services: Services, route: string, steps: readonly Step[
       requestId,
       route,
       status: response.statusCode,
-      durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
+      durationMs: Math.round(durationMs * 1000) / 1000,
       ...(context.token && { account: context.token.accountId }),
       ...(context.database && { database: context.database.id }),
       ...(failedIn && { failedIn, error: fault }),

@@ -10,7 +10,7 @@ export const listTasks: Step[] = [
   async function listTasks(context: Context): Promise<void> {
     const tasks = await context.services.management.tasks.listTasks(context.token!.accountId);
     replyJson(context, 200, {
-      tasks: tasks.filter((task) => coversDatabase(context.token!, task.databaseName)).map(shownTask),
+      tasks: tasks.filter((task) => coversTask(context, task)).map(shownTask),
     });
   },
 ];
@@ -20,12 +20,16 @@ export const getTask: Step[] = [
   async function getTask(context: Context): Promise<void> {
     const id = context.params['task']!;
     const task = await context.services.management.tasks.getTask(id);
-    const mine =
-      task && task.accountId === context.token!.accountId && coversDatabase(context.token!, task.databaseName);
-    if (!mine) throw apiError('TaskNotFound', { task: id });
+    if (task?.accountId !== context.token!.accountId || !coversTask(context, task))
+      throw apiError('TaskNotFound', { task: id });
     replyJson(context, 200, { task: shownTask(task) });
   },
 ];
+
+/** A task of the whole account is for tokens of the whole account. */
+function coversTask({ token }: Context, { databaseName }: Task): boolean {
+  return databaseName === null ? token!.databases === null : coversDatabase(token!, databaseName);
+}
 
 export function shownTask({
   id,

@@ -1,12 +1,15 @@
 import { apiError } from '../base/errors.ts';
 import { type Scope, scopes, type Token } from '../management/records.ts';
 import { accountAccess } from './access.ts';
+import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { replyJson, replyNothing } from './reply.ts';
-import { readJson } from './schema.ts';
+import { readJson, readParameters, single } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
 interface NewToken {
+  /** Id of a user, or null: the account's own. Without it, it is its creator's. */
+  readonly user?: string | null;
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly databases?: readonly string[];
@@ -21,6 +24,7 @@ export const createToken: Step[] = [
     required: ['name', 'scopes'],
     additionalProperties: false,
     properties: {
+      user: { type: 'string', nullable: true, maxLength: 64 },
       name: { type: 'string', minLength: 1, maxLength: 255 },
       scopes: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: scopes } },
       databases: {
@@ -38,35 +42,47 @@ export const createToken: Step[] = [
     const expiresMs = input.expiresAt === undefined ? undefined : Date.parse(input.expiresAt);
     if (expiresMs !== undefined && !(expiresMs > Date.now()))
       throw apiError('InvalidRequest', { reason: 'body.expiresAt must be an ISO 8601 time in the future' });
-    const { token, secret } = await context.services.management.tokens.createToken({
-      accountId: context.token!.accountId,
-      name: input.name,
-      scopes: input.scopes,
-      databases: input.databases ?? null,
-      expiresAt: expiresMs === undefined ? null : new Date(expiresMs).toISOString(),
-    });
+    const { token, secret } = await context.services.management.tokens.createToken(
+      {
+        accountId: context.token!.accountId,
+        userId: input.user === undefined ? context.token!.userId : input.user,
+        name: input.name,
+        scopes: input.scopes,
+        databases: input.databases ?? null,
+        expiresAt: expiresMs === undefined ? null : new Date(expiresMs).toISOString(),
+      },
+      actorOf(context),
+    );
     replyJson(context, 201, { token: shown(token), secret });
   },
 ];
 
 export const listTokens: Step[] = [
   ...accountAccess,
+  readParameters({ type: 'object', additionalProperties: false, properties: { user: single } }),
   async function listTokens(context: Context): Promise<void> {
+    const { user } = context.parameters!;
     const tokens = await context.services.management.tokens.listTokens(context.token!.accountId);
-    replyJson(context, 200, { tokens: tokens.map(shown) });
+    replyJson(context, 200, {
+      tokens: tokens.filter(({ userId }) => user === undefined || userId === user).map(shown),
+    });
   },
 ];
 
 export const revokeToken: Step[] = [
   ...accountAccess,
   async function revokeToken(context: Context): Promise<void> {
-    await context.services.management.tokens.revokeToken(context.token!.accountId, context.params['token']!);
+    await context.services.management.tokens.revokeToken(
+      context.token!.accountId,
+      context.params['token']!,
+      actorOf(context),
+    );
     replyNothing(context);
   },
 ];
 
 /** Everything but the hash, which is as good as the secret for nobody but is nobody's business. */
 function shown(token: Token): object {
-  const { id, name, scopes, databases, operator, expiresAt, createdAt } = token;
-  return { id, name, scopes, databases, operator, expiresAt, createdAt };
+  const { id, userId, name, scopes, databases, operator, expiresAt, createdAt } = token;
+  return { id, user: userId, name, scopes, databases, operator, expiresAt, createdAt };
 }

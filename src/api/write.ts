@@ -3,7 +3,7 @@ import { refusedPoints } from '../ingest/faults.ts';
 import { type Batch, decoderFor, type Precision } from '../ingest/index.ts';
 import { namedBatchId, nextBatchId } from '../kdb/batch-id.ts';
 import { EngineError } from '../kdb/engine-error.ts';
-import { dataAccess } from './access.ts';
+import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
 import { engineCall } from './engine-call.ts';
 import { replyJson } from './reply.ts';
@@ -12,6 +12,8 @@ import type { Context, Step } from './step.ts';
 
 export const write: Step[] = [
   ...dataAccess('write'),
+  withinStorage,
+  withinRate('pointsPerSecond'),
   readParameters({
     type: 'object',
     additionalProperties: false,
@@ -36,9 +38,14 @@ function decode(context: Context): Batch {
 }
 
 async function insert(context: Context, batch: Batch): Promise<void> {
+  const { throttle, meter } = context.services;
   const batchId = batchIdOf(context);
+  // Others of the account may have come in while the body did. From here to the count nothing else runs.
+  throttle.check(context.account!, 'pointsPerSecond');
+  throttle.take(context.account!, 'pointsPerSecond', batch.points);
   try {
-    await engineCall(context, (engine) => engine.insert({ batchId, parts: batch.parts }));
+    const { rows } = await engineCall(context, (engine) => engine.insert({ batchId, parts: batch.parts }));
+    meter.addPoints(context.database!, Number(rows));
   } catch (error) {
     const cause = (error as Error).cause;
     if (cause instanceof EngineError) {

@@ -1,5 +1,5 @@
 import { apiError } from '../base/errors.ts';
-import type { Scope, Token } from '../management/records.ts';
+import { type Role, type Scope, scopes, type Token, type User } from '../management/records.ts';
 
 /** The secret of an Authorization header: `Bearer <secret>`. */
 export function bearerSecret(header: string | undefined): string {
@@ -15,8 +15,17 @@ export function requireValid(token: Token | undefined, nowMs: number): Token {
   return token;
 }
 
-export function requireScope(token: Token, scope: Scope): void {
+/** What the role of a token's user leaves of its scopes. */
+const roleScopes: Readonly<Record<Role, readonly Scope[]>> = {
+  owner: scopes,
+  member: ['read', 'write'],
+  viewer: ['read'],
+};
+
+/** A token may do what it has the scope for, and its user, if it is a user's, the role. */
+export function requireScope(token: Token, user: User | undefined, scope: Scope): void {
   if (!token.scopes.includes(scope)) throw apiError('ScopeMissing', { scope });
+  if (user && !roleScopes[user.role].includes(scope)) throw apiError('RoleMissing', { role: user.role, scope });
 }
 
 export function requireOperator(token: Token): void {

@@ -81,6 +81,10 @@ export const errorRegistry = {
   TokenMissing: { status: 401, message: 'No token was given; send Authorization: Bearer <token>' },
   TokenUnknown: { status: 401, message: 'The token is unknown, expired or revoked; ask for a new one' },
   ScopeMissing: { status: 403, message: 'The token does not have the scope {scope}; use one that has' },
+  RoleMissing: {
+    status: 403,
+    message: 'The user of the token is {role}, which does not give the scope {scope}; ask an owner of the account',
+  },
   OperatorOnly: { status: 403, message: 'Only the operator may do this' },
   AccountSuspended: {
     status: 403,

@@ -43,6 +43,7 @@ export function zoneKey(zone: string): string {
 
 /** Secondary indexes of the tables (management/tables.ts has their keys). */
 export const indexes = {
+  accountsByStatus: 'accounts-by-status',
   tokensByAccount: 'tokens-by-account',
   databasesById: 'databases-by-id',
   databasesByHost: 'databases-by-host',

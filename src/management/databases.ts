@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
+import { countItem, requireOpen } from './account-items.ts';
+import { type Actor, auditPut, theService } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
@@ -18,6 +20,8 @@ export interface NewDatabase {
   readonly region: string;
   readonly volumes: number;
   readonly schema: SchemaMode;
+  /** That the account may have; without it, any number. */
+  readonly maxDatabases?: number | null;
 }
 
 /** What may change in the life of a database. */
@@ -47,7 +51,7 @@ export class Databases {
   }
 
   /** The database and the task that provisions it, or neither. The task's id is still to be sent to the queue. */
-  async createDatabase(fields: NewDatabase): Promise<{ database: Database; task: Task }> {
+  async createDatabase(fields: NewDatabase, by: Actor = theService): Promise<{ database: Database; task: Task }> {
     const { accountId, name } = fields;
     const before = await loadEntry(this.#dynamo, 'database', databaseKey({ accountId, name }));
     if (before.record) throw apiError('DatabaseExists', { database: name });
@@ -69,12 +73,28 @@ export class Databases {
     };
     const task = newTask('provision', database, this.#clock());
     try {
-      await this.#changes.commit([databasePut(database, before.version), taskPut(task)], [databaseChange(database)]);
+      await this.#changes.commit(
+        [
+          databasePut(database, before.version),
+          requireOpen(accountId),
+          countItem(accountId, 'databases', 1, { max: fields.maxDatabases ?? null }),
+          taskPut(task),
+          this.#auditPut(database, by, 'createDatabase'),
+        ],
+        [databaseChange(database)],
+      );
     } catch (error) {
-      if (error instanceof ConditionFailed) throw apiError('DatabaseExists', { database: name });
-      throw error;
+      if (!(error instanceof ConditionFailed)) throw error;
+      if (error.refused[0]) throw apiError('DatabaseExists', { database: name });
+      if (error.refused[1]) throw apiError('AccountClosed', { account: accountId, status: 'not active' });
+      throw apiError('TooManyDatabases', { limit: fields.maxDatabases ?? 0 });
     }
     return { database, task };
+  }
+
+  /** Through the cache; at once when this process knows it, and at most a second old. */
+  findDatabase(accountId: string, name: string): Database | null | Promise<Database | null> {
+    return this.#cache.find(databaseKey({ accountId, name }));
   }
 
   /** Through the cache: at most a second old while it is active, read from DynamoDB while it is not, or when `fresh` is asked for. */
@@ -96,7 +116,11 @@ export class Databases {
   }
 
   /** Marks it and makes the task that removes it. The task's id is still to be sent to the queue. */
-  async requestDelete(accountId: string, name: string): Promise<{ database: Database; task: Task }> {
+  async requestDelete(
+    accountId: string,
+    name: string,
+    by: Actor = theService,
+  ): Promise<{ database: Database; task: Task }> {
     const database = await this.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
     if (database.status !== 'active' && database.status !== 'failed') {
@@ -104,7 +128,11 @@ export class Databases {
     }
     const deleting: Database = { ...database, status: 'deleting', version: database.version + 1 };
     const task = newTask('deprovision', deleting, this.#clock());
-    await this.#commit(deleting, [databasePut(deleting, database.version), taskPut(task)]);
+    await this.#commit(deleting, [
+      databasePut(deleting, database.version),
+      taskPut(task),
+      this.#auditPut(deleting, by, 'deleteDatabase'),
+    ]);
     return { database: deleting, task };
   }
 
@@ -164,9 +192,19 @@ export class Databases {
     const removed = tombstone({ accountId, name }, version, this.#clock());
     await this.#commit(
       database,
-      [versionedPut(tables.databases, removed, database.version), ...(hostId === null ? [] : [releaseSlot(hostId)])],
+      [
+        versionedPut(tables.databases, removed, database.version),
+        ...(hostId === null ? [] : [releaseSlot(hostId)]),
+        countItem(accountId, 'databases', -1),
+      ],
       { kind: 'database', key: databaseKey(database), version, record: null },
     );
+  }
+
+  #auditPut(database: Database, by: Actor, action: string): TransactionItem {
+    const { accountId, id, name, region, volumes, schema } = database;
+    const subject = { kind: 'database', id, name } as const;
+    return auditPut({ accountId, by, action, subject, details: { region, volumes, schema } }, this.#clock());
   }
 
   async #commit(

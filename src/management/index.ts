@@ -1,4 +1,4 @@
-// Accounts, tokens, databases, hosts and tasks: what every process of a region knows of them, and the one place to change them.
+// Accounts, users, tokens, databases, hosts and tasks: what every process of a region knows of them, and the one place to change them.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -6,6 +6,7 @@ import type { RegionConfig } from '../base/config.ts';
 import type { Log } from '../base/log.ts';
 import { tables } from '../base/names.ts';
 import { Accounts } from './accounts.ts';
+import { Audit } from './audit.ts';
 import type { CacheCounters } from './cache.ts';
 import { createCaches } from './caches.ts';
 import { Changes } from './commit.ts';
@@ -17,6 +18,8 @@ import { Outbox } from './outbox.ts';
 import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
 import { createSns, Topic } from './topic.ts';
+import { Usage } from './usage.ts';
+import { Users } from './users.ts';
 import { createRedis, type FeedStatus, ZoneCache } from './zone-cache.ts';
 
 const pingTimeoutMs = 1_000;
@@ -28,11 +31,14 @@ const awayPatienceMs = 16_000;
 
 export interface Management {
   readonly accounts: Accounts;
+  readonly users: Users;
   readonly tokens: Tokens;
   readonly databases: Databases;
   readonly hosts: Hosts;
   readonly tasks: Tasks;
   readonly changes: Changes;
+  readonly audit: Audit;
+  readonly usage: Usage;
   readonly cache: {
     /** Where reads were answered. */
     readonly counters: Readonly<CacheCounters>;
@@ -51,6 +57,8 @@ export interface Management {
     /** Of the one process that sweeps the outbox. */
     lease(owner: string): Lease;
   };
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
   /** Does DynamoDB answer? */
   ping(): Promise<boolean>;
   close(): Promise<void>;
@@ -127,14 +135,18 @@ export function managementOver(options: ManagementOptions): Management {
   });
 
   const tokens = new Tokens({ dynamo, cache: caches.token, changes, clock });
-  const accounts = new Accounts({ dynamo, cache: caches.account, changes, tokens, clock });
+  const accounts = new Accounts({ dynamo, cache: caches.account, changes, tokens, region, clock });
   return {
     accounts,
+    users: new Users({ dynamo, cache: caches.user, changes, clock }),
     tokens,
     changes,
     databases: new Databases({ dynamo, cache: caches.database, changes, clock }),
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),
+    clock,
+    audit: new Audit({ dynamo, clock }),
+    usage: new Usage({ dynamo, clock }),
     cache: {
       counters,
       dynamoCalls: () => calls.count,

@@ -3,10 +3,11 @@
 import { cacheKeys, tables } from '../base/names.ts';
 import { type Dynamo, type Item, readItem } from './dynamo.ts';
 import { type Entry, entryOf } from './entry.ts';
-import type { Account, Database, Token } from './records.ts';
+import type { Account, Database, Token, User } from './records.ts';
 
 export interface RecordKinds {
   readonly account: Account;
+  readonly user: User;
   readonly token: Token;
   readonly database: Database;
 }
@@ -38,6 +39,17 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     usableMs: dayMs,
     settled: () => true,
   },
+  user: {
+    table: tables.users,
+    prefix: cacheKeys.user,
+    itemKey: (key) => {
+      const slash = key.indexOf('/');
+      return { accountId: key.slice(0, slash), id: key.slice(slash + 1) };
+    },
+    toRecord: (item) => item as unknown as User,
+    usableMs: 15 * minuteMs,
+    settled: () => true,
+  },
   token: {
     table: tables.tokens,
     prefix: cacheKeys.token,
@@ -59,6 +71,10 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     settled: ({ status }) => status === 'active',
   },
 };
+
+export function userKey({ accountId, id }: Pick<User, 'accountId' | 'id'>): string {
+  return `${accountId}/${id}`;
+}
 
 /** Ids have no slash, names may. */
 export function databaseKey({ accountId, name }: Pick<Database, 'accountId' | 'name'>): string {

@@ -1,6 +1,7 @@
 // What the management tables hold. Ids are internal and never reused; names belong to customers.
 
 import type { SchemaMode } from '../kdb/engine.ts';
+import type { Limits, PlanName } from './plans.ts';
 
 export type Scope = 'read' | 'write' | 'manage';
 export const scopes: readonly Scope[] = ['read', 'write', 'manage'];
@@ -11,9 +12,37 @@ interface Versioned {
   readonly createdAt: string;
 }
 
+/**
+ * suspended: it can be looked at, and nothing else. closing: its tokens are good for nothing, and until `closesAt` the operator can
+ * open it again. closed: its data is being removed, or is gone.
+ */
+export const accountStatuses = ['active', 'suspended', 'closing', 'closed'] as const;
+export type AccountStatus = (typeof accountStatuses)[number];
+
 export interface Account extends Versioned {
   readonly id: string;
   readonly name: string;
+  readonly status: AccountStatus;
+  readonly plan: PlanName;
+  /** What holds instead of the plan's. */
+  readonly limits: Partial<Limits>;
+  /** What it stored when it was last seen to be over its limit; null while it is not. */
+  readonly overStorageBytes: number | null;
+  /** ISO time, and the task that waits for it; null unless it is closing or closed. */
+  readonly closesAt: string | null;
+  readonly closeTaskId: string | null;
+}
+
+/** owner: everything. member: reads and writes data. viewer: reads. */
+export const roles = ['owner', 'member', 'viewer'] as const;
+export type Role = (typeof roles)[number];
+
+export interface User extends Versioned {
+  readonly accountId: string;
+  readonly id: string;
+  /** Unique in the account. */
+  readonly name: string;
+  readonly role: Role;
 }
 
 /** Keyed by the SHA-256 of the secret: the secret itself is shown once and stored nowhere. */
@@ -21,6 +50,8 @@ export interface Token extends Versioned {
   readonly hash: string;
   readonly id: string;
   readonly accountId: string;
+  /** Whose it is, and whose role bounds it; null: the account's own. */
+  readonly userId: string | null;
   readonly name: string;
   readonly scopes: readonly Scope[];
   /** Names of the databases it is good for; null: every one of the account. */
@@ -69,7 +100,7 @@ export interface Host extends Versioned {
   readonly heartbeatAt: string;
 }
 
-export type TaskKind = 'provision' | 'deprovision';
+export type TaskKind = 'provision' | 'deprovision' | 'close-account';
 export type TaskState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
 export interface Task extends Versioned {
@@ -78,8 +109,9 @@ export interface Task extends Versioned {
   readonly region: string;
   readonly kind: TaskKind;
   readonly state: TaskState;
-  readonly databaseName: string;
-  readonly databaseId: string;
+  /** Null when it is about the whole account. */
+  readonly databaseName: string | null;
+  readonly databaseId: string | null;
   readonly attempts: number;
   /** How often its message had to be sent again. */
   readonly sends: number;

@@ -30,9 +30,10 @@ interface TableDefinition {
 export const tableDefinitions: readonly TableDefinition[] = [
   {
     // account by id; account by name: the item whose id is `name#<name>` holds the account's id and makes the name unique.
+    // accounts by status and name. The item `count#<id>` has how many databases and owners an account has.
     name: tables.accounts,
     key: { partition: 'id' },
-    indexes: {},
+    indexes: { [indexes.accountsByStatus]: { partition: 'status', sort: 'name' } },
   },
   {
     // user of an account by id; users of an account; user by name: the item whose id is `name#<name>` makes the name unique.

@@ -98,6 +98,14 @@ export class Tasks {
     return this.#changeOwn(task, { state: 'queued', leaseOwner: null, leaseUntil: null, error, dueAt });
   }
 
+  /** It is not time for it yet: as if it had not been claimed. Without a message, the sweeper finds it then. */
+  postpone(task: Task, untilMs: number): Promise<Task> {
+    const dueAt = new Date(untilMs).toISOString();
+    const attempts = task.attempts - 1;
+    const queued = { state: 'queued', leaseOwner: null, leaseUntil: null, sends: 0 };
+    return this.#changeOwn(task, { ...queued, error: null, attempts, dueAt });
+  }
+
   /** Unfinished tasks of the region that nobody seems to take care of, the longest waiting first. */
   due(limit: number): Promise<Task[]> {
     return this.#unfinished('dueIn = :region AND dueAt <= :now', { ':now': this.#iso() }, limit);
@@ -212,16 +220,19 @@ export class Tasks {
   }
 }
 
-export function newTask(kind: TaskKind, database: Database, nowMs: number): Task {
+/** Without a name and an id, it is about the whole account. */
+type TaskSubject = Pick<Database, 'accountId' | 'region'> & Partial<Pick<Database, 'name' | 'id'>>;
+
+export function newTask(kind: TaskKind, subject: TaskSubject, nowMs: number): Task {
   const now = new Date(nowMs).toISOString();
   return {
     id: randomUUID(),
-    accountId: database.accountId,
-    region: database.region,
+    accountId: subject.accountId,
+    region: subject.region,
     kind,
     state: 'queued',
-    databaseName: database.name,
-    databaseId: database.id,
+    databaseName: subject.name ?? null,
+    databaseId: subject.id ?? null,
     attempts: 0,
     sends: 0,
     leaseOwner: null,
@@ -234,15 +245,15 @@ export function newTask(kind: TaskKind, database: Database, nowMs: number): Task
   };
 }
 
-/** For the transaction that makes the reason for the task. */
-export function taskPut(task: Task): TransactionItem {
+/** For the transaction that makes the reason for the task. It is looked at when its message comes, or, without one, after `delayMs`. */
+export function taskPut(task: Task, delayMs = messageLostMs): TransactionItem {
   return {
     Put: {
       TableName: tables.tasks,
       Item: {
         ...task,
         dueIn: task.region,
-        dueAt: new Date(Date.parse(task.createdAt) + messageLostMs).toISOString(),
+        dueAt: new Date(Date.parse(task.createdAt) + delayMs).toISOString(),
       },
       ConditionExpression: 'attribute_not_exists(id)',
     },

@@ -2,7 +2,9 @@ import { hash as digest, randomBytes, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
-import { accountChange, accountPuts } from './accounts.ts';
+import { requireOpen } from './account-items.ts';
+import { accountChange, accountPuts, newAccount } from './accounts.ts';
+import { type Actor, auditPut, theService } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
@@ -19,6 +21,8 @@ export const localAccount = 'local';
 
 export interface NewToken {
   readonly accountId: string;
+  /** Without it, the token is the account's own. */
+  readonly userId?: string | null;
   readonly name: string;
   readonly scopes: readonly Scope[];
   /** Names of databases; without it, every one of the account. */
@@ -50,9 +54,17 @@ export class Tokens {
   }
 
   /** The secret is shown here and never again. */
-  async createToken(fields: NewToken): Promise<{ token: Token; secret: string }> {
-    const { token, secret, put, change } = this.draftToken(fields);
-    await this.#changes.commit([put], [change]);
+  async createToken(fields: NewToken, by: Actor = theService): Promise<{ token: Token; secret: string }> {
+    const { token, secret, items, change } = this.draftToken(fields, by);
+    const user = token.userId === null ? [] : [requireUser(token.accountId, token.userId)];
+    try {
+      await this.#changes.commit([...items, requireOpen(token.accountId), ...user], [change]);
+    } catch (error) {
+      if (!(error instanceof ConditionFailed)) throw error;
+      if (error.refused[items.length])
+        throw apiError('AccountClosed', { account: token.accountId, status: 'not active' }, { cause: error });
+      throw apiError('UserNotFound', { user: token.userId ?? '' }, { cause: error });
+    }
     return { token, secret };
   }
 
@@ -66,14 +78,21 @@ export class Tokens {
     return (items as unknown as Token[]).toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
   }
 
-  async revokeToken(accountId: string, id: string): Promise<void> {
+  async revokeToken(accountId: string, id: string, by: Actor = theService): Promise<void> {
     const [item] = await queryItems(this.#dynamo, {
       TableName: tables.tokens,
       IndexName: indexes.tokensByAccount,
       KeyConditionExpression: 'accountId = :account AND id = :id',
       ExpressionAttributeValues: { ':account': accountId, ':id': id },
     });
-    if (!item || !(await this.#remove(item as unknown as Token))) throw apiError('TokenNotFound', { token: id });
+    if (!item || !(await this.#remove(item as unknown as Token, by))) throw apiError('TokenNotFound', { token: id });
+  }
+
+  /** Of one user, or, when it is null, every one of the account. */
+  async revokeTokens(accountId: string, userId: string | null, by: Actor): Promise<void> {
+    for (const token of await this.listTokens(accountId)) {
+      if (userId === null || token.userId === userId) await this.#remove(token, by);
+    }
   }
 
   /** The token of a secret, through the cache; undefined when it is unknown, revoked or expired. At once when this process knows it. */
@@ -88,8 +107,10 @@ export class Tokens {
   /** Makes the account `local` and the operator's token for this secret; an operator token of another secret ends. */
   async ensureOperator(secret: string): Promise<void> {
     const createdAt = new Date(this.#clock()).toISOString();
-    const account = { id: localAccount, name: localAccount, version: 1, createdAt };
-    await this.#unlessDone(this.#changes.commit(accountPuts(account), [accountChange(account)]));
+    const account = newAccount({ id: localAccount, name: localAccount, plan: 'unlimited', limits: {}, createdAt });
+    await this.#unlessDone(
+      this.#changes.commit(accountPuts(account, theService, this.#clock()), [accountChange(account)]),
+    );
     const hash = hashOf(secret);
     const { version, record } = await loadEntry(this.#dynamo, 'token', hash);
     if (!record) {
@@ -97,6 +118,7 @@ export class Tokens {
         hash,
         id: randomUUID(),
         accountId: localAccount,
+        userId: null,
         name: 'operator',
         scopes,
         databases: null,
@@ -105,20 +127,29 @@ export class Tokens {
         version: version + 1,
         createdAt,
       };
-      await this.#unlessDone(this.#changes.commit([versionedPut(tables.tokens, token, version)], [tokenChange(token)]));
+      await this.#unlessDone(
+        this.#changes.commit(
+          [versionedPut(tables.tokens, token, version), this.#auditPut(token, theService, 'createToken')],
+          [tokenChange(token)],
+        ),
+      );
     }
     for (const token of await this.listTokens(localAccount)) {
-      if (token.operator && token.hash !== hash) await this.#remove(token);
+      if (token.operator && token.hash !== hash) await this.#remove(token, theService);
     }
   }
 
-  /** A token that is not stored yet: the caller commits `put` and `change`, alone or with what belongs to them. */
-  draftToken(fields: NewToken): { token: Token; secret: string; put: TransactionItem; change: Change } {
+  /** A token that is not stored yet: the caller commits `items` and `change`, alone or with what belongs to them. */
+  draftToken(
+    fields: NewToken,
+    by: Actor,
+  ): { token: Token; secret: string; items: readonly TransactionItem[]; change: Change } {
     const secret = `tsg_${randomBytes(32).toString('base64url')}`;
     const token: Token = {
       hash: hashOf(secret),
       id: randomUUID(),
       accountId: fields.accountId,
+      userId: fields.userId ?? null,
       name: fields.name,
       scopes: fields.scopes,
       databases: fields.databases ?? null,
@@ -127,7 +158,8 @@ export class Tokens {
       version: 1,
       createdAt: new Date(this.#clock()).toISOString(),
     };
-    return { token, secret, put: versionedPut(tables.tokens, token, 0), change: tokenChange(token) };
+    const items = [versionedPut(tables.tokens, token, 0), this.#auditPut(token, by, 'createToken')];
+    return { token, secret, items, change: tokenChange(token) };
   }
 
   #good(secret: string, hash: string, token: Token | null): Token | undefined {
@@ -137,11 +169,15 @@ export class Tokens {
   }
 
   /** False when somebody else removed it before. */
-  async #remove({ hash, version: before }: Token): Promise<boolean> {
+  async #remove(token: Token, by: Actor): Promise<boolean> {
+    const { hash, version: before } = token;
     const version = before + 1;
     try {
       await this.#changes.commit(
-        [versionedPut(tables.tokens, tombstone({ hash }, version, this.#clock()), before)],
+        [
+          versionedPut(tables.tokens, tombstone({ hash }, version, this.#clock()), before),
+          this.#auditPut(token, by, 'revokeToken'),
+        ],
         [{ kind: 'token', key: hash, version, record: null }],
       );
     } catch (error) {
@@ -149,6 +185,15 @@ export class Tokens {
       throw error;
     }
     return true;
+  }
+
+  #auditPut(token: Token, by: Actor, action: string): TransactionItem {
+    const { accountId, id, name, userId, scopes, databases, expiresAt } = token;
+    const subject = { kind: 'token', id, name } as const;
+    return auditPut(
+      { accountId, by, action, subject, details: { userId, scopes, databases, expiresAt } },
+      this.#clock(),
+    );
   }
 
   /** Another API process may be doing the same. */
@@ -164,6 +209,18 @@ export class Tokens {
 /** A secret has 256 random bits, so a plain hash is enough; a slow one would be paid on every request. */
 function hashOf(secret: string): string {
   return digest('sha256', secret, 'base64url');
+}
+
+/** Part of a transaction: the user is there. */
+function requireUser(accountId: string, id: string): TransactionItem {
+  return {
+    ConditionCheck: {
+      TableName: tables.users,
+      Key: { accountId, id },
+      ConditionExpression: 'attribute_exists(#role)',
+      ExpressionAttributeNames: { '#role': 'role' },
+    },
+  };
 }
 
 export function tokenChange(token: Token): Change {

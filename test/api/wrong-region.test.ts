@@ -6,11 +6,19 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
 import type { Services } from '../../src/api/services.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
+import { Metrics } from '../../src/base/metrics.ts';
 import { createServer } from '../../src/server.ts';
 import { silent } from '../management/region.ts';
 import { until } from '../until.ts';
 
-const token = { accountId: 'a', scopes: ['read', 'write'], databases: null, operator: false, expiresAt: null };
+const token = {
+  accountId: 'a',
+  userId: null,
+  scopes: ['read', 'write'],
+  databases: null,
+  operator: false,
+  expiresAt: null,
+};
 const database = { accountId: 'a', name: 'far', region: 'us-west-1', status: 'active' };
 const config: Partial<ApiConfig> = {
   region: 'eu-west-1',
@@ -18,10 +26,12 @@ const config: Partial<ApiConfig> = {
   maxBodyBytes: 64 * 1024 * 1024,
 };
 const management = {
+  accounts: { findAccount: () => ({ id: 'a', status: 'active' }) },
   tokens: { findToken: async () => token },
-  databases: { getDatabase: async () => database },
+  databases: { findDatabase: async () => database },
 };
-const server = createServer({ config, management, log: silent } as unknown as Services);
+const metrics = new Metrics({ region: 'eu-west-1', zone: 'a' });
+const server = createServer({ config, management, metrics, log: silent } as unknown as Services);
 server.listen(0, '127.0.0.1');
 await once(server.server, 'listening');
 const { port } = server.server.address() as AddressInfo;

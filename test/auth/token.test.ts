@@ -6,6 +6,7 @@ import type { Token } from '../../src/management/records.ts';
 const token: Token = {
   hash: 'h',
   id: 'i',
+  userId: null,
   accountId: 'a',
   name: 'n',
   scopes: ['read'],
@@ -42,8 +43,8 @@ test('a token is good until the moment it expires', () => {
 });
 
 test('scopes, databases and the operator', () => {
-  requireScope(token, 'read');
-  assert.throws(() => requireScope(token, 'write'), { code: 'ScopeMissing', message: /write/ });
+  requireScope(token, undefined, 'read');
+  assert.throws(() => requireScope(token, undefined, 'write'), { code: 'ScopeMissing', message: /write/ });
   assert.deepEqual([coversDatabase(token, 'plant'), coversDatabase(token, 'other')], [true, false]);
   assert.ok(coversDatabase({ ...token, databases: null }, 'other'));
   assert.throws(() => requireOperator(token), { code: 'OperatorOnly' });

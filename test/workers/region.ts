@@ -56,7 +56,11 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
       const runner = new TaskRunner({
         owner: `w${++workers}`,
         kinds: kind
-          ? { provision: { ...kinds.provision, ...kind }, deprovision: { ...kinds.deprovision, ...kind } }
+          ? {
+              ...kinds,
+              provision: { ...kinds.provision, ...kind },
+              deprovision: { ...kinds.deprovision, ...kind },
+            }
           : kinds,
         services: {
           management: managementOver({
@@ -70,6 +74,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
             clock,
             log: silent,
           }),
+          announce: async ({ id }) => void sent.push({ taskId: id, delayMs: 0 }),
           agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
           hello: memory?.hello ?? hello,
         },

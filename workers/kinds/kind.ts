@@ -7,6 +7,8 @@ import type { AgentClient } from '../agent-client.ts';
 /** What every kind of task works with. */
 export interface WorkerServices {
   readonly management: Management;
+  /** Tells the workers of the task's region of it. */
+  readonly announce: (task: Task) => Promise<void>;
   readonly agents: Pick<AgentClient, 'putDatabase' | 'deleteDatabase'>;
   /** Asks a database process whether it is up. */
   readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
@@ -19,6 +21,16 @@ export interface TaskRun {
   /** Aborted when the task is no longer this worker's to do. */
   readonly signal: AbortSignal;
   readonly progress: (done: number, total: number) => Promise<void>;
+}
+
+/** It is not time for the task yet: it is tried again then, and this does not count as an attempt. */
+export class Postponed extends Error {
+  readonly untilMs: number;
+
+  constructor(untilMs: number) {
+    super(`postponed until ${new Date(untilMs).toISOString()}`);
+    this.untilMs = untilMs;
+  }
 }
 
 /**

@@ -1,0 +1,43 @@
+import type { Services } from './services.ts';
+
+/** What /metrics shows beside the requests: figures that the parts keep anyway. */
+export function addFigures({
+  metrics,
+  management,
+  throttle,
+  meter,
+}: Pick<Services, 'metrics' | 'management' | 'throttle' | 'meter'>): void {
+  const { cache } = management;
+  metrics.addCounter('tsg_points_written_total', 'Points that databases took from this process.', 'by', () => ({
+    api: meter.points,
+  }));
+  metrics.addCounter('tsg_throttled_total', 'Requests refused with 429, by limit.', 'limit', () => throttle.refused);
+  metrics.addCounter(
+    'tsg_cache_reads_total',
+    'Reads of management data by the tier that answered (stale: an old copy, because DynamoDB did not answer).',
+    'tier',
+    () => ({ ...cache.counters }),
+  );
+  metrics.addCounter('tsg_dynamodb_calls_total', 'Calls to DynamoDB, of any kind.', 'by', () => ({
+    api: cache.dynamoCalls(),
+  }));
+  metrics.addCounter('tsg_redis_faults_total', "Calls to the zone's Redis that failed or came late.", 'by', () => ({
+    cache: cache.redisFaults(),
+  }));
+  metrics.addGauge(
+    'tsg_feed_seconds',
+    "Change feed as the zone's cache sees it: age of the newest heartbeat, its delay in the queue, wait of the oldest event that is held.",
+    'figure',
+    async () => {
+      const feed = await cache.feed();
+      const figures = { heartbeat_age: feed?.heartbeatAgeMs, delay: feed?.delayMs, held: feed?.heldMs };
+      return Object.fromEntries(
+        Object.entries(figures).flatMap(([name, ms]) => (ms == null ? [] : [[name, ms / 1_000]])),
+      );
+    },
+  );
+  metrics.addGauge('tsg_process_memory_bytes', 'Memory of this process.', 'kind', () => {
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { rss, heap: heapUsed, external };
+  });
+}

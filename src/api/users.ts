@@ -1,0 +1,71 @@
+import { apiError } from '../base/errors.ts';
+import { nameFault } from '../base/limits.ts';
+import { type Role, roles, type User } from '../management/records.ts';
+import { accountAccess } from './access.ts';
+import { actorOf } from './actor.ts';
+import { readBody } from './body.ts';
+import { replyJson, replyNothing } from './reply.ts';
+import { readJson } from './schema.ts';
+import type { Context, Step } from './step.ts';
+
+export const createUser: Step[] = [
+  ...accountAccess,
+  readBody,
+  readJson({
+    type: 'object',
+    required: ['name', 'role'],
+    additionalProperties: false,
+    properties: { name: { type: 'string', minLength: 1, maxLength: 255 }, role: { enum: roles } },
+  }),
+  async function createUser(context: Context): Promise<void> {
+    const { name, role } = context.json as { name: string; role: Role };
+    const reason = nameFault(name);
+    if (reason) throw apiError('InvalidName', { name, reason });
+    const { accountId } = context.token!;
+    const user = await context.services.management.users.createUser({ accountId, name, role }, actorOf(context));
+    replyJson(context, 201, { user: shownUser(user) });
+  },
+];
+
+export const listUsers: Step[] = [
+  ...accountAccess,
+  async function listUsers(context: Context): Promise<void> {
+    const users = await context.services.management.users.listUsers(context.token!.accountId);
+    replyJson(context, 200, { users: users.map(shownUser) });
+  },
+];
+
+export const changeUser: Step[] = [
+  ...accountAccess,
+  readBody,
+  readJson({
+    type: 'object',
+    required: ['role'],
+    additionalProperties: false,
+    properties: { role: { enum: roles } },
+  }),
+  async function changeUser(context: Context): Promise<void> {
+    const { role } = context.json as { role: Role };
+    const { users } = context.services.management;
+    const user = await users.changeRole(context.token!.accountId, context.params['user']!, role, actorOf(context));
+    replyJson(context, 200, { user: shownUser(user) });
+  },
+];
+
+export const removeUser: Step[] = [
+  ...accountAccess,
+  async function removeUser(context: Context): Promise<void> {
+    const { users, tokens } = context.services.management;
+    const { accountId } = context.token!;
+    const id = context.params['user']!;
+    const by = actorOf(context);
+    await users.removeUser(accountId, id, by);
+    // They are good for nothing any more; a crash before this only leaves them in the list.
+    await tokens.revokeTokens(accountId, id, by);
+    replyNothing(context);
+  },
+];
+
+function shownUser({ id, name, role, createdAt }: User): object {
+  return { id, name, role, createdAt };
+}

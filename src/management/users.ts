@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto';
+import { apiError } from '../base/errors.ts';
+import { tables } from '../base/names.ts';
+import { countItem, requireOpen } from './account-items.ts';
+import { type Actor, auditPut, type Deed } from './audit.ts';
+import type { RecordCache } from './cache.ts';
+import type { Changes } from './commit.ts';
+import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
+import { tombstone, versionedPut } from './entry.ts';
+import type { Change } from './event.ts';
+import { userKey } from './record-kinds.ts';
+import type { Role, User } from './records.ts';
+
+export interface NewUser {
+  readonly accountId: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+interface UsersOptions {
+  readonly dynamo: Dynamo;
+  readonly cache: RecordCache<User>;
+  readonly changes: Changes;
+  readonly clock: () => number;
+}
+
+const idPrefix = 'u-';
+
+export class Users {
+  readonly #dynamo: Dynamo;
+  readonly #cache: RecordCache<User>;
+  readonly #changes: Changes;
+  readonly #clock: () => number;
+
+  constructor({ dynamo, cache, changes, clock }: UsersOptions) {
+    this.#dynamo = dynamo;
+    this.#cache = cache;
+    this.#changes = changes;
+    this.#clock = clock;
+  }
+
+  async createUser({ accountId, name, role }: NewUser, by: Actor): Promise<User> {
+    const createdAt = new Date(this.#clock()).toISOString();
+    const user: User = { accountId, id: `${idPrefix}${randomUUID()}`, name, role, version: 1, createdAt };
+    try {
+      await this.#changes.commit(
+        [
+          versionedPut(tables.users, user, 0),
+          namePut(user),
+          requireOpen(accountId),
+          ...(role === 'owner' ? [countItem(accountId, 'owners', 1)] : []),
+          this.#auditPut(user, by, 'createUser', { role }),
+        ],
+        [userChange(user)],
+      );
+    } catch (error) {
+      if (!(error instanceof ConditionFailed)) throw error;
+      if (error.refused[1]) throw apiError('UserExists', { user: name });
+      throw apiError('AccountClosed', { account: accountId, status: 'not active' });
+    }
+    return user;
+  }
+
+  /** In the order of their names. */
+  async listUsers(accountId: string): Promise<User[]> {
+    const items = await queryItems(this.#dynamo, {
+      TableName: tables.users,
+      KeyConditionExpression: 'accountId = :account AND begins_with(id, :prefix)',
+      FilterExpression: 'attribute_not_exists(goneAtS)',
+      ExpressionAttributeValues: { ':account': accountId, ':prefix': idPrefix },
+      ConsistentRead: true,
+    });
+    return (items as unknown as User[]).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Through the cache; at once when this process knows it. */
+  findUser(accountId: string, id: string): User | null | Promise<User | null> {
+    return this.#cache.find(userKey({ accountId, id }));
+  }
+
+  /** As DynamoDB has it now. */
+  async getUser(accountId: string, id: string): Promise<User> {
+    const user = id.startsWith(idPrefix) ? await this.#cache.refresh(userKey({ accountId, id })) : null;
+    if (!user) throw apiError('UserNotFound', { user: id });
+    return user;
+  }
+
+  async changeRole(accountId: string, id: string, role: Role, by: Actor): Promise<User> {
+    const user = await this.getUser(accountId, id);
+    if (user.role === role) return user;
+    const changed: User = { ...user, role, version: user.version + 1 };
+    await this.#commit(
+      user,
+      [versionedPut(tables.users, changed, user.version)],
+      countOwners(user, role),
+      [this.#auditPut(changed, by, 'changeUser', { role, before: user.role })],
+      userChange(changed),
+    );
+    return changed;
+  }
+
+  /** Its tokens end with it: a request of a token whose user is gone is refused. */
+  async removeUser(accountId: string, id: string, by: Actor): Promise<void> {
+    const user = await this.getUser(accountId, id);
+    const version = user.version + 1;
+    await this.#commit(
+      user,
+      [versionedPut(tables.users, tombstone({ accountId, id }, version, this.#clock()), user.version)],
+      countOwners(user, null),
+      [
+        { Delete: { TableName: tables.users, Key: { accountId, id: nameKey(user.name) } } },
+        this.#auditPut(user, by, 'removeUser', { role: user.role }),
+      ],
+      { kind: 'user', key: userKey(user), version, record: null },
+    );
+  }
+
+  /** Of an account that is closed: its last owner too. */
+  async removeAll(accountId: string, by: Actor): Promise<void> {
+    for (const user of await this.listUsers(accountId)) {
+      const version = user.version + 1;
+      const { id } = user;
+      await this.#changes.commit(
+        [
+          versionedPut(tables.users, tombstone({ accountId, id }, version, this.#clock()), user.version),
+          { Delete: { TableName: tables.users, Key: { accountId, id: nameKey(user.name) } } },
+          this.#auditPut(user, by, 'removeUser', { role: user.role }),
+        ],
+        [{ kind: 'user', key: userKey(user), version, record: null }],
+      );
+    }
+  }
+
+  async #commit(
+    user: User,
+    puts: readonly TransactionItem[],
+    counts: readonly TransactionItem[],
+    others: readonly TransactionItem[],
+    change: Change,
+  ): Promise<void> {
+    try {
+      await this.#changes.commit([...puts, ...counts, ...others], [change]);
+    } catch (error) {
+      if (!(error instanceof ConditionFailed)) throw error;
+      if (!error.refused[0] && counts.length > 0) throw apiError('LastOwner', { user: user.name }, { cause: error });
+      throw apiError('Conflict', { what: `User ${user.name}` }, { cause: error });
+    }
+  }
+
+  #auditPut({ accountId, id, name }: User, by: Actor, action: string, details: object): TransactionItem {
+    const deed: Deed = { accountId, by, action, subject: { kind: 'user', id, name }, details };
+    return auditPut(deed, this.#clock());
+  }
+}
+
+/** What a change of role does to the number of owners, which must not become 0 by it; null: the user goes. */
+function countOwners(user: User, role: Role | null): TransactionItem[] {
+  if (user.role === role) return [];
+  if (role === 'owner') return [countItem(user.accountId, 'owners', 1)];
+  return user.role === 'owner' ? [countItem(user.accountId, 'owners', -1, { min: 1 })] : [];
+}
+
+function namePut({ accountId, name, id }: User): TransactionItem {
+  return {
+    Put: {
+      TableName: tables.users,
+      Item: { accountId, id: nameKey(name), userId: id },
+      ConditionExpression: 'attribute_not_exists(id)',
+    },
+  };
+}
+
+/** The item that makes a name unique in its account. */
+function nameKey(name: string): string {
+  return `name#${name}`;
+}
+
+export function userChange(user: User): Change {
+  return { kind: 'user', key: userKey(user), version: user.version, record: user };
+}

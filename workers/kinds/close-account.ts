@@ -1,0 +1,43 @@
+import { theService } from '../../src/management/audit.ts';
+import { type Kind, Postponed, type TaskRun } from './kind.ts';
+
+/** Between looks at databases that are still being removed. */
+const lookEveryMs = 3_000;
+
+/** When the grace period is over, removes what the account has: databases by tasks of their own, then tokens and users. */
+export const closeAccount: Kind = {
+  async run(run) {
+    const { task, services, progress } = run;
+    const { accounts, tokens, users, clock } = services.management;
+    const account = await accounts.getAccount(task.accountId);
+    // Opened again, or asked for once more: then it is another task's.
+    if (account?.closeTaskId !== task.id) return;
+    if (account.status === 'closing' && clock() < Date.parse(account.closesAt!))
+      throw new Postponed(Date.parse(account.closesAt!));
+    const marked = account.status === 'closing' ? await accounts.markClosed(account) : account;
+    const left = await removeDatabases(run);
+    if (left > 0) {
+      await progress(0, left);
+      throw new Postponed(clock() + lookEveryMs);
+    }
+    await tokens.revokeTokens(account.id, null, theService);
+    await users.removeAll(account.id, theService);
+    await accounts.finishClose(marked);
+    await progress(1, 1);
+  },
+  // What is left is not reachable for anybody; closing the account again makes another task of it.
+  async giveUp() {},
+};
+
+/** Asks for the removal of each that can be removed now; gives how many there still are. */
+async function removeDatabases({ task, services, log }: TaskRun): Promise<number> {
+  const { databases } = services.management;
+  const left = await databases.listDatabases(task.accountId);
+  for (const { name, status } of left) {
+    if (status !== 'active' && status !== 'failed') continue;
+    const removal = await databases.requestDelete(task.accountId, name);
+    await services.announce(removal.task);
+    log.info('a database of a closed account is removed', { taskId: task.id, databaseId: removal.database.id });
+  }
+  return left.length;
+}
