@@ -65,10 +65,11 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
     for (const [series, runs] of frozen.runs) {
       for (let run = await series.seal(pace); run; run = await series.seal(pace)) runs.push(run);
     }
+    const dropped = droppedSeries(frozen);
     for (const part of storage.parts.parts) {
-      if (!deletion?.swallows(part.entry)) continue;
-      gone.add(part);
-      droppedRows += part.entry.rows;
+      const isSwallowed = deletion?.swallows(part.entry) ?? false;
+      if (isSwallowed) droppedRows += part.entry.rows;
+      if (isSwallowed || part.entry.series.every(dropped)) gone.add(part);
     }
     const rows = [...frozen.runs.values()].flat().reduce((sum, run) => sum + run.rows, 0);
     for (const partition of await partitionsOf(frozen, storage, deletion, pace)) {
@@ -138,11 +139,12 @@ async function freeze({ catalogue, journal, applied }: CheckpointParts): Promise
 
 /** The days and slices that frozen rows fall into, and those whose parts are to be written anew. */
 async function partitionsOf(
-  { runs, late }: Frozen,
+  frozen: Frozen,
   storage: Storage,
   deletion: Deletion | null,
   pace: Pace,
 ): Promise<Partition[]> {
+  const { runs, late } = frozen;
   const found = new Map<string, Partition>();
   const add = (day: number, slice: number, isRewritten: boolean) => {
     const key = `${day}/${slice}`;
@@ -162,10 +164,20 @@ async function partitionsOf(
       }
     }
   }
-  for (const { entry } of storage.parts.parts)
+  const dropped = droppedSeries(frozen);
+  for (const { entry, isDamaged } of storage.parts.parts) {
     if (deletion?.touches(entry) && !deletion.swallows(entry)) add(entry.day, entry.slice, true);
+    // Rows of dropped series take no more room than others of the same part.
+    const unused = entry.series.filter(dropped).reduce((sum, { rows }) => sum + rows, 0);
+    if (2 * unused > entry.rows && unused < entry.rows && !isDamaged) add(entry.day, entry.slice, true);
+  }
   if (deletion) for (const partition of found.values()) partition.isRewritten = true;
   return [...found.values()].sort((a, b) => a.day - b.day || a.slice - b.slice);
+}
+
+function droppedSeries({ state }: Frozen): (series: { readonly number: number }) => boolean {
+  const live = new Set(state.series.map(({ number }) => number));
+  return ({ number }) => !live.has(number);
 }
 
 /** The UTC days of a run, and what they are as offsets in its era. */

@@ -76,6 +76,17 @@ const commands: fc.Arbitrary<readonly [string, Command]> = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: fc.constantFrom(...seriesNames).map((series) => [
+      `drop ${series}`,
+      async (model: Reference, real: Real) => {
+        await real.store.drop(series);
+        model.drop(series);
+        await defineSeries(model, real, series);
+      },
+    ]),
+  },
+  {
+    weight: 1,
     arbitrary: time.map((before) => [
       `retain ${before}`,
       async (model: Reference, real: Real) => {
@@ -85,6 +96,15 @@ const commands: fc.Arbitrary<readonly [string, Command]> = fc.oneof(
     ]),
   },
 ) as fc.Arbitrary<readonly [string, Command]>;
+
+async function defineSeries(model: Reference, real: Real, series: string): Promise<void> {
+  model.define(series, ['host', 'rack'], fieldNames);
+  await real.store.define({
+    series,
+    tags: ['host', 'rack'],
+    fields: fieldNames.map((name) => ({ name, type: fieldTypes[name] })),
+  });
+}
 
 test('a store agrees with the reference', async (t) => {
   const runs = Number(process.env['TSG_MODEL_RUNS'] ?? 60);
@@ -97,14 +117,7 @@ test('a store agrees with the reference', async (t) => {
         const real: Real = { store: await openStore(volumes), volumes };
         const model = new Reference();
         try {
-          for (const series of seriesNames) {
-            model.define(series, ['host', 'rack'], fieldNames);
-            await real.store.define({
-              series,
-              tags: ['host', 'rack'],
-              fields: fieldNames.map((name) => ({ name, type: fieldTypes[name] })),
-            });
-          }
+          for (const series of seriesNames) await defineSeries(model, real, series);
           for (const [[, command], queries] of steps) {
             await command(model, real);
             for (const spec of queries) await agrees(real.store, model, spec);
