@@ -9,6 +9,9 @@ import {
   TransactionCanceledException,
 } from '@aws-sdk/client-dynamodb';
 import {
+  BatchGetCommand,
+  type BatchGetCommandInput,
+  type BatchGetCommandOutput,
   DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -67,6 +70,23 @@ export async function readItem(dynamo: Dynamo, table: string, key: Item): Promis
   return item;
 }
 
+/** Those of up to a hundred keys that are there, in any order. */
+export async function readItems(dynamo: Dynamo, table: string, keys: readonly Item[]): Promise<Item[]> {
+  const items: Item[] = [];
+  let wanted: BatchGetCommandInput['RequestItems'] =
+    keys.length > 0 ? { [table]: { Keys: [...keys], ConsistentRead: true } } : {};
+  // DynamoDB leaves out what is beyond 16 MB or its capacity.
+  while (wanted?.[table]) {
+    const request: BatchGetCommandInput['RequestItems'] = wanted;
+    const page: BatchGetCommandOutput = await guarded(() =>
+      dynamo.send(new BatchGetCommand({ RequestItems: request })),
+    );
+    items.push(...(page.Responses?.[table] ?? []));
+    wanted = page.UnprocessedKeys;
+  }
+  return items;
+}
+
 /** Up to `limit` items; all of them, over as many pages as it takes, without one. */
 export async function queryItems(
   dynamo: Dynamo,
@@ -83,6 +103,20 @@ export async function queryItems(
     start = page.LastEvaluatedKey;
   } while (start !== undefined && items.length < limit);
   return items.slice(0, limit);
+}
+
+/** How many items a query would give. */
+export async function countItems(dynamo: Dynamo, query: QueryCommandInput): Promise<number> {
+  let count = 0;
+  let start: Item | undefined;
+  do {
+    const page = await guarded(() =>
+      dynamo.send(new QueryCommand({ ...query, Select: 'COUNT', ...(start && { ExclusiveStartKey: start }) })),
+    );
+    count += page.Count ?? 0;
+    start = page.LastEvaluatedKey;
+  } while (start !== undefined);
+  return count;
 }
 
 export async function putItem(

@@ -4,11 +4,12 @@
 import { hash } from 'node:crypto';
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { tables } from '../base/names.ts';
-import { type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
+import { countItems, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
 import { type ChangeEvent, encodeEvent } from './event.ts';
 
 /** One partition takes a thousand writes a second. */
 const shards = 8;
+const shardNames = Array.from({ length: shards }, (_, i) => `outbox-${i}`);
 
 export function outboxPut(event: ChangeEvent): TransactionItem {
   return { Put: { TableName: tables.outbox, Item: { ...outboxKey(event), event: encodeEvent(event) } } };
@@ -23,11 +24,15 @@ export class Outbox {
 
   /** Up to `limit` of each shard, the oldest first. */
   async list(limit = 100): Promise<ChangeEvent[]> {
-    const names = Array.from({ length: shards }, (_, i) => `outbox-${i}`);
     const items = await Promise.all(
-      names.map((shard) => queryItems(this.#dynamo, { ...shardQuery(shard), Limit: limit }, limit)),
+      shardNames.map((shard) => queryItems(this.#dynamo, { ...shardQuery(shard), Limit: limit }, limit)),
     );
     return items.flat().map((item) => JSON.parse(item['event'] as string) as ChangeEvent);
+  }
+
+  async depth(): Promise<number> {
+    const counts = await Promise.all(shardNames.map((shard) => countItems(this.#dynamo, shardQuery(shard))));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   async remove(event: ChangeEvent): Promise<void> {
