@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { columnNameFault } from '../../../src/base/limits.ts';
 import type {
   Bucket,
   Column,
@@ -54,7 +55,7 @@ export const symbol: fc.Arbitrary<string> = fc.oneof(
 export const name: fc.Arbitrary<string> = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 8 })
   .map((text) => text.replace(/[\u0000-\u001f\u007f]/g, '_'))
-  .filter((text) => text !== 'time' && text !== '');
+  .filter((text) => columnNameFault(text) === null);
 
 const typed = <Values>(item: fc.Arbitrary<Values>, of: (items: Values[]) => QValue): fc.Arbitrary<QValue> =>
   fc.array(item, { maxLength: 20 }).map(of);
