@@ -38,7 +38,9 @@ function read<Arguments, Reply>(codec: CallCodec<Arguments, Reply>, given: reado
 const answers: Readonly<Record<CallName, (asked: Asked) => Promise<QValue>>> = {
   '.tsg.hello': answer(codecs['.tsg.hello'], (engine) => engine.hello()),
   '.tsg.define': answer(codecs['.tsg.define'], (engine, definition) => engine.define(definition)),
-  '.tsg.drop': answer(codecs['.tsg.drop'], (engine, series) => engine.drop(series)),
+  '.tsg.drop': answer(codecs['.tsg.drop'], (engine, { series, catalogueVersion }) =>
+    engine.drop(series, catalogueVersion ?? undefined),
+  ),
   '.tsg.describe': answer(codecs['.tsg.describe'], (engine, series) => engine.describe(series)),
   '.tsg.insert': insertOne,
   '.tsg.inserts': insertMany,

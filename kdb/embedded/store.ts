@@ -139,9 +139,12 @@ export class Store implements Engine, FrameSink {
     return this.describe(definition.series);
   }
 
-  drop(series: string): Promise<void> {
+  drop(series: string, catalogueVersion?: bigint): Promise<void> {
     return this.#writer.alone(async () => {
       this.#catalogue.get(series);
+      const { version } = this.#catalogue;
+      if (catalogueVersion !== undefined && catalogueVersion !== version)
+        throw new EngineError('CatalogueChanged', String(version));
       await this.#writer.command('drop', { series });
       this.#catalogue.drop(series);
     });

@@ -47,8 +47,8 @@ export class EngineClient implements Engine {
     return this.#call(define, definition);
   }
 
-  drop(series: string): Promise<void> {
-    return this.#call(drop, series);
+  drop(series: string, catalogueVersion?: bigint): Promise<void> {
+    return this.#call(drop, { series, catalogueVersion: catalogueVersion ?? null });
   }
 
   describe(series: string): Promise<SeriesInfo> {

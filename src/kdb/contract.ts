@@ -50,7 +50,8 @@ export const calls = {
     lane: 'write',
     timeoutMs: 10_000,
   },
-  '.tsg.drop': { arguments: 's series', reply: '::', lane: 'write', timeoutMs: 60_000 },
+  /** With a catalogue version: only while it is still that one, else CatalogueChanged. */
+  '.tsg.drop': { arguments: 's series; j catalogueVersion', reply: '::', lane: 'write', timeoutMs: 60_000 },
   '.tsg.describe': { arguments: 's series', reply: 'series', lane: 'query', timeoutMs: 10_000 },
   /** One request. Reply (rows; late; catalogue version; generation; offset). */
   '.tsg.insert': { arguments: 'g batchId; [part]', reply: 'J', lane: 'write', timeoutMs: 30_000 },

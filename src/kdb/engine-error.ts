@@ -22,6 +22,8 @@ export const engineErrorCodes = {
   FilterNotSupported: ['operator', 'name', 'type'],
   LongOverflow: ['field'],
   ResultTooLarge: ['limit'],
+  /** What the caller knew of the series is no longer so. */
+  CatalogueChanged: ['version'],
   CursorGone: ['generation'],
   StorageFull: [],
   EngineBusy: [],

@@ -237,7 +237,8 @@ export interface Engine {
   hello(): Promise<Hello>;
   /** Creates or extends; a different type for an existing field is FieldTypeClash and changes nothing. */
   define(definition: SeriesDefinition): Promise<SeriesInfo>;
-  drop(series: string): Promise<void>;
+  /** With a catalogue version: CatalogueChanged when any series of the database was defined, extended or dropped since that one. */
+  drop(series: string, catalogueVersion?: bigint): Promise<void>;
   describe(series: string): Promise<SeriesInfo>;
   /** Applied whole or not at all, and fsynced before it resolves where the engine can (else `durable` waits). */
   insert(batch: InsertBatch): Promise<InsertReceipt>;

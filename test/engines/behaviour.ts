@@ -56,6 +56,17 @@ export function engineBehaves(name: string, open: Open): void {
     assert.deepEqual(await all(engine, series), [[2n, 'b', 'text']]);
   });
 
+  check('drops a series only while the catalogue is as the caller knew it', async (engine, series) => {
+    await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { f: 1 })]));
+    const { catalogueVersion } = await engine.hello();
+    await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { g: 1 })]));
+    await refuses(engine.drop(series, catalogueVersion), /^CatalogueChanged/);
+    await refuses(engine.drop(`no ${series}`, catalogueVersion), /^SeriesNotFound/);
+    await engine.insert(batchOf([point(series, { host: 'b' }, 1n, { f: 1 })]));
+    await engine.drop(series, (await engine.hello()).catalogueVersion);
+    await refuses(engine.describe(series), /^SeriesNotFound/);
+  });
+
   check(
     'a strict database refuses what is not defined, and the whole request with it',
     async (engine, series) => {

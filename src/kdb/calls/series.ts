@@ -39,10 +39,22 @@ export const define: CallCodec<SeriesDefinition, SeriesInfo> = {
   decodeReply: decodeInfo,
 };
 
-export const drop: CallCodec<string, void> = {
+export interface DropSpec {
+  readonly series: string;
+  readonly catalogueVersion: bigint | null;
+}
+
+export const drop: CallCodec<DropSpec, void> = {
   name: '.tsg.drop',
-  encodeArguments: (series) => [new Sym(series)],
-  decodeArguments: (given) => symbol(only(given), 'series'),
+  encodeArguments: ({ series, catalogueVersion }) => [new Sym(series), catalogueVersion ?? nullLong],
+  decodeArguments(given) {
+    if (given.length !== 2) throw new GrammarFault(`${given.length} arguments instead of 2`);
+    const [series, catalogueVersion] = given as [QValue, QValue];
+    return {
+      series: symbol(series, 'series'),
+      catalogueVersion: longOrNull(long(catalogueVersion, 'catalogue version')),
+    };
+  },
   encodeReply: () => null,
   decodeReply: (reply) => void nothing(reply, 'reply'),
 };

@@ -69,6 +69,10 @@ const backupFile = any.record({
   bytes: any.long,
   sha256: fc.string(),
 });
+const dropping = any.record({
+  series: any.symbol,
+  catalogueVersion: fc.option(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })),
+});
 const tailSpec = any.record({ series: any.symbol, generation: any.long, offset: any.long, maxRows: fc.nat() });
 const tail = any.record({ points: fc.array(any.part, { maxLength: 2 }), generation: any.long, offset: any.long });
 
@@ -135,7 +139,7 @@ test('every call of the contract has a codec of its name', () => {
 
 check(codecs['.tsg.hello'], nothing, hello);
 check(codecs['.tsg.define'], any.definition, any.info);
-check(codecs['.tsg.drop'], any.symbol, nothing);
+check(codecs['.tsg.drop'], dropping, nothing);
 check(codecs['.tsg.describe'], any.symbol, any.info);
 check(codecs['.tsg.insert'], any.batch, any.receipt);
 check(

@@ -123,9 +123,9 @@ test('q’s own forms of lists of like atoms are understood', () =>
   serve(async (open) => {
     const client = open();
     await client.login(login);
-    // (`.tsg.drop;`cpu) is a symbol vector in q.
-    client.send(message(1, q.S('.tsg.drop', 'cpu')));
-    assert.deepEqual(await client.next(), message(2, q.null));
+    // (`.tsg.tags;`cpu) is a symbol vector in q.
+    client.send(message(1, q.S('.tsg.tags', 'cpu')));
+    assert.deepEqual(await client.next(), message(2, q.list()));
     client.send(call('.tsg.latest', q.list(q.s('cpu'), q.S('null', 'usage'), q.S())));
     assert.deepEqual(await client.next(), message(2, q.list(q.list(), q.j(0n), q.null)));
   }));
