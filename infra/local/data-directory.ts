@@ -20,9 +20,9 @@ export function openDataDirectory(dataDir: string): { release(): void } {
     if (!/locked/.test(message))
       throw new DataDirectoryFault(`${dataDir} cannot be used as data directory: ${message}`);
     const run = readRun(dataDir);
-    const who = run ? ` (process ${run.launcher.pid}, ${run.url})` : '';
+    const who = run ? ` (process ${run.launcher.pid}, ${Object.values(run.urls)[0]})` : '';
     throw new DataDirectoryFault(
-      `${dataDir} is in use by another region${who}. Stop that one, or choose another directory with TSG_DATA_DIR`,
+      `${dataDir} is in use by another run${who}. Stop that one, or choose another directory with TSG_DATA_DIR`,
     );
   }
   const held = lock;

@@ -1,14 +1,14 @@
-// `npm start`: a whole region on this machine, as the processes that run on AWS, pointed at stand-ins for its services.
+// `npm start`: whole regions on this machine, as the processes that run on AWS, pointed at stand-ins for its services.
 
 import { ConfigError } from '../../src/base/config.ts';
+import { portFault } from '../../src/base/ports.ts';
 import { banner } from './banner.ts';
 import { CannotStart } from './child.ts';
 import { DataDirectoryFault, openDataDirectory } from './data-directory.ts';
-import { planRegion } from './plan.ts';
-import { portFault } from './ports.ts';
-import { Region } from './region.ts';
+import { planRun } from './plan.ts';
+import { Processes } from './processes.ts';
 import { earlierProcessesGone, RunFile } from './run-file.ts';
-import { type LocalSettings, readLocalSettings } from './settings.ts';
+import { type LocalSettings, readLocalSettings, usage } from './settings.ts';
 
 /** Nothing is wrong with the program: the message says what to do. */
 class CannotRun extends Error {}
@@ -18,11 +18,13 @@ const onePressMs = 1_000;
 
 const print = (line: string): void => console.log(line);
 
-// A closed terminal must not keep the region from stopping in order.
+// A closed terminal must not keep the processes from stopping in order.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {
-  await run(readLocalSettings(process.env));
+  const settings = readLocalSettings(process.argv.slice(2), process.env);
+  if (settings) await run(settings);
+  else print(usage);
   process.exit(0);
 } catch (error) {
   const expected = [ConfigError, DataDirectoryFault, CannotRun, CannotStart].some((kind) => error instanceof kind);
@@ -34,37 +36,39 @@ async function run(settings: LocalSettings): Promise<void> {
   const stopRequested = stopRequest(settings.stopWithParent);
   const data = openDataDirectory(settings.dataDir);
   await earlierProcessesGone(settings.dataDir, print);
-  await requireFreePort(settings);
+  await requireFreePorts(settings);
 
-  const plan = await planRegion(settings, process.env);
-  const runFile = new RunFile(settings.dataDir, { url: plan.url, region: settings.region });
-  const region = new Region(plan.stages, { spawned: (name, pid) => runFile.started(name, pid), report: print });
+  const plan = await planRun(settings, process.env);
+  const runFile = new RunFile(settings.dataDir, plan);
+  const processes = new Processes(plan.stages, { spawned: (name, pid) => runFile.started(name, pid), report: print });
   stopRequested.again.then(() => {
-    region.kill();
+    processes.kill();
     process.exit(1);
   });
   try {
-    await Promise.race([region.start(), region.failed, stopRequested.first]);
+    await Promise.race([processes.start(), processes.failed, stopRequested.first]);
     if (!stopRequested.isMade()) {
       print(banner(plan, settings));
       runFile.ready();
-      await Promise.race([region.failed, stopRequested.first]);
+      await Promise.race([processes.failed, stopRequested.first]);
     }
   } finally {
     print('Stopping…');
-    await region.stop();
+    await processes.stop();
     runFile.remove();
     data.release();
   }
   print('Stopped.');
 }
 
-async function requireFreePort({ host, port }: LocalSettings): Promise<void> {
-  if (port === 0) return;
-  const fault = await portFault(host, port);
-  if (fault === 'EADDRINUSE')
-    throw new CannotRun(`Port ${port} is in use by another program. Set PORT to another one; 0 picks a free one`);
-  if (fault !== null) throw new CannotRun(`Cannot listen on ${host}:${port}: ${fault}. Set PORT or TSG_HOST`);
+async function requireFreePorts({ host, regions }: LocalSettings): Promise<void> {
+  for (const { port } of regions) {
+    if (port === 0) continue;
+    const fault = await portFault(host, port);
+    if (fault === 'EADDRINUSE')
+      throw new CannotRun(`Port ${port} is in use by another program. Set PORT to another one; 0 picks a free one`);
+    if (fault !== null) throw new CannotRun(`Cannot listen on ${host}:${port}: ${fault}. Set PORT or TSG_HOST`);
+  }
 }
 
 interface StopRequest {

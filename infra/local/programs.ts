@@ -1,7 +1,12 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export const root = join(import.meta.dirname, '..', '..');
+const root = join(import.meta.dirname, '..', '..');
+
+/** The command of a Node process of this project. */
+export function node(script: string, ...rest: string[]): string[] {
+  return [process.execPath, join(root, script), ...rest];
+}
 
 /** Path of a program, or undefined when none of that name is on `path` (colon-separated, like PATH). */
 export function findProgram(name: string, path: string): string | undefined {

@@ -5,8 +5,10 @@ import { identityOf, isAlive, kill, type ProcessIdentity } from './process-table
 
 /** What is running on a data directory, in its run.json: for people, tests and the next start. */
 export interface Run {
-  readonly url: string;
-  readonly region: string;
+  /** Of each region's API, home first. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** Where the proxy is steered; null: there is none. */
+  readonly proxy: string | null;
   /** Everything has answered. */
   readonly ready: boolean;
   readonly launcher: ProcessIdentity;
@@ -21,9 +23,9 @@ export class RunFile {
   readonly #path: string;
   #run: Run;
 
-  constructor(dataDir: string, { url, region }: { url: string; region: string }) {
+  constructor(dataDir: string, { urls, proxy }: Pick<Run, 'urls' | 'proxy'>) {
     this.#path = runPath(dataDir);
-    this.#run = { url, region, ready: false, launcher: identityOf(process.pid), processes: {} };
+    this.#run = { urls, proxy, ready: false, launcher: identityOf(process.pid), processes: {} };
     this.#write();
   }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { createLog, type Log } from '../../src/base/log.ts';
+import { freePort } from '../../src/base/ports.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
 import { realFiles } from './files.ts';
 import { createEngineServer } from './server.ts';
@@ -12,6 +13,7 @@ import { warmUp } from './warm-up.ts';
 interface DatabaseConfig {
   readonly databaseId: string;
   readonly host: string;
+  /** 0: one that stays free when the process is started again. */
   readonly port: number;
   readonly user: string;
   readonly password: string;
@@ -41,8 +43,10 @@ try {
   process.exitCode = 1;
 }
 
-async function run({ host, port, user, password, ...options }: DatabaseConfig, log: Log): Promise<void> {
+async function run(config: DatabaseConfig, log: Log): Promise<void> {
+  const { host, user, password, ...options } = config;
   await warmUp();
+  const port = config.port || (await freePort(host));
   const store = await Store.open({ ...options, files: realFiles, log });
   const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
     await store.close();

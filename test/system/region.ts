@@ -3,16 +3,28 @@ import { once } from 'node:events';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { identityOf, isAlive, kill } from '../../infra/local/process-table.ts';
+import { pathToFileURL } from 'node:url';
+import { environmentPath } from '../../infra/local/environment.ts';
+import { identityOf, isAlive, kill, type ProcessIdentity } from '../../infra/local/process-table.ts';
 import { readRun } from '../../infra/local/run-file.ts';
+import { readReplicatorConfig } from '../../src/base/config.ts';
 import { until } from '../until.ts';
 import { commandLine, processesOf } from './processes.ts';
 
+const apiMain = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
 const launcher = join(import.meta.dirname, '..', '..', 'infra', 'local', 'main.ts');
 const startTimeoutMs = 90_000;
 const stopTimeoutMs = 60_000;
 
 export interface RegionOptions {
+  /** Home first; one when it is not given. */
+  readonly regions?: readonly string[];
+  /** Of each region. */
+  readonly azs?: number;
+  /** DynamoDB and SNS behind the proxy, for home too. */
+  readonly proxied?: boolean;
+  /** By region: how far the clocks of its processes are ahead. */
+  readonly skewMs?: Readonly<Record<string, number>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Kept when the region stops; else it gets one of its own, which is removed. */
   readonly dataDir?: string;
@@ -21,16 +33,32 @@ export interface RegionOptions {
 export interface Pids {
   readonly api: number;
   readonly worker: number;
+  readonly replicator: number;
   readonly agent: number;
   readonly dynoxide: number;
   readonly fauxqs: number;
-  /** Undefined when no Redis is installed. */
+  /** Of the first zone; undefined when no Redis is installed. */
   readonly redis: number | undefined;
   /** By internal id. */
   readonly databases: Readonly<Record<string, number>>;
 }
 
-/** A region as `npm start` runs it, on a free port and a data directory of its own. */
+export interface Way {
+  /** Connections are reset, also new ones. */
+  cut(): Promise<void>;
+  /** Nothing passes, connections hang. */
+  hold(): Promise<void>;
+  delay(roundTripMs: number): Promise<void>;
+  heal(): Promise<void>;
+}
+
+export interface ExtraApi {
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** One region or several as `npm start` runs them, on free ports and a data directory of their own. */
 export async function startRegion(options: RegionOptions = {}): Promise<LocalRegion> {
   const region = new LocalRegion(options);
   try {
@@ -42,6 +70,7 @@ export async function startRegion(options: RegionOptions = {}): Promise<LocalReg
   return region;
 }
 
+/** Where no region is named, home is meant. */
 export class LocalRegion {
   readonly dataDir: string;
   readonly #options: RegionOptions;
@@ -61,8 +90,12 @@ export class LocalRegion {
     );
     this.#output = '';
     // Its standard input ends with this process, and so does the region.
-    const child = spawn(process.execPath, [launcher], {
-      env: { ...env, PORT: '0', TSG_DATA_DIR: this.dataDir, TSG_STOP_WITH_PARENT: '1', ...this.#options.env },
+    const child = spawn(process.execPath, [launcher, ...this.#flags()], {
+      env: {
+        ...{ ...env, PORT: '0', TSG_DATA_DIR: this.dataDir, TSG_STOP_WITH_PARENT: '1' },
+        ...skewed(this.#options.skewMs),
+        ...this.#options.env,
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     child.stdin.on('error', () => {});
@@ -80,8 +113,84 @@ export class LocalRegion {
     );
   }
 
+  #flags(): string[] {
+    const { regions = [], azs, proxied } = this.#options;
+    return [
+      ...(regions.length > 0 ? ['--regions', regions.join(',')] : []),
+      ...(azs === undefined ? [] : ['--azs', String(azs)]),
+      ...(proxied ? ['--proxy'] : []),
+    ];
+  }
+
+  /** Home first. */
+  get names(): string[] {
+    return Object.keys(readRun(this.dataDir)!.urls);
+  }
+
   get url(): string {
-    return readRun(this.dataDir)!.url;
+    return this.urlOf(this.names[0]!);
+  }
+
+  urlOf(region: string): string {
+    return readRun(this.dataDir)!.urls[region]!;
+  }
+
+  /** What the processes of a region are told, as the tools of the project take it. */
+  environment(region = this.names[0]!): Record<string, string> {
+    return JSON.parse(readFileSync(environmentPath(join(this.dataDir, region)), 'utf8'));
+  }
+
+  /** By zone; none when no Redis is installed. */
+  redisUrls(region = this.names[0]!): Record<string, string> {
+    return { ...readReplicatorConfig(this.environment(region)).redisUrls };
+  }
+
+  /** The region's way to home's DynamoDB and SNS, or to one of them. The region was started with `proxied`. */
+  proxy(region = this.names[0]!, services: readonly ('dynamodb' | 'sns')[] = ['dynamodb', 'sns']): Way {
+    const change = async (way: object): Promise<void> => {
+      for (const service of services) {
+        const url = `${readRun(this.dataDir)!.proxy}/${region}.${service}`;
+        const reply = await fetch(url, { method: 'PUT', body: JSON.stringify(way) });
+        if (!reply.ok) throw new Error(`${url} answers ${reply.status}`);
+      }
+    };
+    return {
+      cut: () => change({ state: 'cut' }),
+      hold: () => change({ state: 'held' }),
+      delay: (roundTripMs) => change({ upMs: roundTripMs / 2, downMs: roundTripMs / 2 }),
+      heal: () => change({ state: 'open', upMs: 0, downMs: 0 }),
+    };
+  }
+
+  /** One more API, in a zone of its own choice. Whoever starts it stops it. */
+  async startApi(region: string, zone: string): Promise<ExtraApi> {
+    const redisUrl = this.redisUrls(region)[zone];
+    const child = spawn(process.execPath, [apiMain], {
+      env: {
+        PATH: process.env['PATH'],
+        ...this.environment(region),
+        ...{ TSG_ZONE: zone, PORT: '0', TSG_STOP_WITH_PARENT: '1', TSG_DATA_DIR: this.dataDir },
+        ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
+        ...skewed(this.#options.skewMs),
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    child.stdin.on('error', () => {});
+    let output = '';
+    child.stdout.on('data', (data: Buffer) => (output += data));
+    const port = await until(`another API in ${zone}`, () => /^listening (\d+)$/m.exec(output)?.[1]).catch((error) => {
+      child.kill('SIGKILL');
+      throw error;
+    });
+    const ended = once(child, 'exit');
+    return {
+      url: `http://127.0.0.1:${port}`,
+      pid: child.pid!,
+      stop: async () => {
+        child.kill('SIGTERM');
+        await ended;
+      },
+    };
   }
 
   get adminToken(): string {
@@ -104,24 +213,31 @@ export class LocalRegion {
   }
 
   /** As they are now: a process that was restarted has another id. */
-  pids(): Pids {
+  pids(region = this.names[0]!): Pids {
     const { processes } = readRun(this.dataDir)!;
     const pid = (name: string) => processes[name]?.pid;
     return {
-      api: pid('api')!,
-      worker: pid('worker')!,
-      agent: pid('agent')!,
+      api: pid(`${region}.api`)!,
+      worker: pid(`${region}.worker`)!,
+      replicator: pid(`${region}.replicator`)!,
+      agent: pid(`${region}.agent`)!,
       dynoxide: pid('dynoxide')!,
       fauxqs: pid('fauxqs')!,
-      redis: pid('redis'),
-      databases: databasePids(this.dataDir),
+      redis: pid(`${region}a.redis`),
+      databases: databasePids(join(this.dataDir, region)),
     };
   }
 
-  /** Ends the process with kill -9 and waits until another one has its place. A name, or the internal id of a database. */
-  async replace(name: Exclude<keyof Pids, 'databases'> | (string & {})): Promise<void> {
-    const now = () =>
-      ({ ...readRun(this.dataDir)!.processes, ...mapped(databasePids(this.dataDir), identityOf) })[name];
+  /** Ends the process with kill -9 and waits until another one has its place: one of `pids`, another process of the run by its name, or a database by its internal id. */
+  async replace(name: Exclude<keyof Pids, 'databases'> | (string & {}), region = this.names[0]!): Promise<void> {
+    const full = name === 'redis' ? `${region}a.redis` : name;
+    const now = (): ProcessIdentity | undefined => {
+      const { processes } = readRun(this.dataDir)!;
+      const database = databasePids(join(this.dataDir, region))[name];
+      return (
+        processes[full] ?? processes[`${region}.${name}`] ?? (database === undefined ? undefined : identityOf(database))
+      );
+    };
     const before = await until(`${name} to run`, () => now() && isAlive(now()!) && now());
     kill(before, 'SIGKILL');
     await until(`${name} to run again`, () => now() && now()!.pid !== before.pid && isAlive(now()!));
@@ -138,7 +254,7 @@ export class LocalRegion {
       [
         identityOf(child.pid!),
         ...Object.values(readRun(this.dataDir)?.processes ?? {}),
-        ...Object.values(mapped(databasePids(this.dataDir), identityOf)),
+        ...databasePidsOf(this.dataDir).map(identityOf),
       ].filter(isAlive);
     await until('every process to be gone', () => {
       for (const identity of left()) kill(identity, 'SIGKILL');
@@ -183,8 +299,8 @@ export class LocalRegion {
 }
 
 /** The agent notes the process of each database in the database's first directory. */
-function databasePids(dataDir: string): Record<string, number> {
-  const notes = globSync(join(dataDir, 'host', '*', '*', 'process.json')).flatMap((path): [string, number][] => {
+function databasePids(regionDir: string): Record<string, number> {
+  const notes = globSync(join(regionDir, 'host', '*', '*', 'process.json')).flatMap((path): [string, number][] => {
     try {
       const { pid } = JSON.parse(readFileSync(path, 'utf8'));
       // An old note may name a process id that is another program's by now.
@@ -197,6 +313,16 @@ function databasePids(dataDir: string): Record<string, number> {
   return Object.fromEntries(notes);
 }
 
-function mapped<T, U>(values: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
+/** Of every region. */
+function databasePidsOf(dataDir: string): number[] {
+  return Object.keys(readRun(dataDir)?.urls ?? {}).flatMap((region) =>
+    Object.values(databasePids(join(dataDir, region))),
+  );
+}
+
+/** Every process loads what moves its clock; it does so in the regions that are named. */
+function skewed(skewMs: RegionOptions['skewMs']): Record<string, string> {
+  if (skewMs === undefined) return {};
+  const preload = pathToFileURL(join(import.meta.dirname, 'skewed-clock.ts')).href;
+  return { NODE_OPTIONS: `--import=${preload}`, TSG_TEST_SKEW_MS: JSON.stringify(skewMs) };
 }

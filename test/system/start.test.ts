@@ -66,7 +66,7 @@ test('a second start on the same data directory is refused', async () => {
   assert.equal(code, 1);
   assert.match(
     output,
-    new RegExp(`^${dataDir} is in use by another region \\(process ${region.launcherPid}, ${region.url}\\)`),
+    new RegExp(`^${dataDir} is in use by another run \\(process ${region.launcherPid}, ${region.url}\\)`),
   );
 });
 
@@ -106,7 +106,7 @@ test('every process that is killed is replaced', async () => {
     ...Object.keys(databases),
   ];
   await Promise.all(names.map((name) => region.replace(name)));
-  assert.equal(names.length, others.redis === undefined ? 6 : 7);
+  assert.equal(names.length, others.redis === undefined ? 7 : 8);
   await queryUsage();
 });
 

@@ -96,7 +96,7 @@ export function startOurs({ volumes }: { readonly volumes: number }): StartTarge
       answer: readAnswer,
       rest: async () => {},
       flush: checkpoint,
-      diskBytes: () => diskBytes(join(dataDir, 'host')),
+      diskBytes: () => diskBytes(hostDirectory(dataDir)),
       async restart() {
         await program.stop();
         program = await start();
@@ -116,12 +116,16 @@ function namedProcesses(pids: readonly number[]): NodeProcess[] {
 }
 
 function apiAddress(dataDir: string): { host: string; port: number } {
-  const { hostname, port } = new URL(readRun(dataDir)!.url);
+  const { hostname, port } = new URL(Object.values(readRun(dataDir)!.urls)[0]!);
   return { host: hostname, port: Number(port) };
 }
 
+function hostDirectory(dataDir: string): string {
+  return join(dataDir, Object.keys(readRun(dataDir)!.urls)[0]!, 'host');
+}
+
 function homes(dataDir: string): ReturnType<typeof findHomes> {
-  const volumes = Array.from({ length: 16 }, (_, volume) => join(dataDir, 'host', `v${volume}`));
+  const volumes = Array.from({ length: 16 }, (_, volume) => join(hostDirectory(dataDir), `v${volume}`));
   return findHomes(volumes, (error) => {
     throw error;
   });

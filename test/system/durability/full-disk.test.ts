@@ -12,7 +12,7 @@ import { mounted, unmount } from './mounted.ts';
 
 test('a full disk refuses writes with StorageFull, answers queries, and takes writes again by itself', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'tsg-full-'));
-  const host = join(dataDir, 'host');
+  const host = join(dataDir, 'eu-west-1', 'host');
   let region: LocalRegion | undefined;
   t.after(async () => {
     try {
@@ -22,7 +22,7 @@ test('a full disk refuses writes with StorageFull, answers queries, and takes wr
       rmSync(dataDir, { recursive: true, force: true });
     }
   });
-  mkdirSync(host);
+  mkdirSync(host, { recursive: true });
   if (!mounted(t, ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', host])) return;
   region = await startRegion({ dataDir });
   const service = new Service(region.url, region.adminToken);

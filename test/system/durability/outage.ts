@@ -8,7 +8,7 @@ import type { LocalRegion } from '../region.ts';
 
 /** The directories of the region's only database, the home first. */
 export function directories(region: LocalRegion): string[] {
-  const [config] = globSync(join(region.dataDir, 'host', '*', '*', 'database.json'));
+  const [config] = globSync(join(region.dataDir, '*', 'host', '*', '*', 'database.json'));
   return JSON.parse(readFileSync(config!, 'utf8')).volumes;
 }
 
@@ -32,7 +32,7 @@ export async function whileDown(region: LocalRegion, change: () => void, signal:
 
 /** What the agent and its databases have logged. */
 export function hostLog(region: LocalRegion): string {
-  return readFileSync(join(region.dataDir, 'logs', 'agent.log'), 'utf8');
+  return readFileSync(join(region.dataDir, 'logs', 'eu-west-1.agent.log'), 'utf8');
 }
 
 /** Waits until the host's log says so, from the given length on. */

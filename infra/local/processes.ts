@@ -1,7 +1,7 @@
 import { Child, type ChildDefinition, type ChildEvents } from './child.ts';
 
-/** The processes of a region: started in stages, stopped in reverse order. */
-export class Region {
+/** Everything that a run consists of: started in stages, stopped in reverse order. */
+export class Processes {
   readonly #stages: readonly (readonly Child[])[];
   /** Rejects when a process cannot be kept running. */
   readonly failed: Promise<never>;

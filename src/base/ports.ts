@@ -2,6 +2,9 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
+/** What this process chose for others, which do not listen yet. */
+const given = new Set<number>();
+
 /**
  * A free port below those that Linux (32768) and macOS (49152) give to outgoing connections: a process that is restarted
  * finds its port still free.
@@ -9,7 +12,9 @@ import { createServer } from 'node:net';
 export async function freePort(host: string): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 32_000);
-    if ((await portFault(host, port)) === null) return port;
+    if (given.has(port) || (await portFault(host, port)) !== null) continue;
+    given.add(port);
+    return port;
   }
 }
 

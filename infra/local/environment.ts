@@ -1,0 +1,29 @@
+// What the processes are told by their environment.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** The launcher's own without what could lead a process away from this machine, and without what only some of them may know. */
+export function bareEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
+  const unwanted = /^(AWS_.*|(https?|all)_proxy|NODE_USE_ENV_PROXY|npm_.*|PORT|REDIS_URL|TSG_ADMIN_TOKEN)$/i;
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => !unwanted.test(entry[0])));
+}
+
+/** A list as src/base/config.ts reads it. */
+export function list(urls: Readonly<Record<string, string>>): string {
+  return Object.entries(urls)
+    .map(([name, url]) => `${name}=${url}`)
+    .join(',');
+}
+
+/** What every process of a region is told, kept for tools that look at a region from outside. It holds passwords of this run. */
+export function keepEnvironment(regionDir: string, environment: Environment): void {
+  mkdirSync(regionDir, { recursive: true, mode: 0o700 });
+  writeFileSync(environmentPath(regionDir), `${JSON.stringify(environment, null, 2)}\n`, { mode: 0o600 });
+}
+
+export function environmentPath(regionDir: string): string {
+  return join(regionDir, 'environment.json');
+}
