@@ -54,7 +54,10 @@ export interface StoreOptions {
   readonly budgetBytes?: number;
   readonly files: FileLayer;
   readonly log: Log;
+  /** The date, in milliseconds since 1970. */
   readonly now?: () => number;
+  /** A clock that nobody sets. */
+  readonly elapsedMs?: () => number;
 }
 
 const defaultMaxTagSets = 1_000_000;
@@ -92,6 +95,7 @@ export class Store implements Engine, FrameSink {
       { catalogue: this.#catalogue, journal: this.#journal, applied: this.#applied, writer: this.#writer, storage },
       budgetBytes,
       options.log,
+      options.elapsedMs ?? (() => performance.now()),
     );
   }
 

@@ -18,6 +18,7 @@ export class Upkeep {
   readonly #parts: CheckpointParts;
   readonly #budgetBytes: number;
   readonly #log: Log;
+  readonly #elapsedMs: () => number;
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #isRunning = false;
@@ -25,12 +26,16 @@ export class Upkeep {
   #notBeforeMs = 0;
   /** Why the last checkpoint failed. */
   #failure: EngineError | null = null;
-  #cleanMs = performance.now();
+  /** Everything older is in parts. */
+  #cleanMs: number;
 
-  constructor(parts: CheckpointParts, budgetBytes: number, log: Log) {
+  /** `elapsedMs` never goes back. */
+  constructor(parts: CheckpointParts, budgetBytes: number, log: Log, elapsedMs: () => number) {
     this.#parts = parts;
     this.#budgetBytes = budgetBytes;
     this.#log = log;
+    this.#elapsedMs = elapsedMs;
+    this.#cleanMs = elapsedMs();
   }
 
   start(): void {
@@ -66,12 +71,13 @@ export class Upkeep {
   }
 
   async #run(deletion: Deletion | null): Promise<{ droppedRows: number }> {
-    const started = performance.now();
+    const startedMs = this.#elapsedMs();
     const result = await runCheckpoint(this.#parts, deletion);
+    this.#cleanMs = startedMs;
     this.#failure = null;
     this.#measure();
     this.#log.info('checkpoint', {
-      ms: Math.round(performance.now() - started),
+      ms: Math.round(this.#elapsedMs() - startedMs),
       parts: this.#parts.storage.parts.parts.length,
       ...result,
     });
@@ -80,7 +86,7 @@ export class Upkeep {
 
   #check(): void {
     this.#measure();
-    const now = performance.now();
+    const now = this.#elapsedMs();
     const { journal, catalogue } = this.#parts;
     const isEmpty = this.#hotBytes === 0;
     if (isEmpty) this.#cleanMs = now;
@@ -96,7 +102,7 @@ export class Upkeep {
     this.checkpoint()
       .catch((error: unknown) => {
         this.#failure = storageError(error);
-        this.#notBeforeMs = performance.now() + retryAfterMs;
+        this.#notBeforeMs = this.#elapsedMs() + retryAfterMs;
         this.#log.error('checkpoint failed; it is tried again', { error: (error as Error).message });
       })
       .finally(() => {
