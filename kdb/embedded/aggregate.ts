@@ -1,5 +1,5 @@
-// Aggregates by bucket and tags. Rows of a tag set lie together in time order, so a bucket is a range of a column and its loop is as tight as can be;
-// only tag sets with late rows in the range, or with a filter on fields, are resolved row by row first.
+// Aggregates by bucket and tags. Rows of a tag set lie together in time order, so a bucket is a range of a column and its loop is as tight as can be.
+// What a filter on fields lets pass is copied together first; only tag sets with late rows in the range are resolved row by row.
 
 import type { AggregateOp, QueryResult, QuerySpec, Column as ResultColumn } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
@@ -7,9 +7,11 @@ import { type Buckets, bucketsOf, type Cuts } from './buckets.ts';
 import { checkAggregate, type FieldCells, fieldCells, NeedsBigInts } from './cells.ts';
 import type { Column } from './columns.ts';
 import { offsetWithin } from './era.ts';
-import { compileFilter, fieldNumber, type RowTest, tagNumber } from './filter.ts';
+import type { FieldTest } from './field-test.ts';
+import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import type { Pace } from './pace.ts';
+import { passingRows } from './passing-rows.ts';
 import { tagColumn } from './result.ts';
 import { RowCursor, type Segment, segmentAt, segmentsById, type Window } from './row-cursor.ts';
 import { findId, type Run } from './run.ts';
@@ -83,22 +85,31 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
 
 async function addWindow(state: Aggregation, window: Window, wanted: readonly number[], pace: Pace): Promise<void> {
   const { groups, ids } = state;
-  const { tests } = groups;
   const { covers } = window;
   const isWanted = (id: number) => groups.ofId[id]! >= 0 && (covers === null || covers(id));
   const late = window.late.length > 0 ? segmentsById(window.late, window, ids, isWanted) : none;
-  const isSlow = late.size > 0 || tests.size > 0 ? (id: number) => late.has(id) || tests.has(id) : null;
+  const fields = state.fields.map(({ field }) => field);
+  const isPlain = late.size > 0 ? (id: number) => isWanted(id) && !late.has(id) : isWanted;
 
   for (const run of window.base) {
     const from = offsetWithin(run.era, window.fromNs);
     const to = offsetWithin(run.era, window.toNs);
     if (from > run.maxOffset || to <= run.minOffset) continue;
     const few = ids !== null && ids.length * 8 < run.ids.length ? ids : null;
+    if (groups.isTested) {
+      const selection = { from, to, ids: few, isWanted: isPlain, testOf: groups.testOf, fields };
+      const passing = await passingRows(run, selection, pace);
+      for (let i = 0; i < passing.ids.length; i++) {
+        addSegment(state, { run: passing, start: passing.starts[i]!, end: passing.starts[i + 1]! }, passing.ids[i]!);
+        if ((i & 63) === 63 && pace.isDue) await pace.rest();
+      }
+      continue;
+    }
     const count = few ? few.length : run.ids.length;
     for (let i = 0; i < count; i++) {
       const id = few ? few[i]! : run.ids[i]!;
       const position = few ? findId(run.ids, id) : i;
-      if (position < 0 || !isWanted(id) || isSlow?.(id)) continue;
+      if (position < 0 || !isPlain(id)) continue;
       const segment = segmentAt(run, position, from, to);
       if (segment) addSegment(state, segment, id);
       if ((i & 63) === 63 && pace.isDue) await pace.rest();
@@ -106,12 +117,10 @@ async function addWindow(state: Aggregation, window: Window, wanted: readonly nu
     if (pace.isDue) await pace.rest();
   }
 
-  if (!isSlow) return;
-  const base = segmentsById(window.base, window, ids, (id) => isWanted(id) && isSlow(id));
-  for (const id of new Set([...base.keys(), ...late.keys()])) {
-    if (!isSlow(id)) continue;
-    const ownLate = late.get(id) ?? [];
-    const test = tests.get(id);
+  if (late.size === 0) return;
+  const base = segmentsById(window.base, window, ids, (id) => late.has(id));
+  for (const [id, ownLate] of late) {
+    const test = groups.testOf(id);
     let ownBase = base.get(id) ?? [];
     if (!test) {
       const { untouched, overlaid } = splitByLate(ownBase, ownLate);
@@ -134,7 +143,7 @@ function resolve(
   base: readonly Segment[],
   late: readonly Segment[],
   wanted: readonly number[],
-  test: RowTest | undefined,
+  test: FieldTest | undefined,
 ): Run[] {
   const rows = [...base, ...late].reduce((sum, segment) => sum + segment.end - segment.start, 0);
   const runs: Run[] = [];

@@ -59,6 +59,33 @@ export function columnBytes(column: Column): number {
   }
 }
 
+/** A copy of rows order[0], order[1], … */
+export function gathered(column: Column, order: Int32Array): Column {
+  const rows = order.length;
+  switch (column.kind) {
+    case 'number':
+      return { kind: 'number', values: gather(column.values, order, new Float64Array(rows)) };
+    case 'narrow': {
+      const { values, nulls } = column;
+      if (values instanceof Int8Array)
+        return { kind: 'narrow', values: gather(values, order, new Int8Array(rows)), nulls };
+      if (values instanceof Int16Array)
+        return { kind: 'narrow', values: gather(values, order, new Int16Array(rows)), nulls };
+      return { kind: 'narrow', values: gather(values, order, new Int32Array(rows)), nulls };
+    }
+    case 'big':
+      return { kind: 'big', values: gather(column.values, order, new BigInt64Array(rows)) };
+    case 'boolean':
+      return { kind: 'boolean', values: gather(column.values, order, new Uint8Array(rows)) };
+    case 'text':
+      return {
+        kind: 'text',
+        index: gather(column.index, order, new Int32Array(rows)),
+        dictionary: column.dictionary,
+      };
+  }
+}
+
 /** A column that grows. Rows that nobody puts are null. */
 export class ColumnBuilder {
   readonly type: FieldType;
@@ -141,15 +168,8 @@ export class ColumnBuilder {
 
   /** A copy of rows order[0], order[1], … */
   gathered(order: Int32Array): Column {
-    const rows = order.length;
-    if (this.#numbers) return { kind: 'number', values: gather(this.#numbers, order, new Float64Array(rows)) };
-    if (this.#bigs) return { kind: 'big', values: gather(this.#bigs, order, new BigInt64Array(rows)) };
-    if (this.#booleans) return { kind: 'boolean', values: gather(this.#booleans, order, new Uint8Array(rows)) };
-    return {
-      kind: 'text',
-      index: gather(this.#index!, order, new Int32Array(rows)),
-      dictionary: this.#dictionary.slice(),
-    };
+    const column = gathered(this.peek(this.capacity), order);
+    return column.kind === 'text' ? { ...column, dictionary: column.dictionary.slice() } : column;
   }
 
   /** A copy in which row order[i] is put at targets[i]: of several the last value stays. */
@@ -188,17 +208,13 @@ function grown<T extends Float64Array | BigInt64Array | Uint8Array | Int32Array>
   return next;
 }
 
-function gather(from: Float64Array, order: Int32Array, to: Float64Array): Float64Array;
-function gather(from: BigInt64Array, order: Int32Array, to: BigInt64Array): BigInt64Array;
-function gather(from: Uint8Array, order: Int32Array, to: Uint8Array): Uint8Array;
-function gather(from: Int32Array, order: Int32Array, to: Int32Array): Int32Array;
-function gather(from: Numbers, order: Int32Array, to: Numbers): Numbers {
+function gather<T extends Numbers>(from: T, order: Int32Array, to: T): T {
   if (from instanceof Float64Array) gatherFloats(from, order, to as Float64Array);
   else for (let i = 0; i < order.length; i++) to[i] = from[order[i]!]!;
   return to;
 }
 
-type Numbers = Float64Array | BigInt64Array | Uint8Array | Int32Array;
+type Numbers = Float64Array | BigInt64Array | Uint8Array | Int8Array | Int16Array | Int32Array;
 
 /** Its own loop, so that the engine compiles it for one kind of array. */
 function gatherFloats(from: Float64Array, order: Int32Array, to: Float64Array): void {

@@ -71,7 +71,7 @@ export class PointDeletion implements Deletion {
     if (series !== this.#series || !this.#isOne(id)) return null;
     const decision = this.#filter.decide(id);
     if (typeof decision === 'boolean') return decision ? this.#isInRange : null;
-    return (row) => this.#isInRange(row) && decision(row.read);
+    return (row) => this.#isInRange(row) && decision.row(row.read);
   }
 
   touches({

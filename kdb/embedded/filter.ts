@@ -1,8 +1,8 @@
 // A filter is decided per tag set as far as tags go; what is left asks for fields and is decided per row, after rows are resolved.
 
-import type { Comparison, FieldConstant, FieldType, Filter } from '../../src/kdb/engine.ts';
+import type { Filter } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
-import type { Value } from './columns.ts';
+import { allTest, anyTest, comparisonTest, type FieldTest, isNullTest, notTest } from './field-test.ts';
 import type { SeriesStore } from './series-store.ts';
 
 /** The fields that a filter asks for. */
@@ -10,12 +10,8 @@ export function filterFields(filter: Filter | null, series: SeriesStore): readon
   return compileFilter(filter, series).fields;
 }
 
-/** The value of a field of the row at hand, by field number. */
-export type ReadField = (field: number) => Value | null;
-export type RowTest = (read: ReadField) => boolean;
-
 /** Decided for one tag set: every row matches, none does, or each row is asked. */
-export type Decision = boolean | RowTest;
+export type Decision = boolean | FieldTest;
 
 export interface CompiledFilter {
   decide(id: number): Decision;
@@ -28,22 +24,28 @@ export interface CompiledFilter {
 export function compileFilter(filter: Filter | null, series: SeriesStore): CompiledFilter {
   if (filter === null) return { decide: () => true, candidates: null, fields: [] };
   const fields = new Set<number>();
-  return { decide: compile(filter, series, fields), candidates: candidatesOf(filter, series), fields: [...fields] };
+  const compiled = compile(filter, series, fields);
+  return {
+    decide: typeof compiled === 'function' ? compiled : () => compiled,
+    candidates: candidatesOf(filter, series),
+    fields: [...fields],
+  };
 }
 
-function compile(filter: Filter, series: SeriesStore, fields: Set<number>): (id: number) => Decision {
+/** What asks for no tag is decided once for all tag sets. */
+type Compiled = Decision | ((id: number) => Decision);
+
+function compile(filter: Filter, series: SeriesStore, fields: Set<number>): Compiled {
   switch (filter.op) {
     case 'and':
     case 'or': {
       const parts = filter.of.map((part) => compile(part, series, fields));
-      return filter.op === 'and' ? (id) => all(parts, id) : (id) => any(parts, id);
+      return filter.op === 'and' ? joined(parts, false, allTest) : joined(parts, true, anyTest);
     }
     case 'not': {
       const inner = compile(filter.of, series, fields);
-      return (id) => {
-        const decision = inner(id);
-        return typeof decision === 'boolean' ? !decision : (read) => !decision(read);
-      };
+      if (typeof inner !== 'function') return negated(inner);
+      return (id) => negated(inner(id));
     }
     case 'in': {
       const tag = tagNumber(series, filter.tag);
@@ -58,16 +60,42 @@ function compile(filter: Filter, series: SeriesStore, fields: Set<number>): (id:
     case 'null': {
       const field = fieldNumber(series, filter.field);
       fields.add(field);
-      const test: RowTest = (read) => read(field) === null;
-      return () => test;
+      return isNullTest(field);
     }
     default: {
       const field = fieldNumber(series, filter.field);
       fields.add(field);
-      const test = comparison(filter.op, filter.field, field, series.fields[field]!.type, filter.value);
-      return () => test;
+      return comparisonTest(filter.op, filter.field, field, series.fields[field]!.type, filter.value);
     }
   }
+}
+
+function negated(decision: Decision): Decision {
+  return typeof decision === 'boolean' ? !decision : notTest(decision);
+}
+
+/** `and`: false decides, the others have all to hold; `or`: true decides, one has to hold. */
+function joined(
+  parts: readonly Compiled[],
+  decisive: boolean,
+  join: (tests: readonly FieldTest[]) => FieldTest,
+): Compiled {
+  const ofFields = parts.filter((part) => typeof part === 'object');
+  const ofTags = parts.filter((part) => typeof part === 'function');
+  if (parts.includes(decisive)) return decisive;
+  const always: Decision = ofFields.length > 1 ? join(ofFields) : (ofFields[0] ?? !decisive);
+  if (ofTags.length === 0) return always;
+  return (id) => {
+    const tests: FieldTest[] = [];
+    for (const part of ofTags) {
+      const decision = part(id);
+      if (decision === decisive) return decisive;
+      if (typeof decision === 'object') tests.push(decision);
+    }
+    if (tests.length === 0) return always;
+    if (typeof always === 'object') tests.push(always);
+    return tests.length === 1 ? tests[0]! : join(tests);
+  };
 }
 
 /** Found from the tag values, so that one host of a million costs no look at the others. */
@@ -100,68 +128,6 @@ function candidatesOf(filter: Filter, series: SeriesStore): readonly number[] | 
 function union(lists: readonly (readonly number[])[]): readonly number[] {
   if (lists.length === 1) return lists[0]!;
   return [...new Set(lists.flat())].sort((a, b) => a - b);
-}
-
-function all(parts: readonly ((id: number) => Decision)[], id: number): Decision {
-  const tests: RowTest[] = [];
-  for (const part of parts) {
-    const decision = part(id);
-    if (decision === false) return false;
-    if (decision !== true) tests.push(decision);
-  }
-  if (tests.length <= 1) return tests[0] ?? true;
-  return (read) => tests.every((test) => test(read));
-}
-
-function any(parts: readonly ((id: number) => Decision)[], id: number): Decision {
-  const tests: RowTest[] = [];
-  for (const part of parts) {
-    const decision = part(id);
-    if (decision === true) return true;
-    if (decision !== false) tests.push(decision);
-  }
-  if (tests.length <= 1) return tests[0] ?? false;
-  return (read) => tests.some((test) => test(read));
-}
-
-/** A comparison with null is false. Numbers and BigInts compare exactly. */
-function comparison(op: Comparison, name: string, field: number, type: FieldType, constant: FieldConstant): RowTest {
-  const given = typeof constant;
-  const fits = type === 'float' || type === 'long' ? given === 'number' || given === 'bigint' : given === type;
-  if (!fits || (type === 'boolean' && op !== 'eq' && op !== 'ne'))
-    throw new EngineError('FilterNotSupported', op, name, type);
-  const sign: (value: Value) => number =
-    type === 'string'
-      ? (value) => compareText(value as string, constant as string)
-      : (value) => (value < constant ? -1 : value > constant ? 1 : 0);
-  const accepts = accepted[op];
-  return (read) => {
-    const value = read(field);
-    return value !== null && accepts(sign(value));
-  };
-}
-
-const accepted: Record<Comparison, (sign: number) => boolean> = {
-  eq: (sign) => sign === 0,
-  ne: (sign) => sign !== 0,
-  lt: (sign) => sign < 0,
-  le: (sign) => sign <= 0,
-  gt: (sign) => sign > 0,
-  ge: (sign) => sign >= 0,
-};
-
-/** By code point, as UTF-8 bytes sort; JavaScript's own order puts surrogates below U+E000. */
-export function compareText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    let x = a.charCodeAt(i);
-    let y = b.charCodeAt(i);
-    if (x === y) continue;
-    if (x >= 0xd800 && x < 0xe000) x += 0x10000;
-    if (y >= 0xd800 && y < 0xe000) y += 0x10000;
-    return x - y;
-  }
-  return a.length - b.length;
 }
 
 export function tagNumber(series: SeriesStore, name: string): number {

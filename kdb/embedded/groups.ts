@@ -1,4 +1,5 @@
-import { type CompiledFilter, compareText, type RowTest } from './filter.ts';
+import { compareText, type FieldTest } from './field-test.ts';
+import type { CompiledFilter } from './filter.ts';
 import type { SeriesStore } from './series-store.ts';
 
 /** The selected tag sets, by the values of some tags; groups are numbered in the order of their values as text, by code point. */
@@ -8,8 +9,10 @@ export interface Groups {
   readonly ofId: Int32Array;
   /** The selected ids, ascending. */
   readonly ids: readonly number[];
-  /** Of ids whose rows are to be asked one by one. */
-  readonly tests: ReadonlyMap<number, RowTest>;
+  /** Whether rows of some of them are to be asked too. */
+  readonly isTested: boolean;
+  /** What the rows of a selected id are asked. */
+  testOf(id: number): FieldTest | undefined;
   readonly isEverything: boolean;
 }
 
@@ -40,16 +43,20 @@ function group(series: SeriesStore, by: readonly number[], filter: CompiledFilte
   const { tagSets } = series;
   const ofId = new Int32Array(tagSets.count).fill(-1);
   const ids: number[] = [];
-  const tests = new Map<number, RowTest>();
+  let isTested = false;
   const select = (id: number) => {
     const decision = filter.decide(id);
     if (decision === false) return;
-    if (decision !== true) tests.set(id, decision);
+    if (decision !== true) isTested = true;
     ids.push(id);
   };
   if (filter.candidates) for (const id of filter.candidates) select(id);
   else for (let id = 0; id < ofId.length; id++) select(id);
-  const selected = { ofId, ids, tests, isEverything: ids.length === ofId.length };
+  const testOf = (id: number) => {
+    const decision = filter.decide(id);
+    return typeof decision === 'object' ? decision : undefined;
+  };
+  const selected = { ofId, ids, isTested, testOf, isEverything: ids.length === ofId.length };
   if (by.length === 0) {
     for (const id of ids) ofId[id] = 0;
     return { ...selected, count: 1 };

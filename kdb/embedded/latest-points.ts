@@ -23,7 +23,7 @@ export async function latestPoints(series: SeriesStore, spec: LatestSpec, pace: 
     if (!newest) continue;
     const decision = filter.decide(id);
     const passes =
-      typeof decision === 'boolean' ? decision : decision((field) => latest.get(series.fields[field]!, field, id));
+      typeof decision === 'boolean' ? decision : decision.row((field) => latest.get(series.fields[field]!, field, id));
     if (!passes) continue;
     found.ids[rows] = id;
     found.eras[rows] = newest.era;

@@ -4,8 +4,8 @@ import type { Cursor, QueryResult, QuerySpec, Column as ResultColumn } from '../
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { ColumnBuilder } from './columns.ts';
 import { compareInstants, instantOf, timeOf } from './era.ts';
-import { compileFilter, fieldNumber, type RowTest, tagNumber } from './filter.ts';
-import { groupTagSets } from './groups.ts';
+import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
+import { type Groups, groupTagSets } from './groups.ts';
 import type { Pace } from './pace.ts';
 import { fieldColumn, tagColumn, timeColumn } from './result.ts';
 import { type Direction, RowCursor, segmentsById, type Window } from './row-cursor.ts';
@@ -20,8 +20,8 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
       : series.fields.map((_, field) => field);
   const by = spec.by.map((tag) => tagNumber(series, tag));
   const filter = compileFilter(spec.where, series);
-  const { count, ids: selected, ofId, tests } = groupTagSets(series, by, filter, spec.where !== null);
-  const members: (readonly number[])[] = by.length === 0 ? [selected] : membersOf(count, selected, ofId);
+  const groups = groupTagSets(series, by, filter, spec.where !== null);
+  const members: (readonly number[])[] = by.length === 0 ? [groups.ids] : membersOf(groups);
 
   const direction: Direction = spec.order === 'desc' ? -1 : 1;
   const after = by.length === 0 ? spec.after : null;
@@ -33,7 +33,7 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
   read: for (const ids of members) {
     if (ids.length === 0) continue;
     for await (const window of source.windows({ fromNs, toNs }, ids, spec.order, true)) {
-      const heap = new CursorHeap(cursorsOf(window, ids, direction, tests), direction);
+      const heap = new CursorHeap(await cursorsOf(window, ids, direction, groups, pace), direction);
       for (let cursor = heap.top; cursor; cursor = heap.top) {
         if (!(after && isAtOrBefore(cursor, after))) {
           if (rows.count === spec.limit) {
@@ -52,7 +52,7 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
   return { columns: rows.columns(tags), rows: rows.count, next };
 }
 
-function membersOf(count: number, ids: readonly number[], ofId: Int32Array): number[][] {
+function membersOf({ count, ids, ofId }: Groups): number[][] {
   const members: number[][] = Array.from({ length: count }, () => []);
   for (const id of ids) members[ofId[id]!]!.push(id);
   return members;
@@ -65,19 +65,22 @@ function isAtOrBefore(row: RowCursor, after: Cursor): boolean {
 }
 
 /** One cursor per tag set that has a row, standing at its first. */
-function cursorsOf(
+async function cursorsOf(
   window: Window,
   ids: readonly number[],
   direction: Direction,
-  tests: ReadonlyMap<number, RowTest>,
-): RowCursor[] {
+  groups: Groups,
+  pace: Pace,
+): Promise<RowCursor[]> {
   const wanted = new Set(ids);
   const base = segmentsById(window.base, window, ids, (id) => wanted.has(id));
   const late = segmentsById(window.late, window, ids, (id) => wanted.has(id));
   const cursors: RowCursor[] = [];
   for (const id of new Set([...base.keys(), ...late.keys()])) {
-    const cursor = new RowCursor(id, base.get(id) ?? [], late.get(id) ?? [], direction, tests.get(id));
+    const test = groups.isTested ? groups.testOf(id) : undefined;
+    const cursor = new RowCursor(id, base.get(id) ?? [], late.get(id) ?? [], direction, test);
     if (cursor.next()) cursors.push(cursor);
+    if (pace.isDue) await pace.rest();
   }
   return cursors;
 }

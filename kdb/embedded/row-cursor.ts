@@ -2,7 +2,7 @@
 import type { Column, ColumnBuilder, Value } from './columns.ts';
 import { valueAt } from './columns.ts';
 import { compareInstants, eraSpan, offsetWithin } from './era.ts';
-import type { RowTest } from './filter.ts';
+import type { FieldTest } from './field-test.ts';
 import { findId, firstAtLeast, lowerBound, type Run } from './run.ts';
 
 export type Direction = 1 | -1;
@@ -109,6 +109,10 @@ function before({ run, start, end }: Segment, other: Segment, direction: Directi
   return direction > 0 ? { run, start, end: Math.max(row, start + 1) } : { run, start: Math.min(row, end - 1), end };
 }
 
+/** Rows that a test is asked for at once. */
+const maskRows = 1024;
+const noMask = new Uint8Array(0);
+
 interface Stream {
   readonly pieces: Iterator<Segment>;
   piece: Segment;
@@ -118,7 +122,11 @@ interface Stream {
 export class RowCursor {
   readonly id: number;
   readonly #direction: Direction;
-  readonly #test: RowTest | undefined;
+  readonly #test: FieldTest | undefined;
+  /** Rows [from, to) of a piece as the test masks them, while no late rows are over them. */
+  #mask: Uint8Array = noMask;
+  #maskFrom = 0;
+  #maskTo = 0;
   /** The base rows in turn, then each late run. */
   readonly #streams: Stream[] = [];
   /** Where the current row stands, oldest first. */
@@ -127,7 +135,7 @@ export class RowCursor {
   era = 0;
   offset = 0;
 
-  constructor(id: number, base: readonly Segment[], late: readonly Segment[], direction: Direction, test?: RowTest) {
+  constructor(id: number, base: readonly Segment[], late: readonly Segment[], direction: Direction, test?: FieldTest) {
     this.id = id;
     this.#direction = direction;
     this.#test = test;
@@ -137,8 +145,33 @@ export class RowCursor {
 
   /** Moves to the next row that passes the test; false at the end. */
   next(): boolean {
-    while (this.#step()) if (!this.#test || this.#test(this.read)) return true;
+    const test = this.#test;
+    if (test && this.#streams.length === 1) return this.#nextAlone(this.#streams[0]!, test);
+    while (this.#step()) if (!test || test.row(this.read)) return true;
     return false;
+  }
+
+  /** Without late rows the test is asked for many rows at once. */
+  #nextAlone(stream: Stream, test: FieldTest): boolean {
+    const direction = this.#direction;
+    for (;;) {
+      const { run, start, end } = stream.piece;
+      let { row } = stream;
+      if (row < this.#maskFrom || row >= this.#maskTo) {
+        this.#maskFrom = direction > 0 ? row : Math.max(start, row + 1 - maskRows);
+        this.#maskTo = direction > 0 ? Math.min(end, row + maskRows) : row + 1;
+        const rows = this.#maskTo - this.#maskFrom;
+        if (this.#mask.length < rows) this.#mask = new Uint8Array(rows);
+        test.mask(run, this.#maskFrom, this.#maskTo, this.#mask);
+      }
+      while (row >= this.#maskFrom && row < this.#maskTo && this.#mask[row - this.#maskFrom] === 0) row += direction;
+      stream.row = row;
+      if (row >= this.#maskFrom && row < this.#maskTo) return this.#stepAlone(stream);
+      if (row >= start && row < end) continue;
+      if (this.#nextPiece(stream)) continue;
+      this.#streams.length = 0;
+      return false;
+    }
   }
 
   #step(): boolean {
@@ -147,6 +180,7 @@ export class RowCursor {
     this.#runs.length = 0;
     this.#rows.length = 0;
     if (streams.length === 0) return false;
+    this.#maskTo = 0;
     let best: Run | null = null;
     for (const stream of streams) {
       const { run } = stream.piece;
@@ -214,6 +248,7 @@ export class RowCursor {
   }
 
   #nextPiece(stream: Stream): boolean {
+    this.#maskTo = 0;
     const { value, done } = stream.pieces.next();
     if (done) return false;
     stream.piece = value;
