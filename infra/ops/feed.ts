@@ -1,0 +1,61 @@
+import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { RegionConfig } from '../../src/base/config.ts';
+import { createLog } from '../../src/base/log.ts';
+import { queues } from '../../src/base/names.ts';
+import { createDynamo } from '../../src/management/dynamo.ts';
+import { Outbox } from '../../src/management/outbox.ts';
+import { createRedis, ZoneCache } from '../../src/management/zone-cache.ts';
+import { createSqs } from '../../src/tasks/queue.ts';
+import type { Report, Row } from './report.ts';
+
+const deadlineMs = 2_000;
+
+/** How far the region is behind: events that wait at home, in its queue, and what each zone heard last. */
+export async function showFeed(config: RegionConfig): Promise<Report> {
+  const dynamo = createDynamo({ region: config.homeRegion, endpoint: config.dynamodbEndpoint });
+  const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
+  try {
+    const outbox = new Outbox(dynamo);
+    const times = (await outbox.list(1)).map(({ at }) => Date.parse(at));
+    return {
+      rows: [
+        {
+          what: 'outbox',
+          events: await outbox.depth(),
+          oldestMs: times.length > 0 ? Date.now() - Math.min(...times) : 0,
+        },
+        { what: queues.feed, events: await messagesIn(sqs, queues.feed) },
+        { what: queues.feedDead, events: await messagesIn(sqs, queues.feedDead) },
+        ...(await Promise.all(Object.entries(config.redisUrls).map(([zone, url]) => zoneRow(zone, url)))),
+      ],
+      exitCode: 0,
+    };
+  } finally {
+    sqs.destroy();
+    dynamo.destroy();
+  }
+}
+
+async function messagesIn(sqs: SQSClient, name: string): Promise<number> {
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl,
+      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+    }),
+  );
+  return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
+}
+
+async function zoneRow(zone: string, url: string): Promise<Row> {
+  const redis = createRedis(url);
+  const log = createLog('ops', 'error');
+  const cache = new ZoneCache({ redis, deadlineMs, clock: () => performance.now(), log });
+  await new Promise((resolve) => redis.once('ready', resolve).once('error', resolve));
+  const feed = await cache.feed();
+  redis.disconnect();
+  const what = `zone ${zone}`;
+  if (!feed) return { what, fault: 'does not answer' };
+  const { heldMs, ...ages } = feed;
+  return { what, oldestMs: heldMs, ...ages };
+}
