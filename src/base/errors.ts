@@ -124,6 +124,10 @@ export const errorRegistry = {
     status: 409,
     message: 'The account has {limit} databases, its limit; delete one, or ask for a larger plan',
   },
+  TooManySeries: {
+    status: 409,
+    message: 'Database {database} has {limit} series, its limit; drop one, or ask for a larger plan',
+  },
   AccountClosed: { status: 409, message: 'Account {account} is {status} and cannot be changed' },
   DatabaseFailed: {
     status: 409,

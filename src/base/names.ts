@@ -5,6 +5,7 @@ export const tables = {
   users: 'tsg-users',
   tokens: 'tsg-tokens',
   databases: 'tsg-databases',
+  series: 'tsg-series',
   hosts: 'tsg-hosts',
   tasks: 'tsg-tasks',
   usage: 'tsg-usage',

@@ -15,6 +15,7 @@ import { countCalls, createDynamo, type Dynamo, readItem } from './dynamo.ts';
 import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
 import { Outbox } from './outbox.ts';
+import { SeriesCatalogue } from './series.ts';
 import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
 import { createSns, Topic } from './topic.ts';
@@ -34,6 +35,7 @@ export interface Management {
   readonly users: Users;
   readonly tokens: Tokens;
   readonly databases: Databases;
+  readonly series: SeriesCatalogue;
   readonly hosts: Hosts;
   readonly tasks: Tasks;
   readonly changes: Changes;
@@ -141,6 +143,7 @@ export function managementOver(options: ManagementOptions): Management {
     users: new Users({ dynamo, cache: caches.user, changes, clock }),
     tokens,
     changes,
+    series: new SeriesCatalogue({ dynamo, cache: caches.series, changes, clock }),
     databases: new Databases({ dynamo, cache: caches.database, changes, clock }),
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),

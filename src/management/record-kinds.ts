@@ -3,13 +3,14 @@
 import { cacheKeys, tables } from '../base/names.ts';
 import { type Dynamo, type Item, readItem } from './dynamo.ts';
 import { type Entry, entryOf } from './entry.ts';
-import type { Account, Database, Token, User } from './records.ts';
+import type { Account, Database, Series, Token, User } from './records.ts';
 
 export interface RecordKinds {
   readonly account: Account;
   readonly user: User;
   readonly token: Token;
   readonly database: Database;
+  readonly series: Series;
 }
 
 export type RecordKind = keyof RecordKinds;
@@ -70,6 +71,17 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     usableMs: dayMs,
     settled: ({ status }) => status === 'active',
   },
+  series: {
+    table: tables.series,
+    prefix: cacheKeys.series,
+    itemKey: (key) => {
+      const slash = key.indexOf('/');
+      return { databaseId: key.slice(0, slash), name: key.slice(slash + 1) };
+    },
+    toRecord: (item) => item as unknown as Series,
+    usableMs: dayMs,
+    settled: () => true,
+  },
 };
 
 export function userKey({ accountId, id }: Pick<User, 'accountId' | 'id'>): string {
@@ -79,6 +91,10 @@ export function userKey({ accountId, id }: Pick<User, 'accountId' | 'id'>): stri
 /** Ids have no slash, names may. */
 export function databaseKey({ accountId, name }: Pick<Database, 'accountId' | 'name'>): string {
   return `${accountId}/${name}`;
+}
+
+export function seriesKey({ databaseId, name }: Pick<Series, 'databaseId' | 'name'>): string {
+  return `${databaseId}/${name}`;
 }
 
 /** As DynamoDB has it now. */

@@ -1,6 +1,6 @@
 // What the management tables hold. Ids are internal and never reused; names belong to customers.
 
-import type { SchemaMode } from '../kdb/engine.ts';
+import type { FieldDefinition, SchemaMode } from '../kdb/engine.ts';
 import type { Limits, PlanName } from './plans.ts';
 
 export type Scope = 'read' | 'write' | 'manage';
@@ -86,6 +86,15 @@ export interface Database extends Versioned {
   /** Of the database process; never leaves the service. */
   readonly user: string;
   readonly password: string;
+}
+
+/** What stands in a database under a name. Strict: what may be written. Flexible: what the database process had when it was last asked. */
+export interface Series extends Versioned {
+  /** Key: databaseId and name. */
+  readonly databaseId: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly fields: readonly FieldDefinition[];
 }
 
 export interface Host extends Versioned {

@@ -60,6 +60,13 @@ export const tableDefinitions: readonly TableDefinition[] = [
     timeToLive: 'goneAtS',
   },
   {
+    // series by database and name; series of a database. The item `.`, which no series can be called, is about all of them (series-head.ts).
+    name: tables.series,
+    key: { partition: 'databaseId', sort: 'name' },
+    indexes: {},
+    timeToLive: 'goneAtS',
+  },
+  {
     // host by id; hosts of a region.
     name: tables.hosts,
     key: { partition: 'id' },
