@@ -53,6 +53,11 @@ export class Source {
     for (const part of this.#parts) part.acquire();
   }
 
+  /** What it holds in memory. */
+  get runs(): readonly Run[] {
+    return [...this.#base, ...this.#late];
+  }
+
   close(): void {
     for (const part of this.#parts) part.release();
   }

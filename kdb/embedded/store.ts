@@ -37,6 +37,7 @@ import { lockDirectories } from './lock.ts';
 import { Pace } from './pace.ts';
 import { rawPoints } from './raw.ts';
 import { ReadCost } from './read-cost.ts';
+import { Readers } from './readers.ts';
 import type { SeriesStore } from './series-store.ts';
 import { SliceCache } from './slice-cache.ts';
 import { Source, spanOf, spanOfPart, spanWithin } from './source.ts';
@@ -78,6 +79,7 @@ export class Store implements Engine, FrameSink {
   readonly #storage: Storage;
   readonly #cache: SliceCache;
   readonly #upkeep: Upkeep;
+  readonly #readers = new Readers();
   readonly #volumes: number;
   readonly #lock: { release(): void };
 
@@ -93,9 +95,12 @@ export class Store implements Engine, FrameSink {
     this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => this.#upkeep.admit());
     this.#upkeep = new Upkeep(
       { catalogue: this.#catalogue, journal: this.#journal, applied: this.#applied, writer: this.#writer, storage },
-      budgetBytes,
-      options.log,
-      options.elapsedMs ?? (() => performance.now()),
+      {
+        budgetBytes,
+        log: options.log,
+        elapsedMs: options.elapsedMs ?? (() => performance.now()),
+        heldBytes: () => this.#readers.heldBytes(this.#catalogue.all()),
+      },
     );
   }
 
@@ -260,10 +265,11 @@ export class Store implements Engine, FrameSink {
       names.length > 0 ? names.map((name) => fieldNumber(series, name)) : series.fields.map((_, field) => field);
     const fields = [...new Set([...named, ...filterFields(spec.where, series)])];
     const source = new Source(series, this.#storage.parts, this.#cache, fields, cost);
+    this.#readers.add(source);
     try {
       return await (spec.select.length > 0 ? aggregate(source, spec, pace) : rawPoints(source, spec, pace));
     } finally {
-      source.close();
+      this.#readers.remove(source);
     }
   }
 

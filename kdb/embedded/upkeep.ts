@@ -14,28 +14,33 @@ const maxLateRows = 500_000;
 const checkEveryMs = 200;
 const retryAfterMs = 5_000;
 
+export interface UpkeepOptions {
+  readonly budgetBytes: number;
+  readonly log: Log;
+  /** Never goes back. */
+  elapsedMs(): number;
+  /** Memory that only queries keep. */
+  heldBytes(): number;
+}
+
 export class Upkeep {
   readonly #parts: CheckpointParts;
-  readonly #budgetBytes: number;
-  readonly #log: Log;
-  readonly #elapsedMs: () => number;
+  readonly #options: UpkeepOptions;
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #isRunning = false;
   #hotBytes = 0;
+  #heldBytes = 0;
   #notBeforeMs = 0;
   /** Why the last checkpoint failed. */
   #failure: EngineError | null = null;
   /** Everything older is in parts. */
   #cleanMs: number;
 
-  /** `elapsedMs` never goes back. */
-  constructor(parts: CheckpointParts, budgetBytes: number, log: Log, elapsedMs: () => number) {
+  constructor(parts: CheckpointParts, options: UpkeepOptions) {
     this.#parts = parts;
-    this.#budgetBytes = budgetBytes;
-    this.#log = log;
-    this.#elapsedMs = elapsedMs;
-    this.#cleanMs = elapsedMs();
+    this.#options = options;
+    this.#cleanMs = options.elapsedMs();
   }
 
   start(): void {
@@ -51,7 +56,8 @@ export class Upkeep {
 
   /** Throws when no more can be taken in at the moment. */
   admit(): void {
-    if (this.#hotBytes > this.#budgetBytes * busyShare) throw this.#failure ?? new EngineError('EngineBusy');
+    if (this.#hotBytes + this.#heldBytes > this.#options.budgetBytes * busyShare)
+      throw this.#failure ?? new EngineError('EngineBusy');
   }
 
   async checkpoint(): Promise<void> {
@@ -71,13 +77,13 @@ export class Upkeep {
   }
 
   async #run(deletion: Deletion | null): Promise<{ droppedRows: number }> {
-    const startedMs = this.#elapsedMs();
+    const startedMs = this.#options.elapsedMs();
     const result = await runCheckpoint(this.#parts, deletion);
     this.#cleanMs = startedMs;
     this.#failure = null;
     this.#measure();
-    this.#log.info('checkpoint', {
-      ms: Math.round(this.#elapsedMs() - startedMs),
+    this.#options.log.info('checkpoint', {
+      ms: Math.round(this.#options.elapsedMs() - startedMs),
       parts: this.#parts.storage.parts.parts.length,
       ...result,
     });
@@ -86,14 +92,14 @@ export class Upkeep {
 
   #check(): void {
     this.#measure();
-    const now = this.#elapsedMs();
+    const now = this.#options.elapsedMs();
     const { journal, catalogue } = this.#parts;
     const isEmpty = this.#hotBytes === 0;
     if (isEmpty) this.#cleanMs = now;
     const lateRows = isEmpty ? 0 : catalogue.all().reduce((sum, series) => sum + series.late.rows, 0);
     const isDue =
       journal.failed ||
-      this.#hotBytes > this.#budgetBytes * checkpointShare ||
+      this.#hotBytes > this.#options.budgetBytes * checkpointShare ||
       journal.bytes > maxJournalBytes ||
       lateRows > maxLateRows ||
       now - this.#cleanMs > maxAgeMs;
@@ -102,8 +108,8 @@ export class Upkeep {
     this.checkpoint()
       .catch((error: unknown) => {
         this.#failure = storageError(error);
-        this.#notBeforeMs = this.#elapsedMs() + retryAfterMs;
-        this.#log.error('checkpoint failed; it is tried again', { error: (error as Error).message });
+        this.#notBeforeMs = this.#options.elapsedMs() + retryAfterMs;
+        this.#options.log.error('checkpoint failed; it is tried again', { error: (error as Error).message });
       })
       .finally(() => {
         this.#isRunning = false;
@@ -112,5 +118,6 @@ export class Upkeep {
 
   #measure(): void {
     this.#hotBytes = this.#parts.catalogue.all().reduce((sum, series) => sum + series.bytes, 0);
+    this.#heldBytes = this.#options.heldBytes();
   }
 }
