@@ -8,13 +8,14 @@ import { lastPoint, queries } from '../shapes.ts';
 import { latency } from '../statistics.ts';
 import type { Target } from '../targets/target.ts';
 import { bodies, type DataSet, endS, stepsPerDay } from '../tsbs.ts';
+import { noOp } from './no-op.ts';
 
 const connectionCounts = [1, 16, 64];
 const secondsEach = 2;
 /** The one rate of the open loop: this share of what the slowest target does in the closed loop. */
 const openShare = 0.5;
 
-/** Requests of one point: writes, and reads of one host's newest point. */
+/** Requests of one point: writes, and reads of one host's newest point. Before them, requests that do nothing. */
 export async function small(bench: Bench): Promise<Measure[]> {
   const measures = new Measures('small');
   const data: DataSet = { ...bench.options.data, steps: stepsPerDay / 24 };
@@ -23,6 +24,7 @@ export async function small(bench: Bench): Promise<Measure[]> {
       await load(target, data);
       await target.rest();
     }
+    for (const target of targets) if (target.noOp) await noOp(bench, measures, target, target.noOp);
     await measure(bench, measures, 'latest', targets, (target) => latestReads(target, data));
     await measure(bench, measures, 'write', targets, (target) => pointWrites(target, data));
   });

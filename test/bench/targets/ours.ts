@@ -93,6 +93,7 @@ export function startOurs({ volumes }: { readonly volumes: number }): StartTarge
       profiled: () => namedProcesses(processTree(program.pid)),
       write: (body) => post(`${database}/write`, writeHeaders, body),
       query: (query) => get(queryPath(query), headers),
+      noOp: get(database, headers),
       answer: readAnswer,
       rest: async () => {},
       flush: checkpoint,

@@ -13,6 +13,8 @@ export interface Target {
   profiled(): NodeProcess[];
   write(body: Buffer): Message;
   query(query: Query): Message;
+  /** Only authenticated, and its database looked up; where the target knows of such things. */
+  readonly noOp?: Message;
   /** The reply of a query, brought to one form. */
   answer(body: Buffer): Answer;
   /** Everything written so far can be queried, and the target has come to rest; what it holds in memory for queries stays there. */
