@@ -1,10 +1,17 @@
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { type FileLayer, isFull, type OpenFile } from './files.ts';
+import {
+  damaged,
+  fileHeader,
+  fileHeaderBytes,
+  firstSequence,
+  generationOf,
+  JournalDamaged,
+  journalName,
+  lastByte,
+  missing,
+} from './journal-file.ts';
 import { decodeRecord, encodeRecord, findLaterGroup, type JournalRecord, type RecordKind } from './journal-record.ts';
-
-/** A file begins with this, its generation u64 (a file put in another's place is noticed) and the sequence of its first record u64. */
-const magic = 'TSGJ0001';
-export const fileHeaderBytes = 24;
 
 const firstStepBytes = 1 << 20;
 const lastStepBytes = 1 << 24;
@@ -24,18 +31,6 @@ export interface ReplayReport {
   readonly records: number;
   /** Bytes of a record that was being written when the process died. */
   readonly tornBytes: number;
-}
-
-/** The journal cannot be read: acknowledged data is damaged, so the start refuses. */
-export class JournalDamaged extends Error {}
-
-export function journalName(generation: number): string {
-  return `journal-${String(generation).padStart(10, '0')}.log`;
-}
-
-export function generationOf(name: string): number | null {
-  const found = /^journal-(\d{10})\.log$/.exec(name);
-  return found ? Number(found[1]) : null;
 }
 
 /**
@@ -294,10 +289,7 @@ export class Journal {
 
   async #openFile(generation: number): Promise<void> {
     const path = this.pathOf(generation);
-    const header = Buffer.alloc(fileHeaderBytes);
-    header.write(magic, 'latin1');
-    header.writeBigUInt64LE(BigInt(generation), 8);
-    header.writeBigUInt64LE(BigInt(this.#sequence), 16);
+    const header = fileHeader(generation, this.#sequence);
     let file: OpenFile | null = null;
     try {
       file = await this.#files.open(path);
@@ -335,31 +327,4 @@ export class Journal {
 export function storageError(error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   return isFull(error) ? new EngineError('StorageFull') : new EngineError('StorageFailed', (error as Error).message);
-}
-
-/** Of the first record; null: this is not that journal file. */
-function firstSequence(file: Buffer, generation: number): number | null {
-  const isOwn =
-    file.length >= fileHeaderBytes &&
-    file.toString('latin1', 0, 8) === magic &&
-    Number(file.readBigUInt64LE(8)) === generation;
-  return isOwn ? Number(file.readBigUInt64LE(16)) : null;
-}
-
-function missing(path: string): JournalDamaged {
-  return new JournalDamaged(`${path} is missing: restore it, or restore the database from a backup`);
-}
-
-function damaged(path: string, at: number, soundAt: number): JournalDamaged {
-  return new JournalDamaged(
-    `${path} is damaged at offset ${at}${soundAt >= 0 ? ` (a sound record follows at ${soundAt})` : ''}: acknowledged data stands there. Restore the file or the database from a backup; ` +
-      `to go on without what follows, cut the file at ${at} bytes and remove later journal files`,
-  );
-}
-
-/** Bytes from `at` to the last one that is not zero. */
-function lastByte(file: Buffer, at: number): number {
-  let end = file.length;
-  while (end > at && file[end - 1] === 0) end--;
-  return end - at;
 }

@@ -1,7 +1,7 @@
 // The lasting half of a database: manifest, parts and state on the volumes.
 import type { Log } from '../../src/base/log.ts';
 import { type FileLayer, MaybeReplaced } from './files.ts';
-import { generationOf, journalName } from './journal.ts';
+import { generationOf, journalName } from './journal-file.ts';
 import { type Manifest, manifestName, readManifest, writeManifest } from './manifest.ts';
 import { Part, type PartEntry, partName, ReadQueue } from './part.ts';
 import { PartSet } from './parts.ts';
