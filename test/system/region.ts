@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -165,6 +165,7 @@ export class LocalRegion {
   /** One more API, in a zone of its own choice. Whoever starts it stops it. */
   async startApi(region: string, zone: string): Promise<ExtraApi> {
     const redisUrl = this.redisUrls(region)[zone];
+    const log = openSync(join(this.dataDir, 'logs', `${zone}.extra-api.log`), 'a');
     const child = spawn(process.execPath, [apiMain], {
       env: {
         PATH: process.env['PATH'],
@@ -173,11 +174,12 @@ export class LocalRegion {
         ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
         ...skewed(this.#options.skewMs),
       },
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', log],
     });
-    child.stdin.on('error', () => {});
+    closeSync(log);
+    child.stdin!.on('error', () => {});
     let output = '';
-    child.stdout.on('data', (data: Buffer) => (output += data));
+    child.stdout!.on('data', (data: Buffer) => (output += data));
     const port = await until(`another API in ${zone}`, () => /^listening (\d+)$/m.exec(output)?.[1]).catch((error) => {
       child.kill('SIGKILL');
       throw error;

@@ -1,0 +1,132 @@
+// Three regions: everything is managed from everywhere, a database is served where it is. The clocks of one region are five minutes ahead.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { until } from '../../until.ts';
+import { type LocalRegion, startRegion } from '../region.ts';
+import { type Reply, Service } from '../service.ts';
+
+const home = 'eu-west-1';
+const west = 'us-west-1';
+const south = 'ap-southeast-2';
+const names = [home, west, south];
+const skewMs = 300_000;
+
+let regions: LocalRegion;
+/** The operator, by region. */
+let at: Record<string, Service>;
+
+before(async () => {
+  regions = await startRegion({ regions: names, proxied: true, skewMs: { [south]: skewMs } });
+  at = Object.fromEntries(names.map((name) => [name, new Service(regions.urlOf(name), regions.adminToken)]));
+});
+after(() => regions?.stop());
+
+function assertElsewhere(reply: Reply, region: string, path: string): void {
+  assert.deepEqual(
+    [reply.status, reply.json?.code, reply.json?.region, reply.json?.endpoint],
+    [421, 'WrongRegion', region, regions.urlOf(region)],
+  );
+  assert.equal(reply.headers.get('link'), `<${regions.urlOf(region)}${path}>; rel="alternate"`);
+}
+
+test('each API names its region, and the banner has them all', async () => {
+  for (const name of names) {
+    assert.equal((await at[name]!.ask('/ready', { token: null })).json.region, name);
+    assert.ok(regions.output.includes(regions.urlOf(name)));
+  }
+});
+
+for (const [name, from, where] of [
+  ['west', home, west],
+  ['south', west, south],
+  ['home', south, home],
+] as const) {
+  test(`a database created in ${from} for ${where} is served there, and the others say so`, async () => {
+    await at[from]!.database(name, { region: where });
+    assert.equal(await at[where]!.write(name, 'cpu,host=a usage=1 1'), 1);
+    for (const other of names.filter((each) => each !== where)) {
+      const path = `/v1/databases/${name}/write?precision=s`;
+      assertElsewhere(await at[other]!.ask(path, { body: 'cpu,host=a usage=2 2' }), where, path);
+      const query = `/v1/databases/${name}/series/cpu/query?from=0`;
+      const elsewhere = await at[other]!.ask(query);
+      assertElsewhere(elsewhere, where, query);
+      const link = /^<(.*)>/.exec(elsewhere.headers.get('link')!)![1]!;
+      const followed = await new Service('', regions.adminToken).ask(link);
+      assert.equal(followed.json.rows.length, 1);
+    }
+  });
+}
+
+test('a long body for a database elsewhere gets its answer too', async () => {
+  const path = '/v1/databases/west/write';
+  assertElsewhere(await at[home]!.ask(path, { body: Buffer.alloc(20_000_000, 'a') }), west, path);
+});
+
+test('the databases are listed in every region, with their regions and endpoints', async () => {
+  for (const name of names) {
+    const { databases } = (await at[name]!.ask('/v1/databases')).json;
+    assert.deepEqual(
+      Object.fromEntries(
+        databases.map((each: Record<string, string>) => [each['name'], [each['region'], each['endpoint']]]),
+      ),
+      { west: [west, regions.urlOf(west)], south: [south, regions.urlOf(south)], home: [home, regions.urlOf(home)] },
+    );
+  }
+});
+
+test('a region that the service does not have is refused, and those that it has are named', async () => {
+  const reply = await at[west]!.ask('/v1/databases', { body: { name: 'mars', region: 'mars-1' } });
+  assert.deepEqual([reply.status, reply.json.code], [400, 'InvalidRequest']);
+  for (const name of names) assert.ok(reply.json.message.includes(name), reply.json.message);
+});
+
+test('a token made in one region is good in the others, and its time is that of the clock there', async () => {
+  const made = await at[south]!.ask('/v1/tokens', { body: { name: 'reader', scopes: ['read'] } });
+  assert.equal(made.status, 201, made.text);
+  const aheadMs = Date.parse(made.json.token.createdAt) - Date.now();
+  assert.ok(aheadMs > skewMs / 2, `${aheadMs} ms ahead`);
+  for (const name of names) {
+    const reader = at[name]!.as(made.json.secret);
+    assert.equal((await reader.ask('/v1/databases')).status, 200);
+  }
+});
+
+test('another API of a region serves the same, beside its own cache', async () => {
+  const api = await regions.startApi(west, `${west}b`);
+  try {
+    const service = new Service(api.url, regions.adminToken);
+    assert.equal((await service.rows('west', 'cpu', { from: '0' })).length, 1);
+  } finally {
+    await api.stop();
+  }
+});
+
+test('cut off from home, a region serves its data and refuses changes; afterwards all is as before', async () => {
+  const write = (): Promise<Reply> => at[west]!.ask('/v1/databases/west/write', { body: 'cpu,host=b usage=1 1' });
+  assert.equal((await write()).status, 200);
+  const way = regions.proxy(west);
+  await way.cut();
+  try {
+    const refused = await at[west]!.ask('/v1/tokens', { body: { name: 'late', scopes: ['read'] } });
+    assert.deepEqual([refused.status, refused.json.code], [503, 'MetadataUnavailable']);
+    assert.ok(Number(refused.headers.get('retry-after')) > 0);
+    assert.equal((await write()).status, 200);
+    assert.equal((await at[home]!.ask('/v1/tokens')).status, 200);
+  } finally {
+    await way.heal();
+  }
+  const again = (): Promise<Reply> => at[west]!.ask('/v1/tokens', { body: { name: 'late', scopes: ['read'] } });
+  await until('a change in the region', async () => (await again()).status === 201);
+});
+
+test('a database is deleted from any region, and its name is free in all of them', async () => {
+  const deleted = await at[south]!.ask('/v1/databases/west', { method: 'DELETE' });
+  assert.equal(deleted.status, 202, deleted.text);
+  await at[home]!.taskDone(deleted.json.task.id);
+  for (const name of names) {
+    await until(`${name} to know`, async () => (await at[name]!.ask('/v1/databases/west')).status === 404);
+  }
+  await at[home]!.database('west', { region: home });
+  assert.equal(await at[home]!.write('west', 'cpu,host=a usage=1 1'), 1);
+});
