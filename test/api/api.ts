@@ -1,0 +1,82 @@
+// An API in this process, over a real DynamoDB, with databases that store nothing.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { addFigures } from '../../src/api/figures.ts';
+import type { Services } from '../../src/api/services.ts';
+import { Throttle } from '../../src/auth/throttle.ts';
+import type { ApiConfig } from '../../src/base/config.ts';
+import { Metrics } from '../../src/base/metrics.ts';
+import type { Engine } from '../../src/kdb/engine.ts';
+import { UsageMeter } from '../../src/management/usage-meter.ts';
+import { createServer } from '../../src/server.ts';
+import { stubEngine } from '../kdb/stub-engine.ts';
+import { openManagement, region, silent, type TestManagement } from '../management/region.ts';
+import { startDynoxide } from '../servers.ts';
+import { Service } from '../system/service.ts';
+
+export interface TestApi {
+  readonly management: TestManagement;
+  readonly meter: UsageMeter;
+  readonly operator: Service;
+  /** A new account; the service speaks with its first token. */
+  readonly account: (name: string, fields?: object) => Promise<{ id: string; service: Service }>;
+  /** A database that takes everything. */
+  readonly database: (accountId: string, name: string) => Promise<void>;
+}
+
+const operatorSecret = 'operator-of-this-test';
+
+export async function openApi(
+  t: { readonly after: (stop: () => void | Promise<void>) => void },
+  { engine = stubEngine(), config = {} }: { engine?: Engine; config?: Partial<ApiConfig> } = {},
+): Promise<TestApi> {
+  const dynoxide = await startDynoxide();
+  t.after(dynoxide.stop);
+  const management = await openManagement(dynoxide.endpoint);
+  t.after(management.close);
+  const throttle = new Throttle({ redis: undefined, healthyZones: () => 1 });
+  const { usage, clock } = management;
+  const meter = new UsageMeter({ usage, bootId: 'boot', clock, log: silent });
+  const metrics = new Metrics({ region, zone: 'a' });
+  addFigures({ metrics, management, throttle, meter });
+  const server = createServer({
+    config: { region, regionEndpoints: { [region]: 'http://here' }, maxBodyBytes: 1e6, trustedProxies: 0, ...config },
+    log: silent,
+    management,
+    tasks: { announce: async () => {}, close: () => {} },
+    engines: { client: () => engine },
+    throttle,
+    meter,
+    metrics,
+    nowNs: () => BigInt(clock()) * 1_000_000n,
+  } as unknown as Services);
+  server.listen(0, '127.0.0.1');
+  await once(server.server, 'listening');
+  t.after(() => {
+    server.server.closeAllConnections();
+    server.close();
+  });
+  await management.tokens.ensureOperator(operatorSecret);
+  const operator = new Service(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, operatorSecret);
+  return {
+    management,
+    meter,
+    operator,
+    async account(name, fields = {}) {
+      const { json, text } = await operator.ask('/v1/accounts', { body: { name, ...fields } });
+      if (!json?.token) throw new Error(text);
+      return { id: json.account.id, service: operator.as(json.token) };
+    },
+    async database(accountId, name) {
+      const { database } = await management.databases.createDatabase({
+        accountId,
+        name,
+        region,
+        volumes: 1,
+        schema: 'flexible',
+      });
+      await management.databases.change(database, { status: 'active', endpoint: { host: '127.0.0.1', port: 1 } });
+    },
+  };
+}
