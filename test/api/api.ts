@@ -16,6 +16,7 @@ import { startDynoxide } from '../servers.ts';
 import { Service } from '../system/service.ts';
 
 export interface TestApi {
+  readonly services: Services;
   readonly management: TestManagement;
   readonly meter: UsageMeter;
   readonly operator: Service;
@@ -40,7 +41,7 @@ export async function openApi(
   const meter = new UsageMeter({ usage, bootId: 'boot', clock, log: silent });
   const metrics = new Metrics({ region, zone: 'a' });
   addFigures({ metrics, management, throttle, meter });
-  const server = createServer({
+  const services = {
     config: { region, regionEndpoints: { [region]: 'http://here' }, maxBodyBytes: 1e6, trustedProxies: 0, ...config },
     log: silent,
     management,
@@ -50,7 +51,8 @@ export async function openApi(
     meter,
     metrics,
     nowNs: () => BigInt(clock()) * 1_000_000n,
-  } as unknown as Services);
+  } as unknown as Services;
+  const server = createServer(services);
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
   t.after(() => {
@@ -60,6 +62,7 @@ export async function openApi(
   await management.tokens.ensureOperator(operatorSecret);
   const operator = new Service(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, operatorSecret);
   return {
+    services,
     management,
     meter,
     operator,
