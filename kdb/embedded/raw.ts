@@ -5,6 +5,7 @@ import { EngineError } from '../../src/kdb/engine-error.ts';
 import { ColumnBuilder } from './columns.ts';
 import { compareInstants, instantOf, timeOf } from './era.ts';
 import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
+import { withFirstRows } from './first-rows.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import type { Pace } from './pace.ts';
 import { fieldColumn, tagColumn, timeColumn } from './result.ts';
@@ -33,7 +34,10 @@ export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Pr
   read: for (const ids of members) {
     if (ids.length === 0) continue;
     for await (const window of source.windows({ fromNs, toNs }, ids, spec.order, true)) {
-      const heap = new CursorHeap(await cursorsOf(window, ids, direction, groups, pace), direction);
+      // One more than are wanted: whether there is a next one is told too. A test has to be asked of every tag set.
+      const missing = spec.limit - rows.count + 1;
+      const some = groups.isTested ? ids : await withFirstRows(window, ids, direction, after, missing, pace);
+      const heap = new CursorHeap(await cursorsOf(window, some, direction, groups, pace), direction);
       for (let cursor = heap.top; cursor; cursor = heap.top) {
         if (!(after && isAtOrBefore(cursor, after))) {
           if (rows.count === spec.limit) {
