@@ -4,7 +4,7 @@ import type { Deletion } from './checkpoint.ts';
 import { compareInstants, dayNs, instantOf } from './era.ts';
 import { type CompiledFilter, compileFilter } from './filter.ts';
 import type { NewestValue } from './latest.ts';
-import type { Pace } from './pace.ts';
+import { Pace } from './pace.ts';
 import type { PartSet } from './parts.ts';
 import { RowCursor, segmentsById } from './row-cursor.ts';
 import type { SeriesStore } from './series-store.ts';
@@ -184,24 +184,28 @@ export class Retention implements Deletion {
 
   async correct(state: State): Promise<() => void> {
     const live = new Map(this.#catalogue().map((series) => [series.number, series]));
-    const range = { fromNs: minTimeNs, toNs: this.cutNs };
-    const apply = state.series.flatMap((saved) => {
+    const cut = instantOf(this.cutNs);
+    const isOld = ({ era, offset }: Newest) => compareInstants(era, offset, cut.era, cut.offset) < 0;
+    const pace = new Pace();
+    const apply: (() => void)[] = [];
+    for (const saved of state.series) {
       const { latest } = saved;
       const corrections: Correction[] = [];
       for (let id = 0; id < saved.tagSets.count; id++) {
+        if ((id & 255) === 255 && pace.isDue) await pace.rest();
         const times = newestTimes(saved, id);
-        if (!times.some((time) => time !== null && isWithin(time, range))) continue;
-        const newest = times[0] && !isWithin(times[0], range) ? times[0] : null;
+        if (!times.some((time) => time !== null && isOld(time))) continue;
+        const newest = times[0] && !isOld(times[0]) ? times[0] : null;
         const fields = new Map<number, NewestValue>();
         for (const [number, field] of saved.fields.entries()) {
           const time = latest.time(number, id);
-          if (time && !isWithin(time, range)) fields.set(number, { ...time, value: latest.get(field, number, id)! });
+          if (time && !isOld(time)) fields.set(number, { ...time, value: latest.get(field, number, id)! });
         }
         corrections.push({ id, newest, fields });
       }
       const series = live.get(saved.number);
-      return series ? applyCorrections(series, saved, corrections) : [];
-    });
+      if (series) apply.push(applyCorrections(series, saved, corrections));
+    }
     return () => {
       for (const one of apply) one();
     };

@@ -11,7 +11,8 @@ import { type Extent, hasRow, type Run } from './run.ts';
 import { type TagSets, withRoom } from './tag-sets.ts';
 
 const noEra = -0x80000000;
-const maxUnfoldedRows = 8192;
+/** Values of an open block that the newest-value table does not know yet: bringing them in takes up to 10 ms, less often the more there may be. */
+const maxUnfoldedValues = 1 << 18;
 
 export interface SavedNewest {
   readonly eras: Int32Array;
@@ -222,7 +223,7 @@ export class SeriesStore {
     for (let i = from; i < to; i++) block.extend(offsets[i]!);
     for (const { field, type, column } of part.columns) block.column(field, type).putRange(at, column, from, to);
     block.rows += to - from;
-    if (block.rows - block.foldedRows > maxUnfoldedRows) this.#fold(block);
+    if ((block.rows - block.foldedRows) * block.columns.length > maxUnfoldedValues) this.#fold(block);
   }
 
   #openBlock(era: number): OpenBlock {

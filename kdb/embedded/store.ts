@@ -200,17 +200,24 @@ export class Store implements Engine, FrameSink {
 
   async tags(name: string): Promise<readonly TagValues[]> {
     const { tags, tagSets } = this.#catalogue.get(name);
-    return tags.map((tag, number) => {
-      const counts = new Int32Array(tagSets.values[number]!.length);
+    const pace = new Pace();
+    const counted: TagValues[] = [];
+    for (const [number, tag] of tags.entries()) {
+      const texts = tagSets.values[number]!;
       const index = tagSets.index[number]!;
+      const counts = new Int32Array(texts.length);
       for (let id = 0; id < tagSets.count; id++) counts[index[id]!]!++;
-      const present = [...counts.keys()].filter((value) => value > 0 && counts[value]! > 0);
-      return {
-        tag,
-        values: present.map((value) => tagSets.values[number]![value]!),
-        tagSets: Int32Array.from(present, (value) => counts[value]!),
-      };
-    });
+      const values: string[] = [];
+      const sets: number[] = [];
+      for (let value = 1; value < counts.length; value++) {
+        if (counts[value] === 0) continue;
+        values.push(texts[value]!);
+        sets.push(counts[value]!);
+        if ((value & 4095) === 0 && pace.isDue) await pace.rest();
+      }
+      counted.push({ tag, values, tagSets: Int32Array.from(sets) });
+    }
+    return counted;
   }
 
   async stats(): Promise<Stats> {
