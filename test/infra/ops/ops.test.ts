@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Redis } from 'ioredis';
+import { keepEnvironment } from '../../../infra/local/environment.ts';
 import { cacheKeys } from '../../../src/base/names.ts';
 import { createSns, ensureTopic } from '../../../src/management/topic.ts';
 import { ensureFeedQueue } from '../../../src/tasks/feed-queue.ts';
@@ -55,20 +55,18 @@ test('what differs from DynamoDB is found, and repaired', async (t) => {
   await tokens.revokeToken('a1', other.token.id);
   await tokens.findToken('a guess');
 
-  // As a start on this machine writes it.
   const folder = temporaryFolder();
   t.after(folder.remove);
   const env = { TSG_DATA_DIR: folder.path };
-  const lines = [
-    `TSG_REGION=${region}`,
-    'TSG_ZONE=a',
-    `TSG_DYNAMODB_ENDPOINT=${dynoxide.endpoint}`,
-    `TSG_SQS_ENDPOINT=${fauxqs.endpoint}`,
-    `TSG_REDIS_URLS=a=${server.endpoint}`,
-  ];
+  const environment = {
+    TSG_REGION: region,
+    TSG_ZONE: 'a',
+    TSG_DYNAMODB_ENDPOINT: dynoxide.endpoint,
+    TSG_SQS_ENDPOINT: fauxqs.endpoint,
+    TSG_REDIS_URLS: `a=${server.endpoint}`,
+  };
   assert.match((await ops(env, 'feed')).err, /no region runs on/);
-  mkdirSync(join(folder.path, 'regions'));
-  writeFileSync(join(folder.path, 'regions', `${region}.env`), lines.join('\n'));
+  keepEnvironment(join(folder.path, region), environment);
 
   const equal = await ops(env, 'cache', 'verify', '--json');
   assert.deepEqual(JSON.parse(equal.out).rows, [{ zone: 'a', entries: 6, different: 0, repaired: 0 }], equal.err);
