@@ -15,8 +15,10 @@ const removedUsableMs = 60_000;
 /** Entries in this process. Unknown keys have their own room, so that guesses cannot push records out. */
 const maxRecords = 50_000;
 const maxUnknown = 10_000;
-/** How long a caller waits for news of a record of which an old copy is at hand. */
-const patienceMs = 300;
+/** How long a caller waits for news of a record of which an old copy is at hand: several times the way around the world (280 ms). */
+const patienceMs = 1_000;
+/** Then old copies are served for so long before DynamoDB is tried again. */
+const awayMs = 5_000;
 
 /** Where reads were answered. */
 export interface CacheCounters {
@@ -152,7 +154,7 @@ export class RecordCache<T extends object> {
       return await this.#read(key);
     } catch (error) {
       if (!isAway(error)) throw error;
-      this.#awayUntilMs = clock() + processFreshMs;
+      this.#awayUntilMs = clock() + awayMs;
       if (!copy || !this.#usable(copy)) throw error;
       counters.stale += 1;
       return copy;
@@ -179,7 +181,7 @@ export class RecordCache<T extends object> {
     const loaded = await Promise.race([load, delay(patienceMs, undefined, { signal: patience.signal })]);
     patience.abort();
     if (loaded !== undefined) return loaded;
-    this.#awayUntilMs = this.#options.clock() + processFreshMs;
+    this.#awayUntilMs = this.#options.clock() + awayMs;
     this.#options.counters.stale += 1;
     return copy;
   }
