@@ -49,6 +49,11 @@ export async function startFauxqs(port = 0): Promise<TestServer> {
   return { endpoint, stop: () => app.close() };
 }
 
+/** The same as a process of its own. */
+export function startFauxqsProcess(): Promise<TestProgram> {
+  return startProgram('http', (port) => [process.execPath, join(import.meta.dirname, 'fauxqs.ts'), String(port)]);
+}
+
 export function temporaryFolder(): { path: string; remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), 'tsg-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };

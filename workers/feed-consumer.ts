@@ -44,6 +44,8 @@ export interface FeedConsumerOptions {
   readonly sqs: SQSClient;
   readonly queueUrl: string;
   readonly zones: readonly ZoneWriter[];
+  /** The queue was away, so events may have been lost with it. */
+  readonly onReturn: () => void;
   /** Milliseconds since 1970, and milliseconds that pass evenly. */
   readonly clock: () => number;
   readonly elapsedMs: () => number;
@@ -58,9 +60,20 @@ export class FeedConsumer {
 
   constructor(options: FeedConsumerOptions) {
     this.#options = options;
-    const { sqs, queueUrl, log } = options;
-    const handle = (messages: Message[]): Promise<Message[]> => this.#handle(messages);
-    this.#consumer = new QueueConsumer({ sqs, queueUrl, lanes, batch, visibilityS: feedVisibilityS, handle, log });
+    const { sqs, queueUrl, zones, log } = options;
+    this.#consumer = new QueueConsumer({
+      sqs,
+      queueUrl,
+      lanes,
+      batch,
+      visibilityS: feedVisibilityS,
+      handle: (messages) => this.#handle(messages),
+      onReturn: () => {
+        for (const zone of zones) zone.miss();
+        options.onReturn();
+      },
+      log,
+    });
   }
 
   start(): void {

@@ -21,6 +21,8 @@ export interface QueueConsumerOptions {
   readonly visibilityS: number;
   /** Gives those that are done; the others come again. */
   readonly handle: (messages: Message[]) => Promise<Message[]>;
+  /** The queue answers again. */
+  readonly onReturn?: () => void;
   readonly log: Log;
 }
 
@@ -55,7 +57,7 @@ export class QueueConsumer {
   }
 
   #createConsumer(): Consumer {
-    const { sqs, queueUrl, batch, visibilityS, handle, log } = this.#options;
+    const { sqs, queueUrl, batch, visibilityS, handle, onReturn, log } = this.#options;
     const consumer = Consumer.create({
       sqs,
       queueUrl,
@@ -68,6 +70,7 @@ export class QueueConsumer {
       strictReturn: true,
       preReceiveMessageCallback: () => this.#pauseWhileAway(),
       postReceiveMessageCallback: async () => {
+        if (this.#away) onReturn?.();
         this.#away = false;
       },
       handleMessageBatch: handle,

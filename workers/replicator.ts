@@ -3,9 +3,11 @@
 import { ConfigError, type RegionConfig, readReplicatorConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
+import { createDynamo } from '../src/management/dynamo.ts';
 import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
 import { feedQueueUrl } from '../src/tasks/feed-queue.ts';
 import { createSqs } from '../src/tasks/queue.ts';
+import { CacheMender } from './cache-mender.ts';
 import { FeedConsumer } from './feed-consumer.ts';
 import { untilQueue } from './until-queue.ts';
 import { ZoneWriter } from './zone-writer.ts';
@@ -18,6 +20,8 @@ async function main(config: RegionConfig): Promise<void> {
   const elapsedMs = (): number => performance.now();
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
   const redis = Object.values(config.redisUrls).map(createRedis);
+  const dynamo = createDynamo({ region: config.homeRegion, endpoint: config.dynamodbEndpoint });
+  const mender = new CacheMender({ redis, dynamo, log });
   const zones = redis.map(
     (client) => new ZoneWriter(new ZoneCache({ redis: client, deadlineMs: zoneDeadlineMs, clock: elapsedMs, log })),
   );
@@ -27,17 +31,19 @@ async function main(config: RegionConfig): Promise<void> {
   onStop(
     async () => {
       stopped.abort();
-      await consumer?.stop();
+      await Promise.all([consumer?.stop(), mender.stop()]);
       sqs.destroy();
       for (const client of redis) client.disconnect();
+      dynamo.destroy();
     },
     { stopWithParent: config.stopWithParent, log },
   );
 
   const queueUrl = await untilQueue(() => feedQueueUrl(sqs), stopped.signal, log);
   if (queueUrl === undefined) return;
-  consumer = new FeedConsumer({ sqs, queueUrl, zones, clock: Date.now, elapsedMs, log });
+  consumer = new FeedConsumer({ sqs, queueUrl, zones, onReturn: () => mender.mend(), clock: Date.now, elapsedMs, log });
   consumer.start();
+  mender.mend();
   log.info('listening', { zones: Object.keys(config.redisUrls), queueUrl });
 }
 

@@ -16,8 +16,13 @@ export class ZoneWriter {
   /** False when the zone did not take it. `ageMs`: how long ago DynamoDB had this version, if that is known. */
   async apply({ kind, key, version, record }: ChangeEvent, ageMs: number | undefined): Promise<boolean> {
     const stands = await this.#cache.put(recordKinds[kind].prefix + key, { version, record, ageMs, news: true });
-    if (!stands) this.#missed += 1;
+    if (!stands) this.miss();
     return stands !== undefined;
+  }
+
+  /** Something may not have come at all. */
+  miss(): void {
+    this.#missed += 1;
   }
 
   /** The feed is current. A zone that missed something is told first that what it holds is not. */
@@ -25,6 +30,6 @@ export class ZoneWriter {
     const missed = this.#missed;
     const taken = await this.#cache.beat(delayMs, { fence: missed > this.#fenced, heldMs });
     if (taken) this.#fenced = missed;
-    else this.#missed += 1;
+    else this.miss();
   }
 }

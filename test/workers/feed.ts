@@ -4,16 +4,18 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import { Redis } from 'ioredis';
 import { cacheKeys } from '../../src/base/names.ts';
 import { compareZone } from '../../src/management/compare.ts';
+import type { Token } from '../../src/management/records.ts';
 import { createSns, ensureTopic, Topic } from '../../src/management/topic.ts';
 import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
 import { createSqs } from '../../src/tasks/queue.ts';
 import { OutboxSweeper } from '../../workers/outbox-sweeper.ts';
 import { region as home, openManagement, silent, type TestManagement } from '../management/region.ts';
 import { requireProgram } from '../programs.ts';
-import { startDynoxide, startFauxqs, startRedis, type TestProgram } from '../servers.ts';
+import { startDynoxide, startFauxqsProcess, startRedis, type TestProgram } from '../servers.ts';
 import { until } from '../until.ts';
 
 export interface TestRegion {
@@ -24,6 +26,8 @@ export interface TestRegion {
   /** The version of a token that the cache of a zone holds, and of each zone; null: none. */
   version(zone: 0 | 1, hash: string): Promise<number | null>;
   versions(hash: string): Promise<(number | null)[]>;
+  /** The token as both zones would hold it if they had missed everything since. */
+  plant(token: Token): Promise<void>;
   /** How many entries the caches of both zones hold that differ from DynamoDB. */
   differences(): Promise<number>;
 }
@@ -32,6 +36,8 @@ export interface TestFeed {
   /** Publishing can be broken off. */
   readonly topic: { down: boolean };
   startRegion(name: string): Promise<TestRegion>;
+  /** SQS ends and comes back empty. */
+  loseQueues(): Promise<void>;
   /** With a clock of its own to turn, so that nobody waits for grace. */
   sweeper(management: TestManagement): { sweeper: OutboxSweeper; clock: { aheadMs: number } };
 }
@@ -41,7 +47,7 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
   if (!requireProgram(t, 'redis-server', 'apt-get install redis-server')) return undefined;
   const dynoxide = await startDynoxide();
   t.after(dynoxide.stop);
-  const fauxqs = await startFauxqs();
+  const fauxqs = await startFauxqsProcess();
   t.after(fauxqs.stop);
   const sns = createSns({ region: home, endpoint: fauxqs.endpoint });
   t.after(() => sns.destroy());
@@ -52,11 +58,19 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
     publish: (events) => (topic.down ? Promise.reject(new Error('SNS is down')) : real.publish(events)),
   };
 
+  const regions: SQSClient[] = [];
+
   return {
     topic,
+    async loseQueues() {
+      await fauxqs.restart();
+      await ensureTopic(sns);
+      for (const sqs of regions) await ensureFeedQueue(sqs, sns, topicArn);
+    },
     async startRegion(name) {
       const sqs = createSqs({ region: name, endpoint: fauxqs.endpoint });
       t.after(() => sqs.destroy());
+      regions.push(sqs);
       await ensureFeedQueue(sqs, sns, topicArn);
       const zones = [await startRedis(), await startRedis()] as const;
       for (const zone of zones) t.after(zone.stop);
@@ -80,6 +94,7 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
               TSG_REGION: name,
               TSG_HOME_REGION: home,
               TSG_ZONE: 'a',
+              TSG_DYNAMODB_ENDPOINT: dynoxide.endpoint,
               TSG_SQS_ENDPOINT: fauxqs.endpoint,
               TSG_REDIS_URLS: `a=${a},b=${b}`,
             },
@@ -98,6 +113,11 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
         },
         version: (zone, hash) => versionIn(clients[zone]!, hash),
         versions: (hash) => Promise.all(clients.map((client) => versionIn(client, hash))),
+        async plant(token) {
+          const { hash, version } = token;
+          for (const client of clients)
+            await client.hset(cacheKeys.token + hash, { version, record: JSON.stringify(token), readAt: 1 });
+        },
         async differences() {
           const { dynamo } = await open();
           const found = await Promise.all(clients.map((client) => compareZone(client, dynamo)));

@@ -84,3 +84,27 @@ test('the cache of a zone is emptied, or away: the others go on, and it catches 
   await until('it has it too', async () => isEach(await region.versions(late.token.hash), 1), 40_000);
   assert.equal(await region.differences(), 0);
 });
+
+test('events that were lost: what differs from DynamoDB is taken out when a replicator starts, and when the queue was away', async (t) => {
+  const feed = await startFeed(t);
+  if (!feed) return;
+  const here = await (await feed.startRegion('eu-west-1')).open();
+  const region = await feed.startRegion(away);
+  const replicator = await region.startReplicator();
+  const { token } = await create(here);
+  await until('it is there', async () => isEach(await region.versions(token.hash), 1));
+  const mended = () =>
+    until('what was wrong is gone', async () => (await region.versions(token.hash)).every((v) => v !== 1), 60_000);
+
+  replicator.kill('SIGKILL');
+  await here.tokens.revokeToken('a1', token.id);
+  await until('the event is in the queue', async () => (await here.feed.outbox.depth()) === 0);
+  await feed.loseQueues();
+  await region.startReplicator();
+  await mended();
+
+  await region.plant(token);
+  await feed.loseQueues();
+  await mended();
+  assert.equal(await region.differences(), 0);
+});
