@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { addFigures } from './api/figures.ts';
+import { SeriesFollower } from './api/series-follower.ts';
 import { warmUp } from './api/warm-up.ts';
 import { createRates } from './auth/index.ts';
 import { createClock } from './base/clock.ts';
@@ -21,13 +22,14 @@ async function main(config: ApiConfig): Promise<void> {
   const management = createManagement(config, log);
   const tasks = createTasks(config);
   const engines = new Engines();
+  const follower = new SeriesFollower({ engines, management, log });
   const rates = createRates(config, log);
   const { throttle } = rates;
   const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: Date.now, log });
   const metrics = new Metrics({ region: config.region, zone: config.zone });
-  addFigures({ metrics, management, throttle, meter });
+  addFigures({ metrics, management, follower, throttle, meter });
   const nowNs = createClock();
-  const server = createServer({ config, log, management, tasks, engines, throttle, meter, metrics, nowNs });
+  const server = createServer({ config, log, management, tasks, engines, follower, throttle, meter, metrics, nowNs });
 
   if (config.adminToken !== undefined) await management.tokens.ensureOperator(config.adminToken);
   await new Promise<void>((resolve, reject) => {
@@ -46,6 +48,7 @@ async function main(config: ApiConfig): Promise<void> {
         server.close(() => resolve());
         server.server.closeIdleConnections();
       });
+      await follower.close();
       await engines.close();
       await meter.stop();
       await rates.close();

@@ -1,6 +1,7 @@
 import restify, { type Request, type Response, type Server } from 'restify';
 import { changeAccount, closeAccount, createAccount, getAccount, listAccounts } from './api/accounts.ts';
 import { listAudit } from './api/audit.ts';
+import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { metrics } from './api/metrics.ts';
 import { latest, query } from './api/query.ts';
@@ -43,6 +44,8 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', '/v1/databases/:database', 'getDatabase', getDatabase],
   ['del', '/v1/databases/:database', 'deleteDatabase', deleteDatabase],
   ['post', '/v1/databases/:database/write', 'write', write],
+  ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],
+  ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
   ['get', '/v1/databases/:database/series', 'listSeries', listSeries],
   ['put', series, 'defineSeries', defineSeries],
   ['get', series, 'describeSeries', describeSeries],

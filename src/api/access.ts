@@ -114,6 +114,9 @@ export function dataAccess(scope: Scope): Step[] {
   ];
 }
 
+/** For routes that read what the management data know of a database that may be in another region. */
+export const catalogueAccess: Step[] = [...access('read'), findDatabase, requireActive];
+
 /** Step: an account over a rate is refused before its body is read. */
 export function withinRate(rate: RateName): Step {
   return function withinRate(context: Context): void {

@@ -30,6 +30,7 @@ export async function engineCall<T>(context: Context, call: (engine: Engine) => 
 const outside: Partial<Record<EngineError['code'], ErrorCode>> = {
   EngineBusy: 'DatabaseOverloaded',
   Cancelled: 'DatabaseUnavailable',
+  CatalogueChanged: 'Conflict',
 };
 
 function fromEngine(context: Context, error: unknown): unknown {
@@ -38,5 +39,9 @@ function fromEngine(context: Context, error: unknown): unknown {
   if (!(error instanceof EngineError)) return error;
   const code = outside[error.code] ?? error.code;
   if (!(code in errorRegistry)) return apiError('InternalError', {}, { cause: error });
-  return apiError(code as ErrorCode, { database, ...error.details }, { cause: error }) satisfies ApiError;
+  return apiError(
+    code as ErrorCode,
+    { database, what: `Database ${database}`, ...error.details },
+    { cause: error },
+  ) satisfies ApiError;
 }

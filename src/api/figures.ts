@@ -4,9 +4,10 @@ import type { Services } from './services.ts';
 export function addFigures({
   metrics,
   management,
+  follower,
   throttle,
   meter,
-}: Pick<Services, 'metrics' | 'management' | 'throttle' | 'meter'>): void {
+}: Pick<Services, 'metrics' | 'management' | 'follower' | 'throttle' | 'meter'>): void {
   const { cache } = management;
   metrics.addCounter('tsg_points_written_total', 'Points that databases took from this process.', 'by', () => ({
     api: meter.points,
@@ -36,6 +37,9 @@ export function addFigures({
       );
     },
   );
+  metrics.addGauge('tsg_series_waiting', 'Series that are not in the management data yet.', 'by', () => ({
+    api: follower.waiting,
+  }));
   metrics.addGauge('tsg_process_memory_bytes', 'Memory of this process.', 'kind', () => {
     const { rss, heapUsed, external } = process.memoryUsage();
     return { rss, heap: heapUsed, external };

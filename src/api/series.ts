@@ -2,6 +2,7 @@ import { apiError } from '../base/errors.ts';
 import { columnNameFault, maxFieldsPerSeries, maxTagsPerSeries, nameFault } from '../base/limits.ts';
 import { formatIsoNs } from '../base/time.ts';
 import type { FieldType, SeriesDefinition, SeriesInfo } from '../kdb/engine.ts';
+import type { Deed } from '../management/audit.ts';
 import { dataAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
@@ -10,6 +11,7 @@ import { engineCall } from './engine-call.ts';
 import { replyJson, replyNothing } from './reply.ts';
 import { readJson } from './schema.ts';
 import type { Context, Step } from './step.ts';
+import { defineStrict, dropStrict } from './strict-series.ts';
 
 interface NewSeries {
   readonly tags?: readonly string[];
@@ -34,11 +36,19 @@ export const defineSeries: Step[] = [
   }),
   async function defineSeries(context: Context): Promise<void> {
     const wanted = toDefinition(context.params['series']!, context.json as NewSeries);
-    await record(context, 'defineSeries', { tags: wanted.tags, fields: wanted.fields });
-    const info = await engineCall(context, (engine) => engine.define(wanted));
-    replyJson(context, 200, { series: shownSeries(info) });
+    const deed = deedOf(context, 'defineSeries', { tags: wanted.tags, fields: wanted.fields });
+    const define = context.database!.schema === 'strict' ? defineStrict : defineFlexible;
+    replyJson(context, 200, { series: shownSeries(await define(context, wanted, deed)) });
   },
 ];
+
+async function defineFlexible(context: Context, wanted: SeriesDefinition, deed: Deed): Promise<SeriesInfo> {
+  const { management, follower } = context.services;
+  await management.audit.record(deed);
+  const info = await engineCall(context, (engine) => engine.define(wanted));
+  follower.changed(context.database!, [wanted.series]);
+  return info;
+}
 
 function toDefinition(series: string, { tags = [], fields = {} }: NewSeries): SeriesDefinition {
   const check = (name: string, reason: string | null): void => {
@@ -68,23 +78,26 @@ export const describeSeries: Step[] = [
 export const dropSeries: Step[] = [
   ...dataAccess('manage'),
   async function dropSeries(context: Context): Promise<void> {
-    await record(context, 'dropSeries');
-    await engineCall(context, (engine) => engine.drop(context.params['series']!));
+    const deed = deedOf(context, 'dropSeries');
+    const drop = context.database!.schema === 'strict' ? dropStrict : dropFlexible;
+    await drop(context, context.params['series']!, deed);
     replyNothing(context);
   },
 ];
 
-/** The audit of what the database process does is written before it is done. */
-async function record(context: Context, action: string, details?: object): Promise<void> {
+async function dropFlexible(context: Context, name: string, deed: Deed): Promise<void> {
+  const { management, follower } = context.services;
+  await management.audit.record(deed);
+  await engineCall(context, (engine) => engine.drop(name));
+  follower.changed(context.database!, [name]);
+}
+
+/** For the audit, which is written with what the management data change, and before what the database process does. */
+function deedOf(context: Context, action: string, details?: object): Deed {
   const { accountId, id, name: database } = context.database!;
   const name = context.params['series']!;
-  await context.services.management.audit.record({
-    accountId,
-    by: actorOf(context),
-    action,
-    subject: { kind: 'series', id: `${id}/${name}`, name },
-    details: { database, ...details },
-  });
+  const subject = { kind: 'series', id: `${id}/${name}`, name } as const;
+  return { accountId, by: actorOf(context), action, subject, details: { database, ...details } };
 }
 
 function shownSeries({ series, tags, fields, tagSets, rows, firstNs, lastNs }: SeriesInfo): object {

@@ -6,6 +6,7 @@ import type { Engines } from '../kdb/engines.ts';
 import type { Management } from '../management/index.ts';
 import type { UsageMeter } from '../management/usage-meter.ts';
 import type { Tasks } from '../tasks/index.ts';
+import type { SeriesFollower } from './series-follower.ts';
 
 /** What the handlers work with; main.ts makes them in this order. */
 export interface Services {
@@ -14,6 +15,7 @@ export interface Services {
   readonly management: Management;
   readonly tasks: Tasks;
   readonly engines: Engines;
+  readonly follower: SeriesFollower;
   readonly throttle: Throttle;
   readonly meter: UsageMeter;
   readonly metrics: Metrics;

@@ -2,6 +2,7 @@ import { apiError } from '../base/errors.ts';
 import { refusedPoints } from '../ingest/faults.ts';
 import { type Batch, decoderFor, type Precision } from '../ingest/index.ts';
 import { namedBatchId, nextBatchId } from '../kdb/batch-id.ts';
+import type { InsertBatch, InsertReceipt } from '../kdb/engine.ts';
 import { EngineError } from '../kdb/engine-error.ts';
 import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
@@ -9,6 +10,7 @@ import { engineCall } from './engine-call.ts';
 import { replyJson } from './reply.ts';
 import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
+import { defineMissing } from './strict-series.ts';
 
 export const write: Step[] = [
   ...dataAccess('write'),
@@ -44,7 +46,7 @@ async function insert(context: Context, batch: Batch): Promise<void> {
   throttle.check(context.account!, 'pointsPerSecond');
   throttle.take(context.account!, 'pointsPerSecond', batch.points);
   try {
-    const { rows } = await engineCall(context, (engine) => engine.insert({ batchId, parts: batch.parts }));
+    const { rows } = await insertDefined(context, { batchId, parts: batch.parts });
     meter.addPoints(context.database!, Number(rows));
   } catch (error) {
     const cause = (error as Error).cause;
@@ -53,6 +55,19 @@ async function insert(context: Context, batch: Batch): Promise<void> {
       if (refused) throw invalidLines({ ...batch, ...refused });
     }
     throw error;
+  }
+}
+
+async function insertDefined(context: Context, batch: InsertBatch): Promise<InsertReceipt> {
+  const { follower } = context.services;
+  const insert = (): Promise<InsertReceipt> => engineCall(context, (engine) => engine.insert(batch));
+  if (context.database!.schema === 'flexible') return follower.watch(context.database!, batch.parts, insert);
+  try {
+    return await insert();
+  } catch (error) {
+    const cause = (error as Error).cause;
+    if (!(cause instanceof EngineError) || !(await defineMissing(context, batch.parts, cause))) throw error;
+    return insert();
   }
 }
 

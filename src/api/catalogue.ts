@@ -1,0 +1,30 @@
+// What is defined in a database, from the management data: answered in every region, whereas the series themselves (series.ts) are asked
+// of the database process.
+
+import { apiError } from '../base/errors.ts';
+import type { Series } from '../management/records.ts';
+import { catalogueAccess } from './access.ts';
+import { replyJson } from './reply.ts';
+import type { Context, Step } from './step.ts';
+
+export const listCatalogue: Step[] = [
+  ...catalogueAccess,
+  async function listCatalogue(context: Context): Promise<void> {
+    const series = await context.services.management.series.listSeries(context.database!.id);
+    replyJson(context, 200, { series: series.map(shownDefinition) });
+  },
+];
+
+export const getCatalogueEntry: Step[] = [
+  ...catalogueAccess,
+  async function getCatalogueEntry(context: Context): Promise<void> {
+    const name = context.params['series']!;
+    const record = await context.services.management.series.findSeries(context.database!.id, name);
+    if (!record) throw apiError('SeriesNotFound', { series: name });
+    replyJson(context, 200, { series: shownDefinition(record) });
+  },
+];
+
+function shownDefinition({ name, tags, fields }: Series): object {
+  return { name, tags, fields: Object.fromEntries(fields.map((field) => [field.name, field.type])) };
+}
