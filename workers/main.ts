@@ -12,6 +12,7 @@ import { kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
 import { isGone, ownerName } from './owner.ts';
+import { SeriesComparison } from './series-comparison.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskConsumer } from './task-consumer.ts';
 import { TaskRunner } from './task-runner.ts';
@@ -37,6 +38,11 @@ async function main(config: WorkerConfig): Promise<void> {
   const { topic, outbox } = management.feed;
   const outboxSweeper =
     topic && new OutboxSweeper({ lease: management.feed.lease(owner), outbox, topic, elapsedMs, log });
+  const comparison = new SeriesComparison({
+    management,
+    connect: ({ endpoint, user, password }) => createEngineClient({ ...endpoint!, user, password }),
+    log,
+  });
   const stopped = new AbortController();
   let consumer: TaskConsumer | undefined;
 
@@ -44,7 +50,7 @@ async function main(config: WorkerConfig): Promise<void> {
     async () => {
       stopped.abort();
       runner.stop();
-      await Promise.all([consumer?.stop(), sweeper.stop(), outboxSweeper?.stop()]);
+      await Promise.all([consumer?.stop(), sweeper.stop(), outboxSweeper?.stop(), comparison.stop()]);
       sqs.destroy();
       tasks.close();
       await management.close();
@@ -54,6 +60,7 @@ async function main(config: WorkerConfig): Promise<void> {
 
   sweeper.start();
   outboxSweeper?.start();
+  comparison.start();
   const queueUrl = await untilQueue(() => queue.url(), stopped.signal, log);
   if (queueUrl === undefined) return;
   consumer = new TaskConsumer({ sqs, queueUrl, run: (taskId) => runner.run(taskId), log });

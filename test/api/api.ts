@@ -3,11 +3,13 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { addFigures } from '../../src/api/figures.ts';
+import { SeriesFollower } from '../../src/api/series-follower.ts';
 import type { Services } from '../../src/api/services.ts';
 import { Throttle } from '../../src/auth/throttle.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
 import { Metrics } from '../../src/base/metrics.ts';
-import type { Engine } from '../../src/kdb/engine.ts';
+import type { Engine, SchemaMode } from '../../src/kdb/engine.ts';
+import type { Database } from '../../src/management/records.ts';
 import { UsageMeter } from '../../src/management/usage-meter.ts';
 import { createServer } from '../../src/server.ts';
 import { stubEngine } from '../kdb/stub-engine.ts';
@@ -22,8 +24,7 @@ export interface TestApi {
   readonly operator: Service;
   /** A new account; the service speaks with its first token. */
   readonly account: (name: string, fields?: object) => Promise<{ id: string; service: Service }>;
-  /** A database that takes everything. */
-  readonly database: (accountId: string, name: string) => Promise<void>;
+  readonly database: (accountId: string, name: string, schema?: SchemaMode) => Promise<Database>;
 }
 
 const operatorSecret = 'operator-of-this-test';
@@ -40,13 +41,16 @@ export async function openApi(
   const { usage, clock } = management;
   const meter = new UsageMeter({ usage, bootId: 'boot', clock, log: silent });
   const metrics = new Metrics({ region, zone: 'a' });
-  addFigures({ metrics, management, throttle, meter });
+  const engines = { client: () => engine } as unknown as Services['engines'];
+  const follower = new SeriesFollower({ engines, management, log: silent });
+  addFigures({ metrics, management, follower, throttle, meter });
   const services = {
     config: { region, regionEndpoints: { [region]: 'http://here' }, maxBodyBytes: 1e6, trustedProxies: 0, ...config },
     log: silent,
     management,
     tasks: { announce: async () => {}, close: () => {} },
-    engines: { client: () => engine },
+    engines,
+    follower,
     throttle,
     meter,
     metrics,
@@ -71,15 +75,15 @@ export async function openApi(
       if (!json?.token) throw new Error(text);
       return { id: json.account.id, service: operator.as(json.token) };
     },
-    async database(accountId, name) {
+    async database(accountId, name, schema = 'flexible') {
       const { database } = await management.databases.createDatabase({
         accountId,
         name,
         region,
         volumes: 1,
-        schema: 'flexible',
+        schema,
       });
-      await management.databases.change(database, { status: 'active', endpoint: { host: '127.0.0.1', port: 1 } });
+      return management.databases.change(database, { status: 'active', endpoint: { host: '127.0.0.1', port: 1 } });
     },
   };
 }

@@ -1,10 +1,10 @@
 import { failDatabase, taskDatabase } from './database.ts';
 import type { Kind } from './kind.ts';
 
-/** Has the agent stop the process and remove the data, then lets go of the slot and the name. */
+/** Has the agent stop the process and remove the data, removes its series, then lets go of the slot and the name. */
 export const deprovision: Kind = {
   async run({ task, services, signal, progress }) {
-    const { databases, hosts } = services.management;
+    const { databases, hosts, series } = services.management;
     const database = await taskDatabase(task, services.management);
     if (database?.status !== 'deleting') return;
     if (database.hostId !== null) {
@@ -13,6 +13,7 @@ export const deprovision: Kind = {
       await services.agents.deleteDatabase(host.agent, database.id, signal);
     }
     await progress(1, 2);
+    await series.removeAll(database.id);
     await databases.remove(database);
     await progress(2, 2);
   },
