@@ -13,7 +13,7 @@ const maxItems = 16 * 1024 * 1024;
  * Short ASCII symbols seen lately, by hash: their strings and, to compare with, their bytes. Names and tag values come again and again: finding
  * one costs a quarter of making it (50 ns against 200 for 12 bytes), and the same string object makes the maps behind it faster too.
  */
-const slots = 4096;
+const slots = 16_384;
 const maxKnownBytes = 64;
 const knownStrings: string[] = new Array(slots).fill('');
 const knownBytes = new Uint8Array(slots * maxKnownBytes);
