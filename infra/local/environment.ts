@@ -19,11 +19,16 @@ export function list(urls: Readonly<Record<string, string>>): string {
 }
 
 /** What every process of a region is told, kept for tools that look at a region from outside. It holds passwords of this run. */
-export function keepEnvironment(regionDir: string, environment: Environment): void {
-  mkdirSync(regionDir, { recursive: true, mode: 0o700 });
-  writeFileSync(environmentPath(regionDir), `${JSON.stringify(environment, null, 2)}\n`, { mode: 0o600 });
+export function keepEnvironment(dataDir: string, region: string, environment: Environment): void {
+  mkdirSync(regionDirectory(dataDir, region), { recursive: true, mode: 0o700 });
+  writeFileSync(environmentPath(dataDir, region), `${JSON.stringify(environment, null, 2)}\n`, { mode: 0o600 });
 }
 
-export function environmentPath(regionDir: string): string {
-  return join(regionDir, 'environment.json');
+export function environmentPath(dataDir: string, region: string): string {
+  return join(regionDirectory(dataDir, region), 'environment.json');
+}
+
+/** What is a region's own. */
+export function regionDirectory(dataDir: string, region: string): string {
+  return join(dataDir, 'regions', region);
 }

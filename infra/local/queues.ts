@@ -1,14 +1,17 @@
 // The process that stands in for SQS and SNS in every region; a client's region is part of its queues' identity. It keeps them in memory
-// only, so it makes them anew at every start; the sweepers send again what was in them.
+// only, so it makes them anew at every start. The sweepers send again the tasks that were in them; the events of the change feed that were
+// are lost, so the caches of every zone (TSG_REDIS_URLS) are told to trust nothing that they have read before.
 // Usage: node infra/local/queues.ts <port> <region> …
 import { buildApp } from 'fauxqs';
+import { readReplicatorConfig } from '../../src/base/config.ts';
 import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createSns, ensureTopic } from '../../src/management/topic.ts';
+import { createRedis, ZoneCache } from '../../src/management/zone-cache.ts';
 import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
 import { createSqs, ensureQueues } from '../../src/tasks/queue.ts';
 
-const [port, ...regions] = process.argv.slice(2) as [string, string];
+const [port, ...regions] = process.argv.slice(2) as [string, ...string[]];
 const home = regions[0]!;
 const log = createLog('queues', 'info');
 // Not startFauxqs: that listens on every address of the machine.
@@ -22,4 +25,18 @@ for (const region of regions) {
   await ensureQueues(sqs);
   await ensureFeedQueue(sqs, sns, topicArn);
 }
+await fenceCaches();
 log.info('ready', { endpoint });
+
+/** One that does not answer starts empty. */
+async function fenceCaches(): Promise<void> {
+  const clock = (): number => performance.now();
+  await Promise.all(
+    Object.values(readReplicatorConfig(process.env).redisUrls).map(async (url) => {
+      const redis = createRedis(url);
+      await new Promise((resolve) => redis.once('ready', resolve).once('close', resolve));
+      await new ZoneCache({ redis, deadlineMs: 1_000, clock, log }).beat(0, { fence: true, heldMs: 0 });
+      redis.disconnect();
+    }),
+  );
+}

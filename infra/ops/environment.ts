@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { ConfigError } from '../../src/base/config.ts';
 import { environmentPath } from '../local/environment.ts';
 
@@ -11,7 +11,7 @@ export function environmentOf(env: Environment, region: string | undefined): Env
   const dataDir = env['TSG_DATA_DIR'] || '.data';
   const name = region ?? onlyRegion(dataDir);
   try {
-    return { ...env, ...JSON.parse(readFileSync(environmentPath(join(dataDir, name)), 'utf8')) };
+    return { ...env, ...JSON.parse(readFileSync(environmentPath(dataDir, name), 'utf8')) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new ConfigError(
@@ -21,7 +21,7 @@ export function environmentOf(env: Environment, region: string | undefined): Env
 }
 
 function onlyRegion(dataDir: string): string {
-  const names = globSync(environmentPath(join(dataDir, '*'))).map((path) => basename(dirname(path)));
+  const names = globSync(environmentPath(dataDir, '*')).map((path) => basename(dirname(path)));
   if (names.length === 1) return names[0]!;
   throw new ConfigError(names.length === 0 ? `no region runs on ${dataDir}` : `--region: one of ${names.join(', ')}`);
 }

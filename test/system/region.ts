@@ -4,7 +4,7 @@ import { closeSync, globSync, mkdtempSync, openSync, readFileSync, rmSync } from
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { environmentPath } from '../../infra/local/environment.ts';
+import { environmentPath, regionDirectory } from '../../infra/local/environment.ts';
 import { identityOf, isAlive, kill, type ProcessIdentity } from '../../infra/local/process-table.ts';
 import { readRun } from '../../infra/local/run-file.ts';
 import { readReplicatorConfig } from '../../src/base/config.ts';
@@ -137,7 +137,7 @@ export class LocalRegion {
 
   /** What the processes of a region are told, as the tools of the project take it. */
   environment(region = this.names[0]!): Record<string, string> {
-    return JSON.parse(readFileSync(environmentPath(join(this.dataDir, region)), 'utf8'));
+    return JSON.parse(readFileSync(environmentPath(this.dataDir, region), 'utf8'));
   }
 
   /** By zone; none when no Redis is installed. */
@@ -226,7 +226,7 @@ export class LocalRegion {
       dynoxide: pid('dynoxide')!,
       fauxqs: pid('fauxqs')!,
       redis: pid(`${region}a.redis`),
-      databases: databasePids(join(this.dataDir, region)),
+      databases: databasePids(regionDirectory(this.dataDir, region)),
     };
   }
 
@@ -235,7 +235,7 @@ export class LocalRegion {
     const full = name === 'redis' ? `${region}a.redis` : name;
     const now = (): ProcessIdentity | undefined => {
       const { processes } = readRun(this.dataDir)!;
-      const database = databasePids(join(this.dataDir, region))[name];
+      const database = databasePids(regionDirectory(this.dataDir, region))[name];
       return (
         processes[full] ?? processes[`${region}.${name}`] ?? (database === undefined ? undefined : identityOf(database))
       );
@@ -318,7 +318,7 @@ function databasePids(regionDir: string): Record<string, number> {
 /** Of every region. */
 function databasePidsOf(dataDir: string): number[] {
   return Object.keys(readRun(dataDir)?.urls ?? {}).flatMap((region) =>
-    Object.values(databasePids(join(dataDir, region))),
+    Object.values(databasePids(regionDirectory(dataDir, region))),
   );
 }
 

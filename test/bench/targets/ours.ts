@@ -122,7 +122,7 @@ function apiAddress(dataDir: string): { host: string; port: number } {
 }
 
 function hostDirectory(dataDir: string): string {
-  return join(dataDir, Object.keys(readRun(dataDir)!.urls)[0]!, 'host');
+  return join(dataDir, 'regions', Object.keys(readRun(dataDir)!.urls)[0]!, 'host');
 }
 
 function homes(dataDir: string): ReturnType<typeof findHomes> {

@@ -66,7 +66,7 @@ test('what differs from DynamoDB is found, and repaired', async (t) => {
     TSG_REDIS_URLS: `a=${server.endpoint}`,
   };
   assert.match((await ops(env, 'feed')).err, /no region runs on/);
-  keepEnvironment(join(folder.path, region), environment);
+  keepEnvironment(folder.path, region, environment);
 
   const equal = await ops(env, 'cache', 'verify', '--json');
   assert.deepEqual(JSON.parse(equal.out).rows, [{ zone: 'a', entries: 6, different: 0, repaired: 0 }], equal.err);

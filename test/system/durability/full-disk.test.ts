@@ -12,7 +12,7 @@ import { mounted, unmount } from './mounted.ts';
 
 test('a full disk refuses writes with StorageFull, answers queries, and takes writes again by itself', async (t) => {
   const dataDir = mkdtempSync(join(tmpdir(), 'tsg-full-'));
-  const host = join(dataDir, 'eu-west-1', 'host');
+  const host = join(dataDir, 'regions', 'eu-west-1', 'host');
   let region: LocalRegion | undefined;
   t.after(async () => {
     try {

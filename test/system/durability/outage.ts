@@ -8,7 +8,7 @@ import type { LocalRegion } from '../region.ts';
 
 /** The directories of the region's only database, the home first. */
 export function directories(region: LocalRegion): string[] {
-  const [config] = globSync(join(region.dataDir, '*', 'host', '*', '*', 'database.json'));
+  const [config] = globSync(join(region.dataDir, 'regions', '*', 'host', '*', '*', 'database.json'));
   return JSON.parse(readFileSync(config!, 'utf8')).volumes;
 }
 
