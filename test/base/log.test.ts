@@ -23,3 +23,32 @@ test('a full disk under the log does not end the process', { skip: !existsSync('
   closeSync(full);
   assert.deepEqual([status, stdout], [0, 'still here\n']);
 });
+
+test('lines keep their order, errors are shown, and the last ones are there after an exit', () => {
+  const program = `
+    const { createLog } = await import(${JSON.stringify(logModule)});
+    const log = createLog('api', 'info');
+    log.info('first', { rows: 1 });
+    log.debug('unseen');
+    log.error('second', { error: new Error('broken', { cause: new Error('why') }) });
+    log.child({ database: 'db-1' }).info('third');
+    process.exit(3);
+  `;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  assert.equal(status, 3);
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ process, level, message, rows, database }) => [process, level, message, rows ?? database]),
+    [
+      ['api', 'info', 'first', 1],
+      ['api', 'error', 'second', undefined],
+      ['api', 'info', 'third', 'db-1'],
+    ],
+  );
+  assert.deepEqual([lines[1].error.name, lines[1].error.cause.name], ['Error', 'Error']);
+  assert.match(lines[1].error.stack, /broken/);
+  for (const { timestamp } of lines) assert.equal(new Date(timestamp).toISOString(), timestamp);
+});
