@@ -7,6 +7,7 @@ const requestTimeoutMs = 30_000;
 export interface WantedDatabase {
   readonly volumes: number;
   readonly schema: SchemaMode;
+  readonly maxTagSets: number | null;
   readonly user: string;
   readonly password: string;
 }

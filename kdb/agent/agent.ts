@@ -12,6 +12,8 @@ const startWaitMs = 10_000;
 export interface WantedDatabase {
   readonly volumes: number;
   readonly schema: SchemaMode;
+  /** Null: as many as the engine takes. */
+  readonly maxTagSets: number | null;
   readonly user: string;
   readonly password: string;
 }
@@ -79,6 +81,11 @@ export class Agent {
     return [...this.#processes.values()].map(report);
   }
 
+  /** Tells the process how many tag sets it may have now. */
+  limit(id: string, maxTagSets: number | null): Promise<void> {
+    return this.#inTurn(id, async () => await this.#processes.get(id)?.limit(maxTagSets));
+  }
+
   /** Stops the process and removes all data. Nothing to do for one that is not there. */
   remove(id: string): Promise<void> {
     return this.#inTurn(id, async () => {
@@ -92,10 +99,10 @@ export class Agent {
     await Promise.all([...this.#processes.values()].map((process) => process.stop()));
   }
 
-  async #create(id: string, { volumes, schema, user, password }: WantedDatabase): Promise<DatabaseProcess> {
+  async #create(id: string, wanted: WantedDatabase): Promise<DatabaseProcess> {
     const { host, slots } = this.#options;
     if (this.#processes.size >= slots) throw new HostFull(`all ${slots} slots are taken`);
-    const config = await createHome(this.#options.volumes, { databaseId: id, host, user, password, schema, volumes });
+    const config = await createHome(this.#options.volumes, { ...wanted, databaseId: id, host });
     return this.#startProcess(config);
   }
 

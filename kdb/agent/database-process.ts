@@ -59,6 +59,13 @@ export class DatabaseProcess {
     waited.abort();
   }
 
+  /** The process reads its configuration again at SIGHUP; one that only starts ends by it, and starts again with the new one. */
+  async limit(maxTagSets: number | null): Promise<void> {
+    if (this.config.maxTagSets === maxTagSets) return;
+    await this.#change({ maxTagSets });
+    this.#child?.kill('SIGHUP');
+  }
+
   async stop(): Promise<void> {
     this.#stop.abort();
     const child = this.#child;
@@ -161,7 +168,7 @@ export class DatabaseProcess {
     });
   }
 
-  async #change(change: Pick<DatabaseConfig, 'port'>): Promise<void> {
+  async #change(change: Partial<Pick<DatabaseConfig, 'port' | 'maxTagSets'>>): Promise<void> {
     this.config = { ...this.config, ...change };
     await changeHome(this.config);
   }

@@ -14,6 +14,8 @@ export interface DatabaseConfig {
   readonly user: string;
   readonly password: string;
   readonly schema: SchemaMode;
+  /** Null: as many as the engine takes. */
+  readonly maxTagSets: number | null;
   /** Its directories, the home first. */
   readonly volumes: readonly string[];
 }

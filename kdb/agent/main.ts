@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { type AgentConfig, ConfigError, readAgentConfig } from '../../src/base/config.ts';
 import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
+import { createEngineClient } from '../../src/kdb/client.ts';
 import { createManagement } from '../../src/management/index.ts';
+import type { Database } from '../../src/management/records.ts';
+import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
 import { Registration } from './registration.ts';
@@ -41,6 +44,8 @@ async function main(config: AgentConfig): Promise<void> {
     host: { id: hostId, region, zone, agent: { host, port }, slots, volumes: volumes.length },
   });
   registration.start();
+  const accounting = new Accounting({ management, hostId, agent, measure: storedBytes, log });
+  accounting.start();
   process.stdout.write(`listening ${port}\n`);
 
   onStop(
@@ -48,11 +53,22 @@ async function main(config: AgentConfig): Promise<void> {
       control.close();
       control.closeIdleConnections();
       await registration?.stop();
+      await accounting.stop();
       await agent.stop();
       await management.close();
     },
     { stopWithParent: config.stopWithParent, log },
   );
+}
+
+async function storedBytes({ endpoint, user, password }: Database): Promise<number> {
+  const client = createEngineClient({ ...endpoint!, user, password });
+  try {
+    const { bytesPerVolume, journalBytes } = await client.stats();
+    return Number(bytesPerVolume.reduce((sum, bytes) => sum + bytes, journalBytes));
+  } finally {
+    await client.close();
+  }
 }
 
 try {

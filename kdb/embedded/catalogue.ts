@@ -13,7 +13,7 @@ import { TagSets } from './tag-sets.ts';
 
 export class Catalogue {
   readonly schema: SchemaMode;
-  readonly maxTagSets: number;
+  maxTagSets: number;
   version = 0n;
   /** Numbers are never used again: rows of a dropped series may still stand in parts. */
   nextNumber = 0;

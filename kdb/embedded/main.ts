@@ -19,7 +19,7 @@ interface DatabaseConfig {
   readonly password: string;
   readonly schema: SchemaMode;
   readonly volumes: readonly string[];
-  readonly maxTagSets?: number;
+  readonly maxTagSets?: number | null;
   readonly budgetBytes?: number;
   readonly logLevel?: string;
 }
@@ -29,7 +29,7 @@ if (!values.config) {
   process.stderr.write('usage: node kdb/embedded/main.ts --config <file>\n');
   process.exit(2);
 }
-const config = JSON.parse(readFileSync(values.config, 'utf8')) as DatabaseConfig;
+const config = readConfig(values.config);
 const log = createLog('database', config.logLevel ?? 'info').child({ database: config.databaseId });
 // node:sqlite, which holds the lock, is announced as experimental: a log line, not a line of text among JSON.
 process.removeAllListeners('warning');
@@ -43,11 +43,15 @@ try {
   process.exitCode = 1;
 }
 
+function readConfig(path: string): DatabaseConfig {
+  return JSON.parse(readFileSync(path, 'utf8')) as DatabaseConfig;
+}
+
 async function run(config: DatabaseConfig, log: Log): Promise<void> {
-  const { host, user, password, ...options } = config;
+  const { host, user, password, maxTagSets, ...options } = config;
   await warmUp();
   const port = config.port || (await freePort(host));
-  const store = await Store.open({ ...options, files: realFiles, log });
+  const store = await Store.open({ ...options, ...(maxTagSets != null && { maxTagSets }), files: realFiles, log });
   const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -66,6 +70,11 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
       process.exit(1);
     });
   };
+  process.on('SIGHUP', () => {
+    const { maxTagSets } = readConfig(values.config!);
+    store.limitTagSets(maxTagSets ?? undefined);
+    log.info('configuration read again', { maxTagSets });
+  });
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   process.stdin.on('end', () => stop('parent is gone'));

@@ -89,7 +89,7 @@ export class Store implements Engine, FrameSink {
     this.#lock = lock;
     this.#storage = storage;
     this.#cache = new SliceCache(budgetBytes * cacheShare);
-    this.#catalogue = new Catalogue(options.schema, options.maxTagSets ?? defaultMaxTagSets);
+    this.#catalogue = new Catalogue(options.schema, Number.POSITIVE_INFINITY);
     this.#journal = new Journal(options.files, options.volumes);
     this.#applied = new AppliedBatches(options.now ?? Date.now, budgetBytes * batchIdShare, options.log);
     this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => this.#upkeep.admit());
@@ -115,12 +115,19 @@ export class Store implements Engine, FrameSink {
     try {
       const store = new Store(options, await Storage.open(files, volumes), lock);
       await store.#recover(log);
+      // What is there was let in under the limit of its time.
+      store.limitTagSets(options.maxTagSets);
       store.#upkeep.start();
       return store;
     } catch (error) {
       lock.release();
       throw error;
     }
+  }
+
+  /** From the next insert on. */
+  limitTagSets(max = defaultMaxTagSets): void {
+    this.#catalogue.maxTagSets = max;
   }
 
   async close(): Promise<void> {

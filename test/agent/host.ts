@@ -8,7 +8,13 @@ import { silent } from '../management/region.ts';
 import { temporaryFolder } from '../servers.ts';
 
 export const standIn = [process.execPath, join(import.meta.dirname, 'stand-in.ts')];
-export const wanted: WantedDatabase = { volumes: 2, schema: 'flexible', user: 'u', password: 'p'.repeat(32) };
+export const wanted: WantedDatabase = {
+  volumes: 2,
+  schema: 'flexible',
+  maxTagSets: null,
+  user: 'u',
+  password: 'p'.repeat(32),
+};
 
 export interface TestHost {
   readonly volumes: readonly string[];

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { limitsOf } from '../../src/management/plans.ts';
 import type { Database, Endpoint, Host } from '../../src/management/records.ts';
 import { type DatabaseReport, HostRefused } from '../agent-client.ts';
 import { failDatabase, taskDatabase } from './database.ts';
@@ -52,11 +53,13 @@ async function start(database: Database, run: TaskRun): Promise<{ placed: Databa
 /** Undefined when the host refuses. */
 async function startOn(
   { id: hostId, agent }: Host,
-  { id, volumes, schema, user, password }: Database,
+  { id, accountId, volumes, schema, user, password }: Database,
   { task, services, signal, log }: TaskRun,
 ): Promise<DatabaseReport | undefined> {
+  const account = await services.management.accounts.getAccount(accountId);
+  const maxTagSets = account ? limitsOf(account).tagSets : null;
   try {
-    return await services.agents.putDatabase(agent, id, { volumes, schema, user, password }, signal);
+    return await services.agents.putDatabase(agent, id, { volumes, schema, maxTagSets, user, password }, signal);
   } catch (error) {
     if (!(error instanceof HostRefused)) throw error;
     log.warn('a host refuses a database', { taskId: task.id, hostId, error });

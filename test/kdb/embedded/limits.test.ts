@@ -87,3 +87,17 @@ for (const [title, reason, code] of [
     await assert.rejects(running, (error: { code?: string }) => error.code === code);
   });
 }
+
+test('a limit that was lowered holds for new tag sets only, also over a restart', async (t) => {
+  const volumes = volumesFor(t, 1);
+  const first = await openStore(volumes);
+  await first.insert(batchOf([point('m', { host: 'a' }, 1n, { f: 1 }), point('m', { host: 'b' }, 1n, { f: 1 })]));
+  await first.close();
+  const store = await openStore(volumes, { maxTagSets: 1 });
+  t.after(() => store.close());
+  await store.insert(batchOf([point('m', { host: 'b' }, 2n, { f: 1 })]));
+  const more = batchOf([point('m', { host: 'c' }, 1n, { f: 1 })]);
+  await assert.rejects(store.insert(more), /TooManyTagSets m 1/);
+  store.limitTagSets(3);
+  await store.insert(more);
+});

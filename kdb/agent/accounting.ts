@@ -1,0 +1,71 @@
+// What the databases of this host have to do with their accounts, once a minute: what they store is measured, for the usage and the limit,
+// and how many tag sets they may have is told to their processes.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Log } from '../../src/base/log.ts';
+import type { Management } from '../../src/management/index.ts';
+import { limitsOf } from '../../src/management/plans.ts';
+import type { Database } from '../../src/management/records.ts';
+import type { Agent } from './agent.ts';
+
+const accountEveryMs = 60_000;
+
+interface AccountingOptions {
+  readonly management: Pick<Management, 'databases' | 'usage' | 'accounts'>;
+  readonly hostId: string;
+  readonly agent: Pick<Agent, 'limit'>;
+  /** Asks the database's process. */
+  readonly measure: (database: Database) => Promise<number>;
+  readonly log: Log;
+}
+
+export class Accounting {
+  readonly #options: AccountingOptions;
+  readonly #stop = new AbortController();
+  #kept: Promise<void> = Promise.resolve();
+
+  constructor(options: AccountingOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#kept = this.#keepAccounting();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#kept;
+  }
+
+  async #keepAccounting(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.account().catch((error: unknown) => {
+        this.#options.log.warn('the accounts of the databases cannot be reached; it is tried again in a minute', {
+          error,
+        });
+      });
+      await delay(accountEveryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    }
+  }
+
+  /** A database that does not answer keeps its last sample and its limit. */
+  async account(): Promise<void> {
+    const { management, hostId, agent, measure, log } = this.#options;
+    const accountIds = new Set<string>();
+    for (const database of await management.databases.databasesOfHost(hostId)) {
+      if (this.#stop.signal.aborted) return;
+      if (database.status !== 'active' || !database.endpoint) continue;
+      accountIds.add(database.accountId);
+      try {
+        await management.usage.setStored(database, await measure(database));
+        const account = await management.accounts.findAccount(database.accountId);
+        if (account) await agent.limit(database.id, limitsOf(account).tagSets);
+      } catch (error) {
+        log.debug('a database could not be measured or limited', { databaseId: database.id, error });
+      }
+    }
+    // Their databases on other hosts, and in other regions, count too.
+    for (const accountId of accountIds)
+      await management.accounts.judgeStorage(accountId, await management.usage.storedBytes(accountId));
+  }
+}
