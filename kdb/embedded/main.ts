@@ -5,10 +5,10 @@ import { parseArgs } from 'node:util';
 import { createLog, type Log } from '../../src/base/log.ts';
 import { freePort } from '../../src/base/ports.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
-import { realFiles } from './files.ts';
-import { createEngineServer } from './server.ts';
+import { realFiles } from './storage/files.ts';
 import { Store } from './store.ts';
 import { warmUp } from './warm-up.ts';
+import { createEngineServer } from './wire/server.ts';
 
 interface DatabaseConfig {
   readonly databaseId: string;

@@ -3,15 +3,15 @@
 import { codecs, requestFrame } from '../../src/kdb/calls/index.ts';
 import { decodeInsertFrame } from '../../src/kdb/calls/insert.ts';
 import type { InsertPart, QuerySpec } from '../../src/kdb/engine.ts';
-import { aggregate } from './aggregate.ts';
-import { Catalogue, Stage } from './catalogue.ts';
-import { planInsert } from './insert-plan.ts';
-import { latestPoints } from './latest-points.ts';
+import { Catalogue, Stage } from './memory/catalogue.ts';
+import { planInsert } from './memory/insert-plan.ts';
 import { Pace } from './pace.ts';
-import { PartSet } from './parts.ts';
-import { rawPoints } from './raw.ts';
-import { SliceCache } from './slice-cache.ts';
-import { Source } from './source.ts';
+import { aggregate } from './query/aggregate.ts';
+import { latestPoints } from './query/latest-points.ts';
+import { rawPoints } from './query/raw.ts';
+import { Source } from './query/source.ts';
+import { PartSet } from './storage/parts.ts';
+import { SliceCache } from './storage/slice-cache.ts';
 
 /** Some hundreds of calls are what V8 wants to see; together about 0.2 s of one core. */
 const rounds = 80;

@@ -2,11 +2,11 @@
 import { decodeInsertFrame } from '../../src/kdb/calls/insert.ts';
 import type { InsertBatch, InsertReceipt, SeriesDefinition } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
-import type { AppliedBatches } from './applied-batches.ts';
-import { type Catalogue, Stage } from './catalogue.ts';
-import { type InsertPlan, planInsert } from './insert-plan.ts';
-import type { Entry, Journal, Position } from './journal.ts';
-import type { JournalRecord } from './journal-record.ts';
+import { type Catalogue, Stage } from './memory/catalogue.ts';
+import { type InsertPlan, planInsert } from './memory/insert-plan.ts';
+import type { AppliedBatches } from './storage/applied-batches.ts';
+import type { Entry, Journal, Position } from './storage/journal.ts';
+import type { JournalRecord } from './storage/journal-record.ts';
 
 /** A group is closed at this size: 1 MB syncs in about a millisecond, so more would only make the first wait. */
 const maxGroupBytes = 1 << 20;

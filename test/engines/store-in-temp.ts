@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import winston from 'winston';
-import { realFiles } from '../../kdb/embedded/files.ts';
+import { realFiles } from '../../kdb/embedded/storage/files.ts';
 import { Store, type StoreOptions } from '../../kdb/embedded/store.ts';
 
 /** A fresh directory per volume, gone after the test. */

@@ -1,4 +1,4 @@
-import type { FrameSink } from '../../kdb/embedded/answers.ts';
+import type { FrameSink } from '../../kdb/embedded/wire/answers.ts';
 import type { Engine, Hello, InsertBatch, InsertReceipt, QueryResult, SeriesInfo } from '../../src/kdb/engine.ts';
 import type { EngineError } from '../../src/kdb/engine-error.ts';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { deserialize, serialize } from 'node:v8';
 import winston from 'winston';
-import { AppliedBatches, segmentIds } from '../../../kdb/embedded/applied-batches.ts';
+import { AppliedBatches, segmentIds } from '../../../kdb/embedded/storage/applied-batches.ts';
 import type { Store } from '../../../kdb/embedded/store.ts';
 import type { Log } from '../../../src/base/log.ts';
 import { namedBatchId, nextBatchId } from '../../../src/kdb/batch-id.ts';

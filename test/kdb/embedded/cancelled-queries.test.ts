@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import winston from 'winston';
-import { realFiles } from '../../../kdb/embedded/files.ts';
-import { createEngineServer } from '../../../kdb/embedded/server.ts';
+import { realFiles } from '../../../kdb/embedded/storage/files.ts';
+import { createEngineServer } from '../../../kdb/embedded/wire/server.ts';
 import { createEngineClient, type EngineClient } from '../../../src/kdb/client.ts';
 import type { QuerySpec } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';

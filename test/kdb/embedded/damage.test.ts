@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { journalName } from '../../../kdb/embedded/journal-file.ts';
+import { journalName } from '../../../kdb/embedded/storage/journal-file.ts';
 import type { Store } from '../../../kdb/embedded/store.ts';
 import type { QuerySpec } from '../../../src/kdb/engine.ts';
 import { batchOf, type Cell, point, rowsOf } from '../../engines/points.ts';

@@ -1,6 +1,6 @@
 // File layers that do what disks do on bad days.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type FileLayer, realFiles } from '../../../kdb/embedded/files.ts';
+import { type FileLayer, realFiles } from '../../../kdb/embedded/storage/files.ts';
 
 type Operation = 'write' | 'datasync' | 'rename' | 'open' | 'syncDirectory';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { type FileLayer, realFiles } from '../../../kdb/embedded/files.ts';
+import { type FileLayer, realFiles } from '../../../kdb/embedded/storage/files.ts';
 import { nextBatchId } from '../../../src/kdb/batch-id.ts';
 import type { QuerySpec } from '../../../src/kdb/engine.ts';
 import { batchOf, point, rowsOf } from '../../engines/points.ts';

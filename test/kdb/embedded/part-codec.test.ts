@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Column, nullLong, valueAt } from '../../../kdb/embedded/columns.ts';
-import { decodeAscending, decodeColumn, encodeAscending, encodeColumn } from '../../../kdb/embedded/part-codec.ts';
+import { type Column, nullLong, valueAt } from '../../../kdb/embedded/memory/columns.ts';
+import {
+  decodeAscending,
+  decodeColumn,
+  encodeAscending,
+  encodeColumn,
+} from '../../../kdb/embedded/storage/part-codec.ts';
 
 async function roundTrips(column: Column, rows: number): Promise<void> {
   const decoded = decodeColumn((await encodeColumn(column, rows)).bytes);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import winston from 'winston';
-import { createEngineServer, type ServerOptions } from '../../../kdb/embedded/server.ts';
+import { createEngineServer, type ServerOptions } from '../../../kdb/embedded/wire/server.ts';
 import { createEngineClient, type EngineClient, type EngineClientOptions } from '../../../src/kdb/client.ts';
 import type { Engine, InsertBatch, QuerySpec } from '../../../src/kdb/engine.ts';
 import { ConnectionFailed, EngineError } from '../../../src/kdb/engine-error.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import winston from 'winston';
-import { createEngineServer, type EngineServer, type ServerOptions } from '../../../kdb/embedded/server.ts';
+import { createEngineServer, type EngineServer, type ServerOptions } from '../../../kdb/embedded/wire/server.ts';
 import { call, errorText, IpcClient, message, q } from '../ipc-client.ts';
 import { stubEngine } from '../stub-engine.ts';
 

@@ -1,0 +1,269 @@
+import { floorDiv, maxTimeNs, minTimeNs } from '../../../src/base/time.ts';
+import type { DeleteSpec } from '../../../src/kdb/engine.ts';
+import { compareInstants, dayNs, instantOf } from '../memory/era.ts';
+import type { NewestValue } from '../memory/latest.ts';
+import type { SeriesStore } from '../memory/series-store.ts';
+import { Pace } from '../pace.ts';
+import { type CompiledFilter, compileFilter } from '../query/filter.ts';
+import { RowCursor, segmentsById } from '../query/row-cursor.ts';
+import type { Source } from '../query/source.ts';
+import type { Deletion } from './checkpoint.ts';
+import type { PartSet } from './parts.ts';
+import type { SavedSeries, State } from './state.ts';
+
+/** A checked request to delete: which tag sets, which of their rows. */
+export class PointDeletion implements Deletion {
+  readonly #series: SeriesStore;
+  readonly #spec: DeleteSpec;
+  readonly #filter: CompiledFilter;
+  readonly #ids: number[] = [];
+  readonly #slices: ReadonlySet<number>;
+  readonly #isInRange: (row: RowCursor) => boolean;
+  readonly #open: () => Source;
+
+  /** `open` gives a source with every field. */
+  constructor(series: SeriesStore, spec: DeleteSpec, parts: PartSet, open: () => Source) {
+    this.#series = series;
+    this.#spec = spec;
+    this.#filter = compileFilter(spec.where, series);
+    // Tag sets that come later are none of this deletion's.
+    for (let id = 0; id < series.tagSets.count; id++) if (this.#filter.decide(id) !== false) this.#ids.push(id);
+    this.#slices = new Set(this.#ids.map((id) => parts.sliceOf(series.number, id)));
+    const [from, to] = [instantOf(spec.fromNs), instantOf(spec.toNs)];
+    this.#isInRange = (row) =>
+      compareInstants(row.era, row.offset, from.era, from.offset) >= 0 &&
+      compareInstants(row.era, row.offset, to.era, to.offset) < 0;
+    this.#open = open;
+  }
+
+  /** How many points match. */
+  async count(pace: Pace): Promise<number> {
+    if (this.#ids.length === 0 || this.#spec.fromNs >= this.#spec.toNs) return 0;
+    const source = this.#open();
+    let count = 0;
+    try {
+      const wanted = new Set(this.#ids);
+      for await (const window of source.windows(this.#spec, this.#ids, 'asc', false)) {
+        const isWanted = (id: number) => wanted.has(id) && (window.covers === null || window.covers(id));
+        const base = segmentsById(window.base, window, this.#ids, isWanted);
+        const late = segmentsById(window.late, window, this.#ids, isWanted);
+        for (const id of new Set([...base.keys(), ...late.keys()])) {
+          if (!isWanted(id)) continue;
+          const decision = this.#filter.decide(id);
+          const cursor = new RowCursor(
+            id,
+            base.get(id) ?? [],
+            late.get(id) ?? [],
+            1,
+            typeof decision === 'boolean' ? undefined : decision,
+          );
+          while (cursor.next()) count++;
+          if (pace.isDue) await pace.rest();
+        }
+      }
+    } finally {
+      source.close();
+    }
+    return count;
+  }
+
+  dropped(series: SeriesStore, id: number): ((row: RowCursor) => boolean) | null {
+    if (series !== this.#series || !this.#isOne(id)) return null;
+    const decision = this.#filter.decide(id);
+    if (typeof decision === 'boolean') return decision ? this.#isInRange : null;
+    return (row) => this.#isInRange(row) && decision.row(row.read);
+  }
+
+  touches({
+    slice,
+    series,
+  }: {
+    slice: number;
+    series: readonly { number: number; firstNs: string; lastNs: string }[];
+  }): boolean {
+    const own = series.find(({ number }) => number === this.#series.number);
+    return (
+      own !== undefined &&
+      this.#slices.has(slice) &&
+      BigInt(own.firstNs) < this.#spec.toNs &&
+      BigInt(own.lastNs) >= this.#spec.fromNs
+    );
+  }
+
+  swallows(): boolean {
+    return false;
+  }
+
+  async correct(state: State): Promise<() => void> {
+    const saved = state.series.find(({ number }) => number === this.#series.number);
+    if (!saved) return () => undefined;
+    const affected = this.#ids.filter((id) =>
+      newestTimes(saved, id).some((time) => time !== null && isWithin(time, this.#spec)),
+    );
+    const corrections = await this.#newest(saved, affected);
+    return applyCorrections(this.#series, saved, corrections);
+  }
+
+  /** The newest values without the deleted rows, found from the newest time backwards. */
+  async #newest(saved: SavedSeries, ids: readonly number[]): Promise<Correction[]> {
+    const missing = new Map(
+      ids.map((id) => [id, { id, newest: null, fields: new Map() } as Correction & { newest: Newest | null }]),
+    );
+    const fieldsOf = (id: number) => saved.fields.flatMap((_, field) => (saved.latest.time(field, id) ? field : []));
+    const done: Correction[] = [];
+    const source = this.#open();
+    try {
+      if (ids.length === 0) return [];
+      for await (const window of source.windows({ fromNs: minTimeNs, toNs: maxTimeNs + 1n }, ids, 'desc', true)) {
+        const left = [...missing.keys()];
+        const base = segmentsById(window.base, window, left, (id) => missing.has(id));
+        const late = segmentsById(window.late, window, left, (id) => missing.has(id));
+        for (const id of left) {
+          const correction = missing.get(id)!;
+          const dropped = this.dropped(this.#series, id);
+          const fields = fieldsOf(id);
+          const cursor = new RowCursor(id, base.get(id) ?? [], late.get(id) ?? [], -1);
+          while (cursor.next()) {
+            if (dropped?.(cursor)) continue;
+            const { era, offset } = cursor;
+            correction.newest ??= { era, offset };
+            for (const field of fields) {
+              const value = correction.fields.has(field) ? null : cursor.read(field);
+              if (value !== null) correction.fields.set(field, { era, offset, value });
+            }
+            if (correction.fields.size < fields.length) continue;
+            missing.delete(id);
+            done.push(correction);
+            break;
+          }
+        }
+        if (missing.size === 0) break;
+      }
+    } finally {
+      source.close();
+    }
+    return [...done, ...missing.values()];
+  }
+
+  #isOne(id: number): boolean {
+    let low = 0;
+    let high = this.#ids.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ids[middle]! < id) low = middle + 1;
+      else high = middle;
+    }
+    return this.#ids[low] === id;
+  }
+}
+
+/** Every partition that ends at or before a time. */
+export class Retention implements Deletion {
+  readonly #day: number;
+  readonly #catalogue: () => readonly SeriesStore[];
+  readonly cutNs: bigint;
+
+  constructor(beforeNs: bigint, catalogue: () => readonly SeriesStore[]) {
+    this.#day = Number(floorDiv(beforeNs, dayNs));
+    this.cutNs = BigInt(this.#day) * dayNs;
+    this.#catalogue = catalogue;
+  }
+
+  dropped(): (row: RowCursor) => boolean {
+    const { era, offset } = instantOf(this.cutNs);
+    return (row) => compareInstants(row.era, row.offset, era, offset) < 0;
+  }
+
+  touches(): boolean {
+    return false;
+  }
+
+  swallows({ day }: { day: number }): boolean {
+    return day < this.#day;
+  }
+
+  async correct(state: State): Promise<() => void> {
+    const live = new Map(this.#catalogue().map((series) => [series.number, series]));
+    const cut = instantOf(this.cutNs);
+    const isOld = ({ era, offset }: Newest) => compareInstants(era, offset, cut.era, cut.offset) < 0;
+    const pace = new Pace();
+    const apply: (() => void)[] = [];
+    for (const saved of state.series) {
+      const { latest } = saved;
+      const corrections: Correction[] = [];
+      for (let id = 0; id < saved.tagSets.count; id++) {
+        if ((id & 255) === 255 && pace.isDue) await pace.rest();
+        const times = newestTimes(saved, id);
+        if (!times.some((time) => time !== null && isOld(time))) continue;
+        const newest = times[0] && !isOld(times[0]) ? times[0] : null;
+        const fields = new Map<number, NewestValue>();
+        for (const [number, field] of saved.fields.entries()) {
+          const time = latest.time(number, id);
+          if (time && !isOld(time)) fields.set(number, { ...time, value: latest.get(field, number, id)! });
+        }
+        corrections.push({ id, newest, fields });
+      }
+      const series = live.get(saved.number);
+      if (series) apply.push(applyCorrections(series, saved, corrections));
+    }
+    return () => {
+      for (const one of apply) one();
+    };
+  }
+}
+
+interface Newest {
+  readonly era: number;
+  readonly offset: number;
+}
+
+/** What a tag set is left with: fields that are not named have no value any more. */
+interface Correction {
+  readonly id: number;
+  readonly newest: Newest | null;
+  readonly fields: Map<number, NewestValue>;
+}
+
+/**
+ * Corrects what is to be saved, and gives what corrects memory: there, only what no newer point has changed meanwhile. Late points that came meanwhile
+ * were no news beside a point that is deleted now, and may be the newest themselves.
+ */
+function applyCorrections(series: SeriesStore, saved: SavedSeries, corrections: readonly Correction[]): () => void {
+  const before = corrections.map(({ id }) => newestTimes(saved, id));
+  for (const { id, newest, fields } of corrections) {
+    saved.newest.eras[id] = newest ? newest.era : -0x80000000;
+    saved.newest.offsets[id] = newest ? newest.offset : 0;
+    for (let field = 0; field < saved.fields.length; field++) saved.latest.set(field, id, fields.get(field) ?? null);
+  }
+  return () => {
+    const live = series.latest;
+    for (const [i, { id, newest, fields }] of corrections.entries()) {
+      const [time, ...times] = before[i]!;
+      if (isSame(series.newest(id), time!)) series.setNewest(id, newest);
+      for (let field = 0; field < saved.fields.length; field++) {
+        if (isSame(live.time(field, id), times[field]!)) live.set(field, id, fields.get(field) ?? null);
+      }
+    }
+    series.recallLate(new Set(corrections.map(({ id }) => id)));
+  };
+}
+
+/** The newest time of a tag set, then of each field. */
+function newestTimes(saved: SavedSeries, id: number): (Newest | null)[] {
+  const era = saved.newest.eras[id]!;
+  return [
+    era === -0x80000000 ? null : { era, offset: saved.newest.offsets[id]! },
+    ...saved.fields.map((_, field) => saved.latest.time(field, id)),
+  ];
+}
+
+function isWithin({ era, offset }: Newest, { fromNs, toNs }: { fromNs: bigint; toNs: bigint }): boolean {
+  const [from, to] = [instantOf(fromNs), instantOf(toNs)];
+  return (
+    compareInstants(era, offset, from.era, from.offset) >= 0 && compareInstants(era, offset, to.era, to.offset) < 0
+  );
+}
+
+function isSame(a: Newest | null, b: Newest | null): boolean {
+  return a === b || (a !== null && b !== null && a.era === b.era && a.offset === b.offset);
+}
