@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
+import { createActive } from '../management/region.ts';
+import { testRegion } from './region.ts';
+
+const hourMs = 3_600_000;
+
+test('a closing account is left alone until its time, then everything goes, over as many attempts as it takes', async (t) => {
+  const { management, worker, addMemoryHost } = await testRegion(t);
+  const { accounts, users, tokens, databases, tasks, clock } = management;
+  const memory = await addMemoryHost('h1');
+  const { account } = await accounts.createAccount('acme');
+  await users.createUser({ accountId: account.id, name: 'ann', role: 'owner' }, theService);
+  await createActive(databases, account.id, 'plant');
+  const { task } = await accounts.requestClose(account.id, hourMs);
+  const { runner, sent } = worker({ memory });
+
+  await runner.run(task.id);
+  const waiting = (await tasks.getTask(task.id))!;
+  assert.deepEqual([waiting.state, waiting.attempts], ['queued', 0]);
+  assert.equal((await accounts.getAccount(account.id))?.status, 'closing');
+  assert.deepEqual(await tasks.due(10), []);
+
+  clock.aheadMs += hourMs;
+  assert.ok((await tasks.due(10)).some(({ id }) => id === task.id));
+  await runner.run(task.id);
+  assert.equal((await accounts.getAccount(account.id))?.status, 'closed');
+  await assert.rejects(accounts.changeAccount(account.id, { status: 'active' }), { code: 'AccountClosed' });
+  assert.equal((await tasks.getTask(task.id))?.state, 'queued');
+  // The removal of the database is a task of its own.
+  const [removal] = sent.splice(0);
+  await runner.run(removal!.taskId);
+  assert.deepEqual(await databases.listDatabases(account.id), []);
+  await runner.run(task.id);
+  assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
+  assert.deepEqual([await users.listUsers(account.id), await tokens.listTokens(account.id)], [[], []]);
+  await accounts.createAccount('acme');
+});
+
+test('opened again, or closed once more: the first task does nothing', async (t) => {
+  const { management, worker } = await testRegion(t);
+  const { accounts, tokens, tasks, clock } = management;
+  const { account } = await accounts.createAccount('acme');
+  const { task } = await accounts.requestClose(account.id, hourMs);
+  await accounts.changeAccount(account.id, { status: 'active' });
+  clock.aheadMs += hourMs;
+  await worker().runner.run(task.id);
+  assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
+  assert.equal((await accounts.getAccount(account.id))?.status, 'active');
+  const first = await accounts.requestClose(account.id, hourMs);
+  await accounts.requestClose(account.id, 2 * hourMs);
+  clock.aheadMs += hourMs;
+  await worker().runner.run(first.task.id);
+  assert.equal((await accounts.getAccount(account.id))?.status, 'closing');
+  assert.equal((await tokens.listTokens(account.id)).length, 1);
+});
