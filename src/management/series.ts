@@ -228,7 +228,7 @@ function grouped(drafts: readonly Draft[]): Draft[][] {
   const groups: Draft[][] = [];
   let bytes = 0;
   for (const draft of drafts) {
-    const size = draft.definition ? Buffer.byteLength(JSON.stringify(draft.definition)) : 0;
+    const size = columnBytes(draft.definition);
     const last = groups.at(-1);
     if (last && last.length < maxSeriesPerCommit && bytes + size <= maxCommitBytes) {
       last.push(draft);
@@ -239,4 +239,8 @@ function grouped(drafts: readonly Draft[]): Draft[][] {
     }
   }
   return groups;
+}
+
+function columnBytes(definition: SeriesDefinition | null): number {
+  return definition ? Buffer.byteLength(JSON.stringify([definition.tags, definition.fields])) : 0;
 }
