@@ -56,7 +56,7 @@ test('provision: the worker dies at any step, and the next one finishes', async 
 
 test('deprovision: the worker dies at any step, and the next one finishes', async (t) => {
   const { management, worker, addMemoryHost } = await testRegion(t);
-  const { databases, tasks, hosts, clock } = management;
+  const { databases, series, tasks, hosts, clock } = management;
   const memory = await addMemoryHost('h1');
   let died = 0;
   for (const lastStep of lastSteps) {
@@ -65,6 +65,8 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
     const creation = await databases.createDatabase(newDatabase('a1', 'plant'));
     await worker({ memory }).runner.run(creation.task.id);
     assert.equal(memory.databases.size, 1, name);
+    const { id } = creation.database;
+    await series.follow(id, ['cpu'], async (name) => ({ series: name, tags: [], fields: [] }));
     const { task } = await databases.requestDelete('a1', 'plant');
     const mortal = new Mortal(lastStep);
     await worker({ mortal, memory })
@@ -75,6 +77,7 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
     await worker({ memory }).runner.run(task.id);
     assert.equal((await tasks.getTask(task.id))?.state, 'succeeded', name);
     assert.equal(await databases.getDatabase('a1', 'plant'), undefined, name);
+    assert.deepEqual(await series.listSeries(id), [], name);
     assert.equal((await hosts.getHost('h1'))?.usedSlots, 0, name);
     assert.equal(memory.databases.size, 0, name);
     if (!mortal.dead) break;

@@ -58,6 +58,17 @@ for (const [name, from, where] of [
   });
 }
 
+test('what is defined in a database can be read in every region, a moment after it was written', async () => {
+  for (const name of names) {
+    await until(`the catalogue in ${name}`, async () => {
+      const { status, json } = await at[name]!.ask('/v1/databases/west/catalogue/cpu');
+      return status === 200 && json.series.fields.usage === 'float';
+    });
+    const { json } = await at[name]!.ask('/v1/databases/west/catalogue');
+    assert.deepEqual(json.series, [{ name: 'cpu', tags: ['host'], fields: { usage: 'float' } }]);
+  }
+});
+
 test('a long body for a database elsewhere gets its answer too', async () => {
   const path = '/v1/databases/west/write';
   assertElsewhere(await at[home]!.ask(path, { body: Buffer.alloc(20_000_000, 'a') }), west, path);
