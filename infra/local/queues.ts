@@ -2,6 +2,9 @@
 // only, so it makes them anew at every start. The sweepers send again the tasks that were in them; the events of the change feed that were
 // are lost, so the caches of every zone (TSG_REDIS_URLS) are told to trust nothing that they have read before.
 // Usage: node infra/local/queues.ts <port> <region> …
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { buildApp } from 'fauxqs';
 import { readReplicatorConfig } from '../../src/base/config.ts';
 import { onStop } from '../../src/base/lifecycle.ts';
@@ -16,15 +19,14 @@ const home = regions[0]!;
 const log = createLog('queues', 'info');
 // Not startFauxqs: that listens on every address of the machine.
 const app = buildApp({ logger: false, defaultRegion: home });
+await app.ready();
+// On a port that nobody knows: an event that is published before every queue has subscribed reaches only some of them.
+const inside = createServer((request, response) => app.routing(request, response)).listen(0, '127.0.0.1');
+await once(inside, 'listening');
+await makeQueues(`http://127.0.0.1:${(inside.address() as AddressInfo).port}`);
+inside.close();
 const endpoint = await app.listen({ port: Number(port), host: '127.0.0.1' });
 onStop(() => app.close(), { stopWithParent: true, log });
-const sns = createSns({ region: home, endpoint });
-const topicArn = await ensureTopic(sns);
-for (const region of regions) {
-  const sqs = createSqs({ region, endpoint });
-  await ensureQueues(sqs);
-  await ensureFeedQueue(sqs, sns, topicArn);
-}
 await fenceCaches();
 log.info('ready', { endpoint });
 
@@ -39,4 +41,16 @@ async function fenceCaches(): Promise<void> {
       redis.disconnect();
     }),
   );
+}
+
+async function makeQueues(endpoint: string): Promise<void> {
+  const sns = createSns({ region: home, endpoint });
+  const topicArn = await ensureTopic(sns);
+  for (const region of regions) {
+    const sqs = createSqs({ region, endpoint });
+    await ensureQueues(sqs);
+    await ensureFeedQueue(sqs, sns, topicArn);
+    sqs.destroy();
+  }
+  sns.destroy();
 }
