@@ -110,7 +110,7 @@ export class RecordCache<T extends object> {
       counters.stale += 1;
       return copy.entry.record;
     }
-    return (await this.#loadOrKeep(key, copy)).entry.record;
+    return (await this.#orKeep(this.#loadOnce(key), copy)).entry.record;
   }
 
   /** One load per key, however many ask. */
@@ -150,15 +150,10 @@ export class RecordCache<T extends object> {
       counters.redis += 1;
       return copy;
     }
-    try {
-      return await this.#read(key);
-    } catch (error) {
-      if (!isAway(error)) throw error;
-      this.#awayUntilMs = clock() + awayMs;
-      if (!copy || !this.#usable(copy)) throw error;
-      counters.stale += 1;
-      return copy;
-    }
+    if (!copy || !this.#usable(copy)) return this.#read(key);
+    if (clock() >= this.#awayUntilMs) return this.#orKeep(this.#read(key), copy);
+    counters.stale += 1;
+    return copy;
   }
 
   /** From DynamoDB. Redis learns of it; where it knows of something newer, that is the answer. */
@@ -172,17 +167,19 @@ export class RecordCache<T extends object> {
     return { entry: newest, storedMs: clock(), currentMs: askedMs };
   }
 
-  async #loadOrKeep(key: string, copy: Copy<T>): Promise<Copy<T>> {
-    const load = this.#loadOnce(key).catch((error: unknown) => {
+  /** The old copy when DynamoDB does not answer, or not soon. */
+  async #orKeep(reading: Promise<Copy<T>>, copy: Copy<T>): Promise<Copy<T>> {
+    const { clock, counters } = this.#options;
+    const answered = reading.catch((error: unknown) => {
       if (!isAway(error)) throw error;
       return undefined;
     });
     const patience = new AbortController();
-    const loaded = await Promise.race([load, delay(patienceMs, undefined, { signal: patience.signal })]);
+    const read = await Promise.race([answered, delay(patienceMs, undefined, { signal: patience.signal })]);
     patience.abort();
-    if (loaded !== undefined) return loaded;
-    this.#awayUntilMs = this.#options.clock() + awayMs;
-    this.#options.counters.stale += 1;
+    if (read !== undefined) return read;
+    this.#awayUntilMs = clock() + awayMs;
+    counters.stale += 1;
     return copy;
   }
 

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { apiError } from '../../src/base/errors.ts';
 import { RecordCache } from '../../src/management/cache.ts';
 import type { Entry } from '../../src/management/entry.ts';
+import type { ZoneCache } from '../../src/management/zone-cache.ts';
 import { until } from '../until.ts';
 import { code } from './region.ts';
 
@@ -12,7 +13,7 @@ interface Thing {
 }
 
 /** A cache over a store of one's own, and a clock to turn. */
-function setup() {
+function setup({ zone }: { zone?: ZoneCache } = {}) {
   const world = {
     nowMs: 1_000_000,
     store: new Map<string, Entry<Thing>>(),
@@ -33,7 +34,7 @@ function setup() {
     },
     usableMs: 900_000,
     settled: ({ busy }) => !busy,
-    zone: undefined,
+    zone,
     clock: () => world.nowMs,
     counters: world.counters,
   });
@@ -158,6 +159,24 @@ test('while DynamoDB hangs, nobody waits long for news of what is known', async 
   assert.equal((await cache.find('k'))?.value, 'a');
   assert.equal(world.counters.stale, 2);
   gate.resolve();
+});
+
+test('while DynamoDB hangs, an old entry of the zone is served, and one caller in five seconds waits for news', async () => {
+  const stored = { entry: { version: 1, record: { value: 'a' } }, fresh: false, staleMs: 100_000 };
+  const zone = { read: async () => stored, put: async () => undefined };
+  const { cache, world } = setup({ zone: zone as unknown as ZoneCache });
+  const gate = Promise.withResolvers<void>();
+  world.gate = gate.promise;
+  for (const key of ['k', 'l', 'm']) assert.equal((await cache.find(key))?.value, 'a');
+  assert.equal(world.loads, 1);
+  world.nowMs += 5_000;
+  assert.equal((await cache.find('n'))?.value, 'a');
+  assert.equal(world.loads, 2);
+  world.nowMs += 1_000_000;
+  world.away = true;
+  gate.resolve();
+  stored.staleMs += 1_000_000;
+  await assert.rejects(Promise.resolve(cache.find('o')), code('MetadataUnavailable'));
 });
 
 test('missed news: nothing is believed any more, but it is still there in need', async () => {
