@@ -163,7 +163,7 @@ export class LocalRegion {
   }
 
   /** One more API, in a zone of its own choice. Whoever starts it stops it. */
-  async startApi(region: string, zone: string): Promise<ExtraApi> {
+  async startApi(region: string, zone: string, env: Readonly<Record<string, string>> = {}): Promise<ExtraApi> {
     const redisUrl = this.redisUrls(region)[zone];
     const log = openSync(join(this.dataDir, 'logs', `${zone}.extra-api.log`), 'a');
     const child = spawn(process.execPath, [apiMain], {
@@ -173,6 +173,7 @@ export class LocalRegion {
         ...{ TSG_ZONE: zone, PORT: '0', TSG_STOP_WITH_PARENT: '1', TSG_DATA_DIR: this.dataDir },
         ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
         ...skewed(this.#options.skewMs),
+        ...env,
       },
       stdio: ['pipe', 'pipe', log],
     });
@@ -180,7 +181,11 @@ export class LocalRegion {
     child.stdin!.on('error', () => {});
     let output = '';
     child.stdout!.on('data', (data: Buffer) => (output += data));
-    const port = await until(`another API in ${zone}`, () => /^listening (\d+)$/m.exec(output)?.[1]).catch((error) => {
+    const port = await until(
+      `another API in ${zone}`,
+      () => /^listening (\d+)$/m.exec(output)?.[1],
+      startTimeoutMs,
+    ).catch((error) => {
       child.kill('SIGKILL');
       throw error;
     });
@@ -228,6 +233,26 @@ export class LocalRegion {
       redis: pid(`${region}a.redis`),
       databases: databasePids(regionDirectory(this.dataDir, region)),
     };
+  }
+
+  /** While it runs, the named processes of the run (`us-west-1a.redis`, `fauxqs`) are gone, ended by kill -9; afterwards they run again. */
+  async without(names: readonly string[], action: () => Promise<void>): Promise<void> {
+    const now = () => readRun(this.dataDir)!.processes;
+    const before = names.map((name) => now()[name]!);
+    // Stopped, the launcher starts nothing again.
+    process.kill(this.launcherPid, 'SIGSTOP');
+    try {
+      for (const identity of before) kill(identity, 'SIGKILL');
+      await until('the processes to be gone', () => !before.some(isAlive));
+      await action();
+    } finally {
+      process.kill(this.launcherPid, 'SIGCONT');
+    }
+    await until(
+      `${names.join(', ')} to run again`,
+      () => names.every((name, i) => now()[name]!.pid !== before[i]!.pid && isAlive(now()[name]!)),
+      60_000,
+    );
   }
 
   /** Ends the process with kill -9 and waits until another one has its place: one of `pids`, another process of the run by its name, or a database by its internal id. */

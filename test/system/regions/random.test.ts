@@ -1,0 +1,276 @@
+// Random changes from every region while random parts fail. In the end everything is whole again: every cache has what DynamoDB has, what was
+// acknowledged is there, and what was not acknowledged is either there or not, in all regions alike.
+// TSG_RANDOM_SEED repeats a run's choices; TSG_RANDOM_ROUNDS makes it longer.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { requireProgram } from '../../programs.ts';
+import { until } from '../../until.ts';
+import type { LocalRegion } from '../region.ts';
+import { type Ask, type Reply, Service } from '../service.ts';
+import { Replay } from './replay.ts';
+import { assertNobodyCrashed, assertSettled, names, newAccount, redisNames, startWorld, verdicts } from './world.ts';
+
+const seed = Number(process.env['TSG_RANDOM_SEED'] ?? Date.now() % 1_000_000);
+const rounds = Number(process.env['TSG_RANDOM_ROUNDS'] ?? 3);
+const people = 6;
+const changesPerRound = 12;
+const roles = ['owner', 'member', 'viewer'] as const;
+
+/** Mulberry32. */
+function createRandom(state: number): () => number {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const random = createRandom(seed);
+function pick<T>(items: readonly T[]): T {
+  return items[Math.floor(random() * items.length)]!;
+}
+
+/** What something may be: one value after a change that was acknowledged, more after one of which nobody knows. */
+class Possible<T> {
+  #values: Set<T>;
+
+  constructor(value: T) {
+    this.#values = new Set([value]);
+  }
+
+  /** Undefined when there is more than one. */
+  get only(): T | undefined {
+    return this.#values.size === 1 ? [...this.#values][0] : undefined;
+  }
+
+  /** The change's outcome: taken, not taken, or unknown. An attempt that is still on its way is refused once another was taken. */
+  settle(value: T, outcome: Outcome): void {
+    if (outcome === 'taken') this.#values = new Set([value]);
+    else if (outcome === 'unknown') this.#values.add(value);
+  }
+
+  has(value: T): boolean {
+    return this.#values.has(value);
+  }
+
+  toString(): string {
+    return [...this.#values].join(' or ');
+  }
+}
+
+type Outcome = 'taken' | 'refused' | 'unknown';
+
+/** A user with one token, as the model has it. */
+interface Person {
+  readonly id: string;
+  readonly tokenId: string;
+  readonly secret: string;
+  readonly role: Possible<(typeof roles)[number] | 'removed'>;
+  readonly token: Possible<'good' | 'revoked'>;
+}
+
+let regions: LocalRegion;
+let at: Record<string, Service>;
+let accountId: string;
+let others: { id: string; secret: string; status: Possible<'active' | 'suspended'> }[];
+const everybody: Person[] = [];
+const log: string[] = [];
+
+before(async () => {
+  regions = await startWorld();
+  ({ id: accountId, at } = await newAccount(regions, 'acme'));
+  others = await Promise.all(
+    ['bolt', 'cask'].map(async (name) => {
+      const other = await newAccount(regions, name);
+      return {
+        id: other.id,
+        secret: Object.values(other.at)[0]!.token,
+        status: new Possible<'active' | 'suspended'>('active'),
+      };
+    }),
+  );
+});
+after(() => regions?.stop());
+
+/** From any region. A connection that broke and an answer of 503 say nothing about the change. */
+async function change(path: string, ask: Ask, token?: string): Promise<{ outcome: Outcome; reply: Reply | undefined }> {
+  const from = pick(names);
+  const service = new Service(regions.urlOf(from), token ?? at[from]!.token);
+  const reply = await service.ask(path, ask).catch(() => undefined);
+  log.push(`${from} ${ask.method ?? 'POST'} ${path} ${JSON.stringify(ask.body ?? '')} → ${reply?.status ?? 'nothing'}`);
+  if (reply && reply.status < 300) return { outcome: 'taken', reply };
+  assert.ok(reply === undefined || [401, 404, 409, 503].includes(reply.status), `${path}: ${reply?.text}`);
+  return { outcome: 'unknown', reply };
+}
+
+async function newPerson(): Promise<void> {
+  const role = pick(roles);
+  const user = await change('/v1/users', {
+    body: { name: `u${everybody.length}-${Math.floor(random() * 1e9)}`, role },
+  });
+  if (user.outcome !== 'taken') return;
+  const { id } = user.reply!.json.user;
+  const token = await change('/v1/tokens', { body: { name: 't', scopes: ['read', 'write', 'manage'], user: id } });
+  if (token.outcome !== 'taken') return;
+  const {
+    token: { id: tokenId },
+    secret,
+  } = token.reply!.json;
+  everybody.push({
+    id,
+    tokenId,
+    secret,
+    role: new Possible<Person['role']['only'] & string>(role),
+    token: new Possible<'good' | 'revoked'>('good'),
+  });
+}
+
+async function changePerson(person: Person): Promise<void> {
+  const what = random();
+  // Asked for what it may be already, nothing is changed, and an attempt that is still on its way could come after it.
+  const role = pick(roles.filter((each) => !person.role.has(each)));
+  if (what < 0.6 && role !== undefined) {
+    const { outcome } = await change(`/v1/users/${person.id}`, { method: 'PATCH', body: { role } });
+    person.role.settle(role, outcome);
+  } else if (what < 0.85) {
+    const { outcome } = await change(`/v1/tokens/${person.tokenId}`, { method: 'DELETE' });
+    person.token.settle('revoked', outcome);
+  } else {
+    const { outcome } = await change(`/v1/users/${person.id}`, { method: 'DELETE' });
+    person.role.settle('removed', outcome);
+    // Its tokens are taken away after it.
+    person.token.settle('revoked', 'unknown');
+  }
+}
+
+async function changeAccount(): Promise<void> {
+  const { id, status: have } = pick(others);
+  const status = pick(['active', 'suspended'] as const);
+  const { outcome } = await change(`/v1/accounts/${id}`, { method: 'PATCH', body: { status } }, regions.adminToken);
+  have.settle(status, outcome);
+}
+
+/** Changes of one person, or of accounts, one after the other; those of different ones side by side. */
+async function makeChanges(): Promise<void> {
+  const busy = new Set<Person>();
+  const lane = async (): Promise<void> => {
+    for (let i = 0; i < changesPerRound; i++) {
+      const person = pick(everybody.filter((each) => !busy.has(each) && each.role.only !== 'removed'));
+      if (!person || everybody.length < people) await newPerson();
+      else {
+        busy.add(person);
+        await changePerson(person).finally(() => busy.delete(person));
+      }
+      // Readers everywhere: caches that nobody asks hold nothing wrong.
+      await verdicts(regions, pick([...everybody, ...others]).secret).catch(() => {});
+    }
+  };
+  const accounts = async (): Promise<void> => {
+    for (let i = 0; i < changesPerRound; i++) await changeAccount();
+  };
+  await Promise.all([lane(), lane(), lane(), accounts()]);
+}
+
+type Fault = readonly [string, () => Promise<unknown>];
+
+function randomFault(replay: Replay): Fault {
+  const name = pick(names);
+  const { fauxqs } = regions.pids();
+  const way = regions.proxy(name);
+  const zone = pick(redisNames(regions));
+  const during = async (
+    begin: () => Promise<unknown> | boolean,
+    end: () => Promise<unknown> | boolean,
+  ): Promise<void> => {
+    await begin();
+    await delay(500 + 2_000 * random());
+    await end();
+  };
+  return pick<Fault>([
+    [`${name} is cut off`, () => during(way.cut, way.heal)],
+    [`nothing passes from ${name}`, () => during(way.hold, way.heal)],
+    [`${name} is far away`, () => during(() => way.delay(200), way.heal)],
+    [`${zone} is killed`, () => regions.replace(zone)],
+    [`the replicator of ${name} is killed`, () => regions.replace('replicator', name)],
+    [`the worker of ${name} is killed`, () => regions.replace('worker', name)],
+    [
+      'SNS and SQS hang',
+      () =>
+        during(
+          () => process.kill(fauxqs, 'SIGSTOP'),
+          () => process.kill(fauxqs, 'SIGCONT'),
+        ),
+    ],
+    [`old events come again in ${name}`, () => replay.send(name, random)],
+  ]);
+}
+
+test(`random changes and faults (TSG_RANDOM_SEED=${seed})`, { timeout: 170_000 + rounds * 60_000 }, async (t) => {
+  if (!requireProgram(t, 'redis-server', 'apt-get install redis-server')) return;
+  const replay = await Replay.open(regions);
+  t.after(() => replay.close());
+  for (let round = 0; round < rounds; round++) {
+    const faults = [randomFault(replay), randomFault(replay)];
+    log.push(`round ${round}: ${faults.map(([what]) => what).join('; ')}`);
+    // One after the other: two may be about the same part.
+    const failing = (async () => {
+      for (const [, happen] of faults) await happen();
+    })();
+    await Promise.all([makeChanges(), failing]);
+    await replay.collect();
+  }
+  try {
+    await assertSettled(regions);
+    await assertModel();
+    assertNobodyCrashed(regions);
+  } catch (error) {
+    console.log(log.join('\n'));
+    throw error;
+  }
+});
+
+async function assertModel(): Promise<void> {
+  const users = await Promise.all(
+    names.map(
+      async (name) =>
+        (await at[name]!.ask('/v1/users')).json.users as { id: string; role: Person['role']['only'] & string }[],
+    ),
+  );
+  for (const list of users) assert.deepEqual(list, users[0]);
+  for (const { id, secret, role, token } of everybody) {
+    const now = users[0]!.find((user) => user.id === id)?.role ?? 'removed';
+    assert.ok(role.has(now), `user ${id} is ${now}; the model says ${role}`);
+    // Asked for what only an owner may do.
+    const statuses = await Promise.all(names.map(async (name) => (await at[name]!.as(secret).ask('/v1/users')).status));
+    const good = now === 'owner' ? 200 : 403;
+    const expected = [
+      ...(now !== 'removed' && token.has('good') ? [good] : []),
+      ...(now === 'removed' || token.has('revoked') ? [401] : []),
+    ];
+    assert.ok(
+      expected.includes(statuses[0]!),
+      `token of ${id}: ${statuses[0]}, the model says ${expected.join(' or ')}`,
+    );
+    assert.deepEqual(
+      statuses,
+      statuses.map(() => statuses[0]),
+      `token of ${id}`,
+    );
+  }
+  const operator = new Service(regions.url, regions.adminToken);
+  for (const { id, secret, status } of others) {
+    const now = (await operator.ask(`/v1/accounts/${id}`)).json.account.status;
+    assert.ok(status.has(now), `account ${id} is ${now}; the model says ${status}`);
+    for (const name of names) {
+      const reply = await at[name]!.as(secret).ask('/v1/tokens', { body: { name: 't', scopes: ['read'] } });
+      assert.equal(reply.status, now === 'active' ? 201 : 403, `${name}: ${reply.text}`);
+    }
+  }
+  assert.ok(accountId);
+  await until('every region to be ready', async () =>
+    (await verdicts(regions, regions.adminToken)).every((each) => each === 404),
+  );
+}

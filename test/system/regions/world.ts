@@ -1,0 +1,104 @@
+// Three regions with two zones each, and what the tests of this folder ask of all of them.
+
+import assert from 'node:assert/strict';
+import { Redis } from 'ioredis';
+import { verifyCaches } from '../../../infra/ops/cache.ts';
+import { showFeed } from '../../../infra/ops/feed.ts';
+import { readReplicatorConfig } from '../../../src/base/config.ts';
+import { cacheKeys, feedKey } from '../../../src/base/names.ts';
+import { until } from '../../until.ts';
+import { type LocalRegion, startRegion } from '../region.ts';
+import { type Reply, Service } from '../service.ts';
+
+export const home = 'eu-west-1';
+export const west = 'us-west-1';
+export const south = 'ap-southeast-2';
+export const names = [home, west, south];
+
+/** The clocks of `south` are five minutes ahead. */
+export const skewMs = { [south]: 300_000 };
+
+export function startWorld(): Promise<LocalRegion> {
+  return startRegion({ regions: names, azs: 2, proxied: true, skewMs });
+}
+
+/** Of every zone of every region. */
+export function redisNames(regions: LocalRegion): string[] {
+  return names.flatMap((name) => Object.keys(regions.redisUrls(name)).map((zone) => `${zone}.redis`));
+}
+
+/** One caller at every region. */
+export function callers(regions: LocalRegion, token: string): Record<string, Service> {
+  return Object.fromEntries(names.map((name) => [name, new Service(regions.urlOf(name), token)]));
+}
+
+/** A new account, as its first token sees it from every region. */
+export async function newAccount(
+  regions: LocalRegion,
+  name: string,
+): Promise<{ id: string; at: Record<string, Service> }> {
+  const operator = new Service(regions.url, regions.adminToken);
+  const reply = await operator.ask('/v1/accounts', { body: { name, plan: 'unlimited' } });
+  assert.equal(reply.status, 201, reply.text);
+  return { id: reply.json.account.id, at: callers(regions, reply.json.token) };
+}
+
+/** What a token is told by each region: 404 when it is good (there is no such database), 401 when it is not. */
+export async function verdicts(regions: LocalRegion, token: string): Promise<number[]> {
+  const asked = Object.values(callers(regions, token)).map((service) => service.ask('/v1/databases/none'));
+  return (await Promise.all(asked)).map(({ status }) => status);
+}
+
+export async function untilVerdict(regions: LocalRegion, token: string, status: 404 | 401): Promise<void> {
+  await until(
+    `every region to answer ${status}`,
+    async () => (await verdicts(regions, token)).every((each) => each === status),
+    70_000,
+  );
+}
+
+/** When nothing is under way any more, every cache of every region has what DynamoDB has. */
+export async function assertSettled(regions: LocalRegion): Promise<void> {
+  for (const name of names) {
+    const config = readReplicatorConfig(regions.environment(name));
+    let rows: Awaited<ReturnType<typeof showFeed>>['rows'] = [];
+    await until(
+      `the feed of ${name} to be empty`,
+      async () => {
+        ({ rows } = await showFeed(config));
+        return rows.every((row) => row['events'] === undefined || row['events'] === 0);
+      },
+      60_000,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(rows)}`);
+    });
+    const report = await verifyCaches(config, { repair: false });
+    assert.equal(report.exitCode, 0, JSON.stringify(report.rows));
+  }
+}
+
+/** Nobody ended but by the hand of a test. */
+export function assertNobodyCrashed(regions: LocalRegion): void {
+  const restarts = regions.output.split('\n').filter((line) => line.includes('starting it again'));
+  assert.deepEqual(
+    restarts.filter((line) => !line.includes('was ended by SIGKILL')),
+    [],
+  );
+}
+
+/** As if so much time had passed since anything in the caches was read, and since their feed was heard. */
+export async function ageCaches(regions: LocalRegion, ageMs: number): Promise<void> {
+  for (const url of names.flatMap((name) => Object.values(regions.redisUrls(name)))) {
+    const redis = new Redis(url);
+    for (const prefix of Object.values(cacheKeys))
+      for (const key of await redis.keys(`${prefix}*`)) await redis.hincrby(key, 'readAt', -ageMs);
+    for (const field of ['heartbeatAt', 'fenceAt']) await redis.hincrby(feedKey, field, -ageMs);
+    redis.disconnect();
+  }
+}
+
+export function assertAway(reply: Reply): void {
+  assert.deepEqual([reply.status, reply.json?.code], [503, 'MetadataUnavailable'], reply.text);
+  assert.ok(Number.isInteger(Number(reply.headers.get('retry-after'))));
+  assert.ok(Number(reply.headers.get('retry-after')) > 0);
+}
