@@ -1,13 +1,13 @@
 import type { SchemaMode } from '../src/kdb/engine.ts';
+import type { ProcessLimits } from '../src/management/plans.ts';
 import type { Endpoint } from '../src/management/records.ts';
 
 /** Longer than the agent itself waits for a new process, or for an old one to end. */
 const requestTimeoutMs = 30_000;
 
-export interface WantedDatabase {
+export interface WantedDatabase extends ProcessLimits {
   readonly volumes: number;
   readonly schema: SchemaMode;
-  readonly maxTagSets: number | null;
   readonly user: string;
   readonly password: string;
 }

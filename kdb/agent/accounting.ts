@@ -1,10 +1,10 @@
 // What the databases of this host have to do with their accounts, once a minute: what they store is measured, for the usage and the limit,
-// and how many tag sets they may have is told to their processes.
+// and how many series and tag sets they may have is told to their processes.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
 import type { Management } from '../../src/management/index.ts';
-import { limitsOf } from '../../src/management/plans.ts';
+import { processLimits } from '../../src/management/plans.ts';
 import type { Database } from '../../src/management/records.ts';
 import type { Agent } from './agent.ts';
 
@@ -59,7 +59,7 @@ export class Accounting {
       try {
         await management.usage.setStored(database, await measure(database));
         const account = await management.accounts.findAccount(database.accountId);
-        if (account) await agent.limit(database.id, limitsOf(account).tagSets);
+        if (account) await agent.limit(database.id, processLimits(account, database.schema));
       } catch (error) {
         log.debug('a database could not be measured or limited', { databaseId: database.id, error });
       }

@@ -2,6 +2,7 @@
 
 import type { Log } from '../../src/base/log.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
+import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { Endpoint } from '../../src/management/records.ts';
 import { DatabaseProcess, type ProcessState } from './database-process.ts';
 import { changeHome, createHome, type DatabaseConfig, findHomes, removeHome } from './home.ts';
@@ -9,11 +10,9 @@ import { changeHome, createHome, type DatabaseConfig, findHomes, removeHome } fr
 /** How long a PUT waits for a new process to listen: a new one takes under a second. */
 const startWaitMs = 10_000;
 
-export interface WantedDatabase {
+export interface WantedDatabase extends ProcessLimits {
   readonly volumes: number;
   readonly schema: SchemaMode;
-  /** Null: as many as the engine takes. */
-  readonly maxTagSets: number | null;
   readonly user: string;
   readonly password: string;
 }
@@ -81,9 +80,9 @@ export class Agent {
     return [...this.#processes.values()].map(report);
   }
 
-  /** Tells the process how many tag sets it may have now. */
-  limit(id: string, maxTagSets: number | null): Promise<void> {
-    return this.#inTurn(id, async () => await this.#processes.get(id)?.limit(maxTagSets));
+  /** Tells the process how much it may have now. */
+  limit(id: string, limits: ProcessLimits): Promise<void> {
+    return this.#inTurn(id, async () => await this.#processes.get(id)?.limit(limits));
   }
 
   /** Stops the process and removes all data. Nothing to do for one that is not there. */

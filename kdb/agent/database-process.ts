@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
+import type { ProcessLimits } from '../../src/management/plans.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { changeHome, configPath, type DatabaseConfig } from './home.ts';
 
@@ -60,9 +61,9 @@ export class DatabaseProcess {
   }
 
   /** The process reads its configuration again at SIGHUP; one that only starts ends by it, and starts again with the new one. */
-  async limit(maxTagSets: number | null): Promise<void> {
-    if (this.config.maxTagSets === maxTagSets) return;
-    await this.#change({ maxTagSets });
+  async limit({ maxTagSets, maxSeries }: ProcessLimits): Promise<void> {
+    if (this.config.maxTagSets === maxTagSets && this.config.maxSeries === maxSeries) return;
+    await this.#change({ maxTagSets, maxSeries });
     this.#child?.kill('SIGHUP');
   }
 
@@ -168,7 +169,7 @@ export class DatabaseProcess {
     });
   }
 
-  async #change(change: Partial<Pick<DatabaseConfig, 'port' | 'maxTagSets'>>): Promise<void> {
+  async #change(change: Partial<Pick<DatabaseConfig, 'port' | keyof ProcessLimits>>): Promise<void> {
     this.config = { ...this.config, ...change };
     await changeHome(this.config);
   }

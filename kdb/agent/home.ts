@@ -4,9 +4,10 @@
 import { access, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
+import type { ProcessLimits } from '../../src/management/plans.ts';
 
 /** What a database process is started with. */
-export interface DatabaseConfig {
+export interface DatabaseConfig extends ProcessLimits {
   readonly databaseId: string;
   readonly host: string;
   /** 0 until the process has chosen one; from then on it stays. */
@@ -14,8 +15,6 @@ export interface DatabaseConfig {
   readonly user: string;
   readonly password: string;
   readonly schema: SchemaMode;
-  /** Null: as many as the engine takes. */
-  readonly maxTagSets: number | null;
   /** Its directories, the home first. */
   readonly volumes: readonly string[];
 }

@@ -6,11 +6,11 @@ import { createLog, type Log } from '../../src/base/log.ts';
 import { freePort } from '../../src/base/ports.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
 import { realFiles } from './storage/files.ts';
-import { Store } from './store.ts';
+import { Store, type StoreLimits } from './store.ts';
 import { warmUp } from './warm-up.ts';
 import { createEngineServer } from './wire/server.ts';
 
-interface DatabaseConfig {
+interface DatabaseConfig extends StoreLimits {
   readonly databaseId: string;
   readonly host: string;
   /** 0: one that stays free when the process is started again. */
@@ -19,7 +19,6 @@ interface DatabaseConfig {
   readonly password: string;
   readonly schema: SchemaMode;
   readonly volumes: readonly string[];
-  readonly maxTagSets?: number | null;
   readonly budgetBytes?: number;
   readonly logLevel?: string;
 }
@@ -48,10 +47,10 @@ function readConfig(path: string): DatabaseConfig {
 }
 
 async function run(config: DatabaseConfig, log: Log): Promise<void> {
-  const { host, user, password, maxTagSets, ...options } = config;
+  const { host, user, password, ...options } = config;
   await warmUp();
   const port = config.port || (await freePort(host));
-  const store = await Store.open({ ...options, ...(maxTagSets != null && { maxTagSets }), files: realFiles, log });
+  const store = await Store.open({ ...options, files: realFiles, log });
   const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -71,9 +70,9 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
     });
   };
   process.on('SIGHUP', () => {
-    const { maxTagSets } = readConfig(values.config!);
-    store.limitTagSets(maxTagSets ?? undefined);
-    log.info('configuration read again', { maxTagSets });
+    const { maxTagSets, maxSeries } = readConfig(values.config!);
+    store.limit({ maxTagSets: maxTagSets ?? null, maxSeries: maxSeries ?? null });
+    log.info('configuration read again', { maxTagSets, maxSeries });
   });
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));

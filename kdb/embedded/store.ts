@@ -47,11 +47,16 @@ import { Upkeep } from './upkeep.ts';
 import type { FrameSink } from './wire/answers.ts';
 import { Writer } from './writer.ts';
 
-export interface StoreOptions {
+/** Null: as many as the engine takes. */
+export interface StoreLimits {
+  readonly maxTagSets?: number | null;
+  readonly maxSeries?: number | null;
+}
+
+export interface StoreOptions extends StoreLimits {
   /** This database's directory on each of its volumes. */
   readonly volumes: readonly string[];
   readonly schema: SchemaMode;
-  readonly maxTagSets?: number;
   readonly budgetBytes?: number;
   readonly files: FileLayer;
   readonly log: Log;
@@ -116,7 +121,7 @@ export class Store implements Engine, FrameSink {
       const store = new Store(options, await Storage.open(files, volumes), lock);
       await store.#recover(log);
       // What is there was let in under the limit of its time.
-      store.limitTagSets(options.maxTagSets);
+      store.limit(options);
       store.#upkeep.start();
       return store;
     } catch (error) {
@@ -126,8 +131,9 @@ export class Store implements Engine, FrameSink {
   }
 
   /** From the next insert on. */
-  limitTagSets(max = defaultMaxTagSets): void {
-    this.#catalogue.maxTagSets = max;
+  limit({ maxTagSets, maxSeries }: StoreLimits): void {
+    this.#catalogue.maxTagSets = maxTagSets ?? defaultMaxTagSets;
+    this.#catalogue.maxSeries = maxSeries ?? Number.POSITIVE_INFINITY;
   }
 
   async close(): Promise<void> {

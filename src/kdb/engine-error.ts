@@ -17,6 +17,7 @@ export const engineErrorCodes = {
   InvalidValue: ['series', 'field', 'reason'],
   TimeOutOfRange: ['timeNs'],
   TooManyTagSets: ['series', 'limit'],
+  TooManySeries: ['limit'],
   TooManyFields: ['series', 'limit'],
   AggregationNotSupported: ['aggregation', 'field', 'type'],
   FilterNotSupported: ['operator', 'name', 'type'],

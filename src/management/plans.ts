@@ -1,5 +1,7 @@
 // What an account may use. A plan gives every limit; the account's own record may override each of them.
 
+import type { SchemaMode } from '../kdb/engine.ts';
+
 export const limitNames = [
   'databases',
   'series',
@@ -72,4 +74,17 @@ export function limitsOf(account: LimitedAccount): Limits {
     known.set(account, limits);
   }
   return limits;
+}
+
+/** What the process of a database is told. Null: as many as it takes. */
+export interface ProcessLimits {
+  readonly maxTagSets: number | null;
+  readonly maxSeries: number | null;
+}
+
+/** The series of a strict database are counted where they are defined (series.ts): its process is to take all of them. */
+export function processLimits(account: LimitedAccount | null | undefined, schema: SchemaMode): ProcessLimits {
+  if (!account) return { maxTagSets: null, maxSeries: null };
+  const { tagSets, series } = limitsOf(account);
+  return { maxTagSets: tagSets, maxSeries: schema === 'strict' ? null : series };
 }

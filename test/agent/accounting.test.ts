@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Accounting } from '../../kdb/agent/accounting.ts';
+import type { ProcessLimits } from '../../src/management/plans.ts';
 import { createActive, openManagement, region, silent } from '../management/region.ts';
 import { startDynoxide } from '../servers.ts';
 
@@ -10,7 +11,7 @@ test('databases of the host are measured and limited; their account learns when 
   const management = await openManagement(dynoxide.endpoint);
   t.after(management.close);
   const { accounts, databases, hosts, usage } = management;
-  const { account } = await accounts.createAccount('acme', { limits: { storageBytes: 1_000, tagSets: 7 } });
+  const { account } = await accounts.createAccount('acme', { limits: { storageBytes: 1_000, tagSets: 7, series: 5 } });
   await hosts.register({ id: 'h1', region, zone: 'a', agent: { host: '127.0.0.1', port: 1 }, slots: 4, volumes: 4 });
   const host = (await hosts.getHost('h1'))!;
   for (const name of ['plant', 'mill', 'mute']) {
@@ -18,11 +19,11 @@ test('databases of the host are measured and limited; their account learns when 
     await databases.place(database, host);
   }
   let bytes = 600;
-  const limits: [string, number | null][] = [];
+  const limits: ProcessLimits[] = [];
   const accounting = new Accounting({
     management,
     hostId: 'h1',
-    agent: { limit: async (id, maxTagSets) => void limits.push([id, maxTagSets]) },
+    agent: { limit: async (_id, given) => void limits.push(given) },
     measure: async ({ name }) => {
       if (name === 'mute') throw new Error('no answer');
       return bytes;
@@ -32,10 +33,10 @@ test('databases of the host are measured and limited; their account learns when 
   await accounting.account();
   assert.equal(await usage.storedBytes(account.id), 1_200);
   assert.equal((await accounts.getAccount(account.id))?.overStorageBytes, 1_200);
-  assert.deepEqual(
-    limits.map(([, maxTagSets]) => maxTagSets),
-    [7, 7],
-  );
+  assert.deepEqual(limits, [
+    { maxTagSets: 7, maxSeries: 5 },
+    { maxTagSets: 7, maxSeries: 5 },
+  ]);
   bytes = 100;
   await accounting.account();
   assert.equal((await accounts.getAccount(account.id))?.overStorageBytes, null);

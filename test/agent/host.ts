@@ -12,6 +12,7 @@ export const wanted: WantedDatabase = {
   volumes: 2,
   schema: 'flexible',
   maxTagSets: null,
+  maxSeries: null,
   user: 'u',
   password: 'p'.repeat(32),
 };

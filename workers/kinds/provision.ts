@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { limitsOf } from '../../src/management/plans.ts';
+import { processLimits } from '../../src/management/plans.ts';
 import type { Database, Endpoint, Host } from '../../src/management/records.ts';
 import { type DatabaseReport, HostRefused } from '../agent-client.ts';
 import { failDatabase, taskDatabase } from './database.ts';
@@ -57,9 +57,9 @@ async function startOn(
   { task, services, signal, log }: TaskRun,
 ): Promise<DatabaseReport | undefined> {
   const account = await services.management.accounts.getAccount(accountId);
-  const maxTagSets = account ? limitsOf(account).tagSets : null;
+  const limits = processLimits(account, schema);
   try {
-    return await services.agents.putDatabase(agent, id, { volumes, schema, maxTagSets, user, password }, signal);
+    return await services.agents.putDatabase(agent, id, { volumes, schema, ...limits, user, password }, signal);
   } catch (error) {
     if (!(error instanceof HostRefused)) throw error;
     log.warn('a host refuses a database', { taskId: task.id, hostId, error });

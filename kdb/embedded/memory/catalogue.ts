@@ -14,6 +14,7 @@ import { TagSets } from './tag-sets.ts';
 export class Catalogue {
   readonly schema: SchemaMode;
   maxTagSets: number;
+  maxSeries = Number.POSITIVE_INFINITY;
   version = 0n;
   /** Numbers are never used again: rows of a dropped series may still stand in parts. */
   nextNumber = 0;
@@ -24,6 +25,10 @@ export class Catalogue {
   constructor(schema: SchemaMode, maxTagSets: number) {
     this.schema = schema;
     this.maxTagSets = maxTagSets;
+  }
+
+  get size(): number {
+    return this.#series.size;
   }
 
   all(): SeriesStore[] {
@@ -72,10 +77,12 @@ export class Stage {
   readonly #series = new Map<string, StagedSeries>();
   readonly #undo: (() => void)[] = [];
   #tagSets: number;
+  #seriesCount: number;
 
   constructor(catalogue: Catalogue) {
     this.catalogue = catalogue;
     this.#tagSets = catalogue.tagSets;
+    this.#seriesCount = catalogue.size;
   }
 
   /** Where to roll back to when the next request is refused. */
@@ -98,7 +105,13 @@ export class Stage {
   create(name: string): StagedSeries {
     const fault = nameFault(name);
     if (fault) throw new EngineError('InvalidName', name, fault);
-    this.#undo.push(() => this.#series.delete(name));
+    if (this.#seriesCount >= this.catalogue.maxSeries)
+      throw new EngineError('TooManySeries', String(this.catalogue.maxSeries));
+    this.#seriesCount++;
+    this.#undo.push(() => {
+      this.#seriesCount--;
+      this.#series.delete(name);
+    });
     return this.#stage(name, undefined);
   }
 

@@ -21,6 +21,23 @@ test('a tag set beyond the limit refuses the request before anything of it is ke
   await store.insert(batchOf([point('m', { host: 'c' }, 1n, { f: 1 })]));
 });
 
+test('a series beyond the limit refuses the request before anything of it is kept', async (t) => {
+  const store = await openStore(volumesFor(t, 1), { maxSeries: 2 });
+  t.after(() => store.close());
+  const insert = (...names: string[]): Promise<unknown> =>
+    store.insert(batchOf(names.map((name) => point(name, {}, 1n, { f: 1 }))));
+  await insert('a');
+  await assert.rejects(insert('b', 'c'), /TooManySeries 2/);
+  await assert.rejects(store.describe('b'), /SeriesNotFound/);
+  // Of two at the same time, one is too many.
+  const both = await Promise.allSettled([insert('b'), insert('c')]);
+  assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  await assert.rejects(store.define({ series: 'd', tags: [], fields: [] }), /TooManySeries 2/);
+  await insert('a');
+  await store.drop('a');
+  await insert('d');
+});
+
 test('memory near its budget is written into parts; beyond it writes are refused, and taken again', async (t) => {
   const store = await openStore(volumesFor(t, 2), { budgetBytes: 4 << 20 });
   t.after(() => store.close());
@@ -98,6 +115,6 @@ test('a limit that was lowered holds for new tag sets only, also over a restart'
   await store.insert(batchOf([point('m', { host: 'b' }, 2n, { f: 1 })]));
   const more = batchOf([point('m', { host: 'c' }, 1n, { f: 1 })]);
   await assert.rejects(store.insert(more), /TooManyTagSets m 1/);
-  store.limitTagSets(3);
+  store.limit({ maxTagSets: 3 });
   await store.insert(more);
 });
