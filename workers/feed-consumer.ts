@@ -109,9 +109,12 @@ export class FeedConsumer {
 
   async #change(event: ChangeEvent, delayMs: number | undefined): Promise<boolean> {
     const { zones, clock, elapsedMs } = this.#options;
-    // Of two machines' clocks only so much is asked that they agree to the hour.
-    const believable = Math.abs(clock() - Date.parse(event.at)) < believableMs;
-    const taken = await Promise.all(zones.map((zone) => zone.apply(event, believable ? delayMs : undefined)));
+    // A copy of it that comes late, to a zone that has lost what it knew, is as old as the event. Of two machines' clocks only so much is
+    // asked that they agree to the hour; a writer's that is behind makes its events older than they are, and somebody reads once more.
+    const sinceMs = clock() - Date.parse(event.at);
+    const believable = delayMs !== undefined && Math.abs(sinceMs) < believableMs;
+    const ageMs = believable ? Math.max(delayMs, sinceMs) : undefined;
+    const taken = await Promise.all(zones.map((zone) => zone.apply(event, ageMs)));
     if (!taken.includes(false)) {
       this.#held.delete(event.id);
       return true;

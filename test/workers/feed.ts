@@ -5,12 +5,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { Redis } from 'ioredis';
 import { cacheKeys } from '../../src/base/names.ts';
 import { compareZone } from '../../src/management/compare.ts';
+import { type ChangeEvent, encodeEvent } from '../../src/management/event.ts';
 import type { Token } from '../../src/management/records.ts';
 import { createSns, ensureTopic, Topic } from '../../src/management/topic.ts';
-import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
+import { ensureFeedQueue, feedQueueUrl } from '../../src/tasks/feed-queue.ts';
 import { createSqs } from '../../src/tasks/queue.ts';
 import { OutboxSweeper } from '../../workers/outbox-sweeper.ts';
 import { region as home, openManagement, silent, type TestManagement } from '../management/region.ts';
@@ -23,6 +25,8 @@ export interface TestRegion {
   /** One process's view. */
   open(): Promise<TestManagement>;
   startReplicator(): Promise<ChildProcess>;
+  /** As the topic would. */
+  send(event: ChangeEvent): Promise<void>;
   /** The version of a token that the cache of a zone holds, and of each zone; null: none. */
   version(zone: 0 | 1, hash: string): Promise<number | null>;
   versions(hash: string): Promise<(number | null)[]>;
@@ -110,6 +114,10 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
             return text.includes('listening');
           });
           return child;
+        },
+        async send(event) {
+          const QueueUrl = await feedQueueUrl(sqs);
+          await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: encodeEvent(event) }));
         },
         version: (zone, hash) => versionIn(clients[zone]!, hash),
         versions: (hash) => Promise.all(clients.map((client) => versionIn(client, hash))),

@@ -56,6 +56,24 @@ test('a replicator that is killed in the middle of its work: the next one brings
   assert.equal(await region.differences(), 0);
 });
 
+test('an old event comes once more, to a zone that has lost what it knew of the record: it is not believed', async (t) => {
+  const feed = await startFeed(t);
+  if (!feed) return;
+  const here = await (await feed.startRegion('eu-west-1')).open();
+  const region = await feed.startRegion(away);
+  await region.startReplicator();
+  const there = await region.open();
+  await feed.sweeper(here).sweeper.sweep();
+  await until('the feed beats', async () => (await there.cache.feed())?.fenceAgeMs != null);
+  feed.topic.down = true;
+  const { token, secret } = await create(here);
+  await here.tokens.revokeToken('a1', token.id);
+  const at = new Date(Date.now() - 120_000).toISOString();
+  await region.send({ id: 'again', kind: 'token', key: token.hash, version: 1, record: token, at });
+  await until('it is there', async () => isEach(await region.versions(token.hash), 1));
+  assert.equal(await there.tokens.findToken(secret), undefined);
+});
+
 test('the cache of a zone is emptied, or away: the others go on, and it catches up', async (t) => {
   const feed = await startFeed(t);
   if (!feed) return;
