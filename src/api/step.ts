@@ -41,7 +41,7 @@ export type Step = (context: Context) => void | Promise<void>;
 export function handler(services: Services, route: string, steps: readonly Step[]): RequestHandler {
   const count = services.metrics.requestCounter(route);
   const level = probes.includes(route) ? 'debug' : 'info';
-  return async (request: Request, response: Response) => {
+  return (request: Request, response: Response, next: () => void) => {
     const startedMs = performance.now();
     const requestId = nextRequestId();
     const context: Context = {
@@ -53,32 +53,46 @@ export function handler(services: Services, route: string, steps: readonly Step[
       log: services.log,
       params: request.params as Record<string, string>,
     };
-    let failedIn: string | undefined;
-    let fault: unknown;
-    for (const step of steps) {
-      try {
-        const pending = step(context);
-        if (pending) await pending;
-      } catch (error) {
-        failedIn = step.name;
-        fault = replyError(context, error);
-        break;
+
+    // A promise per request would cost 5 µs, and most steps wait for nothing.
+    function run(from: number): void {
+      for (let i = from; i < steps.length; i++) {
+        const step = steps[i]!;
+        try {
+          const pending = step(context);
+          if (!pending) continue;
+          pending.then(
+            () => run(i + 1),
+            (error: unknown) => finish(step.name, replyError(context, error)),
+          );
+          return;
+        } catch (error) {
+          finish(step.name, replyError(context, error));
+          return;
+        }
       }
+      finish();
     }
-    const durationMs = performance.now() - startedMs;
-    count(response.statusCode, durationMs);
-    if (!services.log.isLevelEnabled(level)) return;
-    services.log.log({
-      level,
-      message: 'request',
-      requestId,
-      route,
-      status: response.statusCode,
-      durationMs: Math.round(durationMs * 1000) / 1000,
-      ...(context.token && { account: context.token.accountId }),
-      ...(context.database && { database: context.database.id }),
-      ...(failedIn && { failedIn, error: fault }),
-    });
+
+    function finish(failedIn?: string, fault?: unknown): void {
+      const durationMs = performance.now() - startedMs;
+      count(response.statusCode, durationMs);
+      next();
+      if (!services.log.isLevelEnabled(level)) return;
+      services.log.log({
+        level,
+        message: 'request',
+        requestId,
+        route,
+        status: response.statusCode,
+        durationMs: Math.round(durationMs * 1000) / 1000,
+        ...(context.token && { account: context.token.accountId }),
+        ...(context.database && { database: context.database.id }),
+        ...(failedIn && { failedIn, error: fault }),
+      });
+    }
+
+    run(0);
   };
 }
 

@@ -1,7 +1,6 @@
 // Cached reads of one kind of record: this process (a second) → Redis of the zone → DynamoDB.
 // Versions decide everywhere: a newer one is never replaced by an older one, however late that arrives.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { ApiError } from '../base/errors.ts';
 import type { Entry } from './entry.ts';
@@ -9,6 +8,8 @@ import type { ZoneCache } from './zone-cache.ts';
 
 /** How long this process believes its own copy without asking. */
 const processFreshMs = 1_000;
+/** From this age on it asks again while it still believes: a record that is in use is never waited for. */
+const renewMs = 700;
 /** While DynamoDB does not answer, how long "there is no such record" is served: never used, or removed. */
 const unknownUsableMs = 10_000;
 const removedUsableMs = 60_000;
@@ -70,7 +71,9 @@ export class RecordCache<T extends object> {
   find(key: string): T | null | Promise<T | null> {
     const { clock, counters } = this.#options;
     const copy = this.#records.get(key) ?? this.#unknown.get(key);
-    if (copy && clock() - copy.storedMs < processFreshMs && copy.storedMs > this.#distrustedMs) {
+    const nowMs = clock();
+    if (copy && nowMs - copy.storedMs < processFreshMs && copy.storedMs > this.#distrustedMs) {
+      if (nowMs - copy.storedMs > renewMs) this.#renew(key, nowMs);
       counters.process += 1;
       return copy.entry.record;
     }
@@ -101,6 +104,11 @@ export class RecordCache<T extends object> {
   distrustAll(): void {
     this.#loading.clear();
     this.#distrustedMs = this.#options.clock();
+  }
+
+  /** Whoever finds the copy too old hears of a fault. */
+  #renew(key: string, nowMs: number): void {
+    if (nowMs >= this.#awayUntilMs && !this.#loading.has(key)) this.#loadOnce(key).catch(() => {});
   }
 
   async #findElsewhere(key: string, copy: Copy<T> | undefined): Promise<T | null> {
@@ -174,10 +182,11 @@ export class RecordCache<T extends object> {
       if (!isAway(error)) throw error;
       return undefined;
     });
-    const patience = new AbortController();
-    const read = await Promise.race([answered, delay(patienceMs, undefined, { signal: patience.signal })]);
-    patience.abort();
-    if (read !== undefined) return read;
+    const { promise: impatience, resolve: lose } = Promise.withResolvers<void>();
+    const patience = setTimeout(lose, patienceMs);
+    const read = await Promise.race([answered, impatience]);
+    clearTimeout(patience);
+    if (read) return read;
     this.#awayUntilMs = clock() + awayMs;
     counters.stale += 1;
     return copy;
