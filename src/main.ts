@@ -2,20 +2,25 @@
 
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { addFigures } from './api/figures.ts';
 import { SeriesFollower } from './api/series-follower.ts';
 import { warmUp } from './api/warm-up.ts';
 import { createRates } from './auth/index.ts';
 import { createClock } from './base/clock.ts';
 import { type ApiConfig, ConfigError, readApiConfig } from './base/config.ts';
+import { ApiError } from './base/errors.ts';
 import { onStop } from './base/lifecycle.ts';
-import { createLog } from './base/log.ts';
+import { createLog, type Log } from './base/log.ts';
 import { Metrics } from './base/metrics.ts';
 import { Engines } from './kdb/engines.ts';
 import { createManagement } from './management/index.ts';
+import type { Tokens } from './management/tokens.ts';
 import { UsageMeter } from './management/usage-meter.ts';
 import { createServer } from './server.ts';
 import { createTasks } from './tasks/index.ts';
+
+const operatorRetryMs = 2_000;
 
 async function main(config: ApiConfig): Promise<void> {
   const log = createLog('api', config.logLevel);
@@ -31,7 +36,8 @@ async function main(config: ApiConfig): Promise<void> {
   const nowNs = createClock();
   const server = createServer({ config, log, management, tasks, engines, follower, throttle, meter, metrics, nowNs });
 
-  if (config.adminToken !== undefined) await management.tokens.ensureOperator(config.adminToken);
+  const stopped = new AbortController();
+  if (config.adminToken !== undefined) await ensureOperator(management.tokens, config.adminToken, stopped.signal, log);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
@@ -44,6 +50,7 @@ async function main(config: ApiConfig): Promise<void> {
 
   onStop(
     async () => {
+      stopped.abort();
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.server.closeIdleConnections();
@@ -57,6 +64,21 @@ async function main(config: ApiConfig): Promise<void> {
     },
     { stopWithParent: config.stopWithParent, log },
   );
+}
+
+/** While DynamoDB is away, the process serves what the cache of its zone knows, and sees to the operator's token later. */
+async function ensureOperator(tokens: Tokens, secret: string, stopped: AbortSignal, log: Log): Promise<void> {
+  try {
+    await tokens.ensureOperator(secret);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.code === 'MetadataUnavailable')) throw error;
+    log.warn("the operator's token waits for DynamoDB", { error });
+    delay(operatorRetryMs, undefined, { signal: stopped })
+      .then(() => ensureOperator(tokens, secret, stopped, log))
+      .catch((fault: unknown) => {
+        if (!stopped.aborted) log.error("the operator's token was not made", { error: fault });
+      });
+  }
 }
 
 try {

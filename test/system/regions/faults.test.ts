@@ -103,8 +103,11 @@ test('DynamoDB is away: data is served from what the caches have, changes are re
     await delay(awayMs);
     await assertDataIsServed();
     assert.equal((await new Service(cold.url, secret).ask(`/v1/databases/in-${west}`)).status, 200);
-    for (const reply of await Promise.all(names.map(change))) assertAway(reply);
+    // A process that starts now knows nothing of its own.
+    await regions.replace('api', south);
+    await until('it to serve', async () => (await fetch(`${regions.urlOf(south)}/ready`).catch(() => undefined))?.ok);
     await assertDataIsServed();
+    for (const reply of await Promise.all(names.map(change))) assertAway(reply);
   } finally {
     await Promise.all(names.map((name) => regions.proxy(name).heal()));
     await cold.stop();
