@@ -10,6 +10,8 @@ const colon = 58;
 const minus = 45;
 const letterZ = 90;
 
+const noDate = new Uint8Array(Buffer.from('0000-00-00T'));
+
 /** The longest is an ISO time with 9 decimals and its quotes. */
 export const maxTimeBytes = 32;
 
@@ -26,7 +28,7 @@ export function timeWriter(values: BigInt64Array, format: TimeFormat): TimeWrite
  */
 class DayClock {
   /** `2024-01-01T`, as bytes. */
-  readonly date = Uint8Array.from('0000-00-00T', (letter) => letter.charCodeAt(0));
+  readonly date = noDate.slice();
   /** Seconds from 1970 to the start of the day. */
   daySec = 0;
   secOfDay = 0;
@@ -34,14 +36,14 @@ class DayClock {
   readonly #values: BigInt64Array;
   readonly #low: Uint32Array;
   readonly #high: Int32Array;
-  #dayLow = 0;
-  #dayHigh = 0;
+  /** In no day yet. */
+  #dayLow = Number.NaN;
+  #dayHigh = Number.NaN;
 
   constructor(values: BigInt64Array) {
     this.#values = values;
     this.#low = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
     this.#high = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
-    this.#enterDay(0n);
   }
 
   read(row: number): void {
