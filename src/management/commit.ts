@@ -68,6 +68,7 @@ export class Changes {
         const stands = await each.put(recordKinds[kind].prefix + key, entry);
         // Somebody changed it again meanwhile, and the news of that may have come before ours was kept.
         if (each === zone && stands && stands.version > version) cache.drop(key);
+        await each.delivered();
       }),
     );
   }

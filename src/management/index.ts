@@ -26,6 +26,8 @@ import { createRedis, type FeedStatus, ZoneCache } from './zone-cache.ts';
 const pingTimeoutMs = 1_000;
 /** Redis answers in well under 1 ms; later than this, DynamoDB is the better bet. */
 const redisDeadlineMs = 50;
+/** Whoever has changed something waits longer: what every process of the region reads next depends on it. */
+const redisWriteDeadlineMs = 1_000;
 /** Workers of the home region take the feed's lease over earlier than the others: their way to DynamoDB is the shortest. */
 const homePatienceMs = 10_000;
 const awayPatienceMs = 16_000;
@@ -116,19 +118,24 @@ export function managementOver(options: ManagementOptions): Management {
   const { dynamo, topic, redis, redisDeadlineMs, region, homeRegion, clock, log } = options;
   const elapsedMs = (): number => performance.now();
   const calls = countCalls(dynamo);
-  const zones = Object.entries(redis).map(([name, client]) => ({
-    name,
-    cache: new ZoneCache({ redis: client, deadlineMs: redisDeadlineMs, clock: elapsedMs, log }),
-  }));
-  const zone = zones.find(({ name }) => name === options.zone)?.cache;
+  const open = (client: Redis, deadlineMs: number): ZoneCache =>
+    new ZoneCache({ redis: client, deadlineMs, clock: elapsedMs, log });
+  const own = redis[options.zone];
+  const zone = own && open(own, redisDeadlineMs);
+  const writers = new Map(
+    Object.entries(redis).map(([name, client]) => [
+      name,
+      open(client, Math.max(redisDeadlineMs, redisWriteDeadlineMs)),
+    ]),
+  );
   const counters: CacheCounters = { process: 0, redis: 0, dynamo: 0, stale: 0 };
   const caches = createCaches({ dynamo, zone, clock: elapsedMs, counters });
   const outbox = new Outbox(dynamo);
   const changes = new Changes({
     dynamo,
     caches,
-    zone,
-    zones: zones.map(({ cache }) => cache),
+    zone: writers.get(options.zone),
+    zones: [...writers.values()],
     outbox,
     topic,
     clock,
@@ -153,7 +160,7 @@ export function managementOver(options: ManagementOptions): Management {
     cache: {
       counters,
       dynamoCalls: () => calls.count,
-      redisFaults: () => zone?.faults ?? 0,
+      redisFaults: () => (zone?.faults ?? 0) + (writers.get(options.zone)?.faults ?? 0),
       feed: async () => zone?.feed(),
     },
     feed: {
@@ -173,7 +180,7 @@ export function managementOver(options: ManagementOptions): Management {
     },
     async close() {
       await changes.close();
-      for (const { cache } of zones) cache.close();
+      zone?.close();
     },
   };
 }

@@ -132,6 +132,14 @@ export class ZoneCache {
     return { version: stands[0], record: text === null ? undefined : (JSON.parse(text) as T | null) };
   }
 
+  /**
+   * Whoever listens has been sent what was published before. Redis answers the one who publishes first, and the others after that:
+   * a second answer comes when they are through.
+   */
+  async delivered(): Promise<void> {
+    await this.#attempt(() => this.#redis.ping());
+  }
+
   /** The feed was current `delayMs` ago. With a fence, only from now on. False when the zone did not take it. */
   async beat(delayMs: number, { fence, heldMs }: { fence: boolean; heldMs: number }): Promise<boolean> {
     const fields = ['delayMs', Math.ceil(delayMs), 'heldMs', Math.ceil(heldMs)];
