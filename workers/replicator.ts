@@ -18,7 +18,8 @@ const zoneDeadlineMs = 1_000;
 async function main(config: RegionConfig): Promise<void> {
   const log = createLog('replicator', config.logLevel);
   const elapsedMs = (): number => performance.now();
-  const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
+  // Asked again behind its back, it would not see that the queue was away for a moment.
+  const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint, maxAttempts: 1 });
   const redis = Object.values(config.redisUrls).map(createRedis);
   const dynamo = createDynamo({ region: config.homeRegion, endpoint: config.dynamodbEndpoint });
   const mender = new CacheMender({ redis, dynamo, log });

@@ -41,7 +41,7 @@ export async function planRun(
   const urls = Object.fromEntries(regions.map(({ name, port }) => [name, `http://${host}:${port}`]));
 
   const caches = await planCaches(settings, bare, logPath);
-  const standIns = await planStandIns(settings, caches, bare, logPath);
+  const standIns = await planStandIns(settings, bare, logPath);
   const services: ChildDefinition[] = [];
   for (const { name, port } of regions) {
     const definitions = await planRegion({

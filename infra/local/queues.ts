@@ -1,16 +1,14 @@
 // The process that stands in for SQS and SNS in every region; a client's region is part of its queues' identity. It keeps them in memory
-// only, so it makes them anew at every start. The sweepers send again the tasks that were in them; the events of the change feed that were
-// are lost, so the caches of every zone (TSG_REDIS_URLS) are told to trust nothing that they have read before.
+// only, so it makes them anew at every start. The sweepers send again the tasks that were in them; events of the change feed that were are
+// lost, and every replicator sees that its queue was away and compares its caches with DynamoDB (workers/cache-mender.ts).
 // Usage: node infra/local/queues.ts <port> <region> …
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buildApp } from 'fauxqs';
-import { readReplicatorConfig } from '../../src/base/config.ts';
 import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createSns, ensureTopic } from '../../src/management/topic.ts';
-import { createRedis, ZoneCache } from '../../src/management/zone-cache.ts';
 import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
 import { createSqs, ensureQueues } from '../../src/tasks/queue.ts';
 
@@ -27,21 +25,7 @@ await makeQueues(`http://127.0.0.1:${(inside.address() as AddressInfo).port}`);
 inside.close();
 const endpoint = await app.listen({ port: Number(port), host: '127.0.0.1' });
 onStop(() => app.close(), { stopWithParent: true, log });
-await fenceCaches();
 log.info('ready', { endpoint });
-
-/** One that does not answer starts empty. */
-async function fenceCaches(): Promise<void> {
-  const clock = (): number => performance.now();
-  await Promise.all(
-    Object.values(readReplicatorConfig(process.env).redisUrls).map(async (url) => {
-      const redis = createRedis(url);
-      await new Promise((resolve) => redis.once('ready', resolve).once('close', resolve));
-      await new ZoneCache({ redis, deadlineMs: 1_000, clock, log }).beat(0, { fence: true, heldMs: 0 });
-      redis.disconnect();
-    }),
-  );
-}
 
 async function makeQueues(endpoint: string): Promise<void> {
   const sns = createSns({ region: home, endpoint });

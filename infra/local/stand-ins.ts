@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { freePort } from '../../src/base/ports.ts';
 import { createDynamo } from '../../src/management/dynamo.ts';
 import { ensureTables } from '../../src/management/tables.ts';
-import type { Caches } from './caches.ts';
 import type { ChildDefinition } from './child.ts';
-import { type Environment, list } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { answers } from './probes.ts';
 import { dynoxide, node, stoppedWithParent } from './programs.ts';
 import type { LocalSettings } from './settings.ts';
@@ -30,7 +29,6 @@ export interface StandIns {
 
 export async function planStandIns(
   { dataDir, regions, latencyMs, proxy }: LocalSettings,
-  { zones, urls }: Caches,
   env: Environment,
   logPath: (name: string) => string,
 ): Promise<StandIns> {
@@ -59,13 +57,6 @@ export async function planStandIns(
       ...common,
       name: 'fauxqs',
       command: node('infra/local/queues.ts', String(queuesPort), ...names),
-      // The caches of every region: queues.ts says what for.
-      env: {
-        ...env,
-        TSG_REGION: names[0]!,
-        TSG_ZONE: zones[names[0]!]![0]!,
-        TSG_REDIS_URLS: list(Object.assign({}, ...Object.values(urls))),
-      },
       logPath: logPath('fauxqs'),
       probe: (attempt) => answers(`${direct.sns}/health`, attempt),
     },

@@ -24,9 +24,18 @@ export interface TaskMessage {
 }
 
 /** An endpoint means a local SQS, which takes any credentials; without one the environment's are used. */
-export function createSqs({ region, endpoint }: { region: string; endpoint: string | undefined }): SQSClient {
+export function createSqs({
+  region,
+  endpoint,
+  maxAttempts = 3,
+}: {
+  region: string;
+  endpoint: string | undefined;
+  maxAttempts?: number;
+}): SQSClient {
   return new SQSClient({
     region,
+    maxAttempts,
     // The URL of a local queue names a host that only its own resolver knows.
     useQueueUrlAsEndpoint: false,
     // Long polling takes up to 20 s.
