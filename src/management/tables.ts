@@ -80,6 +80,7 @@ export const tableDefinitions: readonly TableDefinition[] = [
       [indexes.tasksByAccount]: { partition: 'accountId', sort: 'createdAt' },
       [indexes.tasksDue]: { partition: 'dueIn', sort: 'dueAt' },
     },
+    timeToLive: 'goneAtS',
   },
   {
     // what was done to an account, newest first, within a time range.

@@ -17,6 +17,8 @@ export const leaseMs = 15_000;
 const messageLostMs = 10_000;
 /** While a queue is long, messages are sent again ever more rarely. */
 const maxResendMs = 60_000;
+/** A task that has ended can be looked at for so long. */
+const endedKeptMs = 90 * 24 * 3_600_000;
 
 interface TasksOptions {
   readonly dynamo: Dynamo;
@@ -82,14 +84,11 @@ export class Tasks {
   }
 
   finish(task: Task): Promise<Task> {
-    return this.#changeOwn(task, { state: 'succeeded', leaseOwner: null, leaseUntil: null, error: null }, [
-      'dueIn',
-      'dueAt',
-    ]);
+    return this.#end(task, 'succeeded', null);
   }
 
   fail(task: Task, error: string): Promise<Task> {
-    return this.#changeOwn(task, { state: 'failed', leaseOwner: null, leaseUntil: null, error }, ['dueIn', 'dueAt']);
+    return this.#end(task, 'failed', error);
   }
 
   /** Back to the queue, to be tried again after `delayMs`; the message is the caller's to send. */
@@ -155,6 +154,13 @@ export class Tasks {
       limit,
     );
     return items.map(toTask);
+  }
+
+  /** Nobody looks for it any more: it leaves the index of what is due, and after a while the table. */
+  #end(task: Task, state: 'succeeded' | 'failed', error: string | null): Promise<Task> {
+    const goneAtS = Math.ceil((this.#clock() + endedKeptMs) / 1_000);
+    const set = { state, leaseOwner: null, leaseUntil: null, error, goneAtS };
+    return this.#changeOwn(task, set, ['dueIn', 'dueAt']);
   }
 
   /** A change by the worker that holds the lease. The attempt tells a claim from an earlier one of the same worker. */
@@ -260,8 +266,8 @@ export function taskPut(task: Task, delayMs = messageLostMs): TransactionItem {
   };
 }
 
-/** The index's own attributes stay here. */
-function toTask({ dueIn: _dueIn, dueAt: _dueAt, ...item }: Item): Task {
+/** What the index and the end of the item need stays here. */
+function toTask({ dueIn: _dueIn, dueAt: _dueAt, goneAtS: _goneAtS, ...item }: Item): Task {
   const task = item as unknown as Task;
   // DynamoDB keeps no order of keys.
   return task.progress ? { ...task, progress: { done: task.progress.done, total: task.progress.total } } : task;

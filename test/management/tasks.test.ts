@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { tables } from '../../src/base/names.ts';
+import { readItem } from '../../src/management/dynamo.ts';
 import type { Task } from '../../src/management/records.ts';
 import { LeaseLost } from '../../src/management/tasks.ts';
 import { startDynoxide } from '../servers.ts';
@@ -7,7 +9,7 @@ import { newDatabase, openManagement } from './region.ts';
 
 const dynoxide = await startDynoxide();
 after(() => dynoxide.stop());
-const { tasks, databases, clock, close } = await openManagement(dynoxide.endpoint);
+const { dynamo, tasks, databases, clock, close } = await openManagement(dynoxide.endpoint);
 after(close);
 
 let names = 0;
@@ -69,6 +71,8 @@ test('progress, requeue with a reason, end', async () => {
   const failed = await tasks.fail((await tasks.claim(id, 'w1'))!, 'gave up');
   assert.equal(failed.state, 'failed');
   assert.equal(failed.error, 'gave up');
+  const days = ((await readItem(dynamo, tables.tasks, { id }))!['goneAtS'] as number) / 86_400 - clock() / 86_400_000;
+  assert.equal(Math.round(days), 90);
 });
 
 test('unfinished tasks show up when nobody takes care of them', async () => {
