@@ -1,4 +1,4 @@
-// The tables of the management data, each with the access patterns that it answers. No request path scans.
+// The tables of the management data. README.md says what each key and index is for; a test holds the two together.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { indexes, tables } from '../base/names.ts';
 
-interface Key {
+export interface Key {
   readonly partition: string;
   readonly sort?: string;
 }
@@ -29,28 +29,23 @@ interface TableDefinition {
 /** Every key attribute is a string. An item without an index's key attributes is not in that index. */
 export const tableDefinitions: readonly TableDefinition[] = [
   {
-    // account by id; account by name: the item whose id is `name#<name>` holds the account's id and makes the name unique.
-    // accounts by status and name. The item `count#<id>` has how many databases and owners an account has.
     name: tables.accounts,
     key: { partition: 'id' },
     indexes: { [indexes.accountsByStatus]: { partition: 'status', sort: 'name' } },
   },
   {
-    // user of an account by id; users of an account; user by name: the item whose id is `name#<name>` makes the name unique.
     name: tables.users,
     key: { partition: 'accountId', sort: 'id' },
     indexes: {},
     timeToLive: 'goneAtS',
   },
   {
-    // token by the hash of its secret; tokens of an account, one of them by id.
     name: tables.tokens,
     key: { partition: 'hash' },
     indexes: { [indexes.tokensByAccount]: { partition: 'accountId', sort: 'id' } },
     timeToLive: 'goneAtS',
   },
   {
-    // database by account and name; databases of an account; database by id; databases of a host.
     name: tables.databases,
     key: { partition: 'accountId', sort: 'name' },
     indexes: {
@@ -60,20 +55,17 @@ export const tableDefinitions: readonly TableDefinition[] = [
     timeToLive: 'goneAtS',
   },
   {
-    // series by database and name; series of a database. The item `.`, which no series can be called, is about all of them (series-head.ts).
     name: tables.series,
     key: { partition: 'databaseId', sort: 'name' },
     indexes: {},
     timeToLive: 'goneAtS',
   },
   {
-    // host by id; hosts of a region.
     name: tables.hosts,
     key: { partition: 'id' },
     indexes: { [indexes.hostsByRegion]: { partition: 'region' } },
   },
   {
-    // task by id; tasks of an account, newest first; unfinished tasks of a region by the time at which the sweeper must look at them.
     name: tables.tasks,
     key: { partition: 'id' },
     indexes: {
@@ -83,21 +75,18 @@ export const tableDefinitions: readonly TableDefinition[] = [
     timeToLive: 'goneAtS',
   },
   {
-    // what was done to an account, newest first, within a time range.
     name: tables.audit,
     key: { partition: 'accountId', sort: 'place' },
     indexes: {},
     timeToLive: 'goneAtS',
   },
   {
-    // totals of processes (work#day#database#boot) and sizes (stored#day#database) of an account, by day.
     name: tables.usage,
     key: { partition: 'accountId', sort: 'entry' },
     indexes: {},
     timeToLive: 'goneAtS',
   },
   {
-    // events that are not published yet, by shard, the oldest first; leases (shard `lease`).
     name: tables.outbox,
     key: { partition: 'shard', sort: 'at' },
     indexes: {},
