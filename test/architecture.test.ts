@@ -25,6 +25,21 @@ const levels: Record<string, number> = {
   'src/base': 2,
 };
 
+/** Inside the embedded engine, in the same way. */
+const engine = 'kdb/embedded/';
+const engineLevels: Record<string, number> = {
+  'main.ts': 9,
+  'warm-up.ts': 8,
+  'store.ts': 7,
+  upkeep: 6,
+  'writer.ts': 5,
+  query: 4,
+  storage: 3,
+  memory: 2,
+  'pace.ts': 1,
+  wire: 1,
+};
+
 /** Shapes only (`import type`): [who, whose]. A database record names its schema mode. */
 const allowedTypes: readonly (readonly [string, string])[] = [['src/management', 'src/kdb/engine.ts']];
 
@@ -58,11 +73,20 @@ function faultOf(from: string, { specifier, typeOnly }: Import): string | null {
   if (specifier === null) return from === 'infra/node24.mjs' ? null : `${from} imports a computed path`;
   if (!specifier.startsWith('.')) return null;
   const to = posix.join(posix.dirname(from), specifier);
+  if (from.startsWith(engine) && to.startsWith(engine)) return engineFaultOf(from, to);
   const target = unitOf(to);
   if (target === unit || levels[target]! < levels[unit]!) return null;
   const allowed = allowedTypes.some(([who, whose]) => (from === who || from.startsWith(`${who}/`)) && to === whose);
   if (allowed) return typeOnly ? null : `${from} → ${to}: only import type is allowed here`;
   return `${from} → ${to}: ${levels[target] === levels[unit] ? 'sideways' : levels[target] === undefined ? 'outside' : 'upward'}`;
+}
+
+function engineFaultOf(from: string, to: string): string | null {
+  const [unit, target] = [from, to].map((path) => path.slice(engine.length).split('/')[0]!) as [string, string];
+  const [level, targetLevel] = [engineLevels[unit], engineLevels[target]];
+  if (level === undefined || targetLevel === undefined) return `${from} → ${to}: no place in the engine's architecture`;
+  if (target === unit || targetLevel < level) return null;
+  return `${from} → ${to}: ${targetLevel === level ? 'sideways' : 'upward'} in the engine`;
 }
 
 function faultsOf(tree: string): string[] {
@@ -117,6 +141,8 @@ const badTrees: readonly (readonly [fault: RegExp, path: string, text: string])[
   [/sideways/, 'infra/local/a.ts', "import { x } from '../../kdb/agent/b.ts';"],
   [/only import type/, 'src/management/a.ts', "import { X } from '../kdb/engine.ts';"],
   [/upward/, 'src/api/step.ts', "import type { Services } from '../server.ts';"],
+  [/upward in the engine/, 'kdb/embedded/memory/a.ts', "import type { X } from '../query/b.ts';"],
+  [/sideways in the engine/, 'kdb/embedded/wire/a.ts', "import type { X } from '../pace.ts';"],
   [/outside/, 'src/api/a.ts', "import x from '../../tools/b.ts';"],
   [/no place/, 'src/utils/a.ts', "import x from 'node:fs';"],
   [/computed/, 'src/api/a.ts', 'await import(name);'],
@@ -133,6 +159,7 @@ const goodTrees: readonly (readonly [path: string, text: string])[] = [
   ['src/api/a.ts', "import { x } from '../base/b.ts';\nimport { y } from './c.ts';\nimport z from 'restify';"],
   ['src/management/a.ts', "import type { X } from '../kdb/engine.ts';"],
   ['workers/a.ts', "import { x } from '../src/kdb/client.ts';"],
+  ['kdb/embedded/upkeep/a.ts', "import { x } from '../query/b.ts';\nimport { y } from '../writer.ts';"],
   ['test/a.ts', "import { x } from '../kdb/agent/b.ts';\nawait import(name);"],
 ];
 

@@ -1,12 +1,11 @@
 // The one place where the database changes: requests wait here, are checked, journalled and synced as a group, applied, answered.
-import { decodeInsertFrame } from '../../src/kdb/calls/insert.ts';
 import type { InsertBatch, InsertReceipt, SeriesDefinition } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { type Catalogue, Stage } from './memory/catalogue.ts';
 import { type InsertPlan, planInsert } from './memory/insert-plan.ts';
 import type { AppliedBatches } from './storage/applied-batches.ts';
 import type { Entry, Journal, Position } from './storage/journal.ts';
-import type { JournalRecord } from './storage/journal-record.ts';
+import { acceptedBatches, type JournalRecord } from './storage/journal-record.ts';
 
 /** A group is closed at this size: 1 MB syncs in about a millisecond, so more would only make the first wait. */
 const maxGroupBytes = 1 << 20;
@@ -93,7 +92,7 @@ export class Writer {
       stage.commit();
       return;
     }
-    const plans = acceptedBatches(record, decodeInsertFrame).map((batch) => planInsert(batch, stage));
+    const plans = acceptedBatches(record).map((batch) => planInsert(batch, stage));
     stage.commit();
     for (const plan of plans) this.#applyPlan(plan);
   }
@@ -219,12 +218,6 @@ export class Writer {
     this.#applied.add(plan.batchId);
     return late;
   }
-}
-
-/** The requests of a record that were applied. */
-export function acceptedBatches({ body }: JournalRecord, decode: (frame: Buffer) => InsertBatch[]): InsertBatch[] {
-  const count = body.readUInt32LE(0);
-  return decode(body.subarray(4 + count)).filter((_, i) => body[4 + i] === 1);
 }
 
 function asEngineError(error: unknown): EngineError {

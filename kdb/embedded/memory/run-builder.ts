@@ -1,6 +1,6 @@
 import type { FieldDefinition } from '../../../src/kdb/engine.ts';
-import type { RowCursor } from '../query/row-cursor.ts';
 import { type Column, ColumnBuilder, columnBytes } from './columns.ts';
+import type { RowCursor } from './row-cursor.ts';
 import { boundaries, type Run, timeSpan } from './run.ts';
 
 /** Takes rows in the order of (id, time); a row equal to the one before overwrites its fields. */

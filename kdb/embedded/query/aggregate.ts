@@ -5,18 +5,18 @@ import type { AggregateOp, QueryResult, QuerySpec, Column as ResultColumn } from
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import type { Column } from '../memory/columns.ts';
 import { offsetWithin } from '../memory/era.ts';
+import type { FieldTest } from '../memory/field-test.ts';
+import { RowCursor, type Segment, segmentAt, segmentsById, type Window } from '../memory/row-cursor.ts';
 import { findId, type Run } from '../memory/run.ts';
 import { RunBuilder } from '../memory/run-builder.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
 import { type Buckets, bucketsOf, type Cuts } from './buckets.ts';
 import { checkAggregate, type FieldCells, fieldCells, NeedsBigInts } from './cells.ts';
-import type { FieldTest } from './field-test.ts';
 import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import { passingRows } from './passing-rows.ts';
 import { tagColumn } from './result.ts';
-import { RowCursor, type Segment, segmentAt, segmentsById, type Window } from './row-cursor.ts';
 import type { Source } from './source.ts';
 import { splitByLate } from './split.ts';
 

@@ -2,8 +2,8 @@
 
 import type { Filter } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
+import { allTest, anyTest, comparisonTest, type FieldTest, isNullTest, notTest } from '../memory/field-test.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
-import { allTest, anyTest, comparisonTest, type FieldTest, isNullTest, notTest } from './field-test.ts';
 
 /** The fields that a filter asks for. */
 export function filterFields(filter: Filter | null, series: SeriesStore): readonly number[] {

@@ -1,9 +1,9 @@
 // Which tag sets have the first rows of a window: of a million with a row each, a page of raw points needs a thousand.
 import type { Cursor } from '../../../src/kdb/engine.ts';
 import { eraSpan, instantOf, offsetWithin } from '../memory/era.ts';
+import { type Direction, segmentAt, type Window } from '../memory/row-cursor.ts';
 import { firstAtLeast, type Run } from '../memory/run.ts';
 import type { Pace } from '../pace.ts';
-import { type Direction, segmentAt, type Window } from './row-cursor.ts';
 
 /** A look at each tag set pays where they are this many times the rows. */
 const worthwhile = 4;

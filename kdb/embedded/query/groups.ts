@@ -1,5 +1,5 @@
+import { compareText, type FieldTest } from '../memory/field-test.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
-import { compareText, type FieldTest } from './field-test.ts';
 import type { CompiledFilter } from './filter.ts';
 
 /** The selected tag sets, by the values of some tags; groups are numbered in the order of their values as text, by code point. */

@@ -1,8 +1,8 @@
 import { type Column, gathered } from '../memory/columns.ts';
+import type { FieldTest } from '../memory/field-test.ts';
+import { segmentAt } from '../memory/row-cursor.ts';
 import { findId, type Run } from '../memory/run.ts';
 import type { Pace } from '../pace.ts';
-import type { FieldTest } from './field-test.ts';
-import { segmentAt } from './row-cursor.ts';
 
 /** Which rows of a run are asked for, and what each has to pass. */
 export interface Selection {

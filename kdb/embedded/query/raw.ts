@@ -4,13 +4,13 @@ import type { Cursor, QueryResult, QuerySpec, Column as ResultColumn } from '../
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import { ColumnBuilder } from '../memory/columns.ts';
 import { compareInstants, instantOf, timeOf } from '../memory/era.ts';
+import { type Direction, RowCursor, segmentsById, type Window } from '../memory/row-cursor.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
 import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
 import { withFirstRows } from './first-rows.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import { fieldColumn, tagColumn, timeColumn } from './result.ts';
-import { type Direction, RowCursor, segmentsById, type Window } from './row-cursor.ts';
 import type { Source } from './source.ts';
 
 export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Promise<QueryResult> {

@@ -1,13 +1,13 @@
 // What one query sees of a series: hot blocks, late rows and parts as they were at one moment.
 import { dayNs, timeOf } from '../memory/era.ts';
+import type { Window } from '../memory/row-cursor.ts';
 import { type Extent, firstAtLeast, type Run } from '../memory/run.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Part, PartSlice } from '../storage/part.ts';
 import { readRuns } from '../storage/part-runs.ts';
 import { dayStartNs, type PartSet } from '../storage/parts.ts';
+import type { ReadCost } from '../storage/read-cost.ts';
 import type { SliceCache } from '../storage/slice-cache.ts';
-import type { ReadCost } from './read-cost.ts';
-import type { Window } from './row-cursor.ts';
 
 export interface TimeSpan {
   readonly firstNs: bigint;

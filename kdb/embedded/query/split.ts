@@ -1,6 +1,6 @@
 import { eraSpan } from '../memory/era.ts';
+import type { Segment } from '../memory/row-cursor.ts';
 import { lowerBound } from '../memory/run.ts';
-import type { Segment } from './row-cursor.ts';
 
 /**
  * Base rows of one tag set, in those that a late row has the very time of, and all others. An aggregate takes rows in any order, so only the former are

@@ -2,6 +2,8 @@
 // Sequences ascend by one. The group is the sequence of the first record of the same write: a group is written only after the one before it was
 // synced, so a damaged record followed by a later group was acknowledged, one followed only by its own group is a torn tail.
 import { crc32 } from 'node:zlib';
+import { decodeInsertFrame } from '../../../src/kdb/calls/insert.ts';
+import type { InsertBatch } from '../../../src/kdb/engine.ts';
 
 export const headerBytes = 25;
 /** Above every frame that the server takes, so that a damaged length is seen as such. */
@@ -56,6 +58,12 @@ export function decodeRecord(file: Buffer, at: number): (JournalRecord & { reado
     body: file.subarray(at + headerBytes, end),
     end,
   };
+}
+
+/** The requests of an insert record that were applied. */
+export function acceptedBatches({ body }: JournalRecord): InsertBatch[] {
+  const count = body.readUInt32LE(0);
+  return decodeInsertFrame(body.subarray(4 + count)).filter((_, i) => body[4 + i] === 1);
 }
 
 /** A sound record after `from` that was written after the one missing at `from` had been synced: where it is, or -1. */

@@ -1,7 +1,7 @@
 import type { Column } from '../memory/columns.ts';
 import type { Run } from '../memory/run.ts';
-import type { ReadCost } from '../query/read-cost.ts';
 import type { Decoded, LoadedSlice, Part, PartSlice } from './part.ts';
+import type { ReadCost } from './read-cost.ts';
 import type { SliceCache } from './slice-cache.ts';
 
 /** Every row and column of a part, by series number. */

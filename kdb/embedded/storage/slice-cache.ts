@@ -1,6 +1,6 @@
 import { columnBytes } from '../memory/columns.ts';
-import type { ReadCost } from '../query/read-cost.ts';
 import type { Decoded, Part, PartSlice } from './part.ts';
+import type { ReadCost } from './read-cost.ts';
 
 interface Kept {
   readonly value: Promise<Decoded>;

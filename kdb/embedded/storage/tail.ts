@@ -1,8 +1,7 @@
-import { decodeInsertFrame } from '../../../src/kdb/calls/insert.ts';
 import type { InsertPart, TailResult, TailSpec } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
-import { acceptedBatches } from '../writer.ts';
 import type { Journal } from './journal.ts';
+import { acceptedBatches } from './journal-record.ts';
 
 const readBytes = 1 << 20;
 
@@ -21,9 +20,7 @@ export async function readTail(
     for (const record of read.records) {
       const own =
         record.kind === 'insert'
-          ? acceptedBatches(record, decodeInsertFrame).flatMap(({ parts }) =>
-              parts.filter((part) => part.series === series),
-            )
+          ? acceptedBatches(record).flatMap(({ parts }) => parts.filter((part) => part.series === series))
           : [];
       const count = own.reduce((sum, part) => sum + part.row.length, 0);
       if (rows > 0 && rows + count > maxRows) return result(points, position);

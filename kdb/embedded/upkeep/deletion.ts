@@ -2,14 +2,14 @@ import { floorDiv, maxTimeNs, minTimeNs } from '../../../src/base/time.ts';
 import type { DeleteSpec } from '../../../src/kdb/engine.ts';
 import { compareInstants, dayNs, instantOf } from '../memory/era.ts';
 import type { NewestValue } from '../memory/latest.ts';
+import { RowCursor, segmentsById } from '../memory/row-cursor.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import { Pace } from '../pace.ts';
 import { type CompiledFilter, compileFilter } from '../query/filter.ts';
-import { RowCursor, segmentsById } from '../query/row-cursor.ts';
 import type { Source } from '../query/source.ts';
+import type { PartSet } from '../storage/parts.ts';
+import type { SavedSeries, State } from '../storage/state.ts';
 import type { Deletion } from './checkpoint.ts';
-import type { PartSet } from './parts.ts';
-import type { SavedSeries, State } from './state.ts';
 
 /** A checked request to delete: which tag sets, which of their rows. */
 export class PointDeletion implements Deletion {

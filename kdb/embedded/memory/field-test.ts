@@ -2,8 +2,8 @@
 // bucket: 180 ms row by row, 6 ms as masks.
 import type { Comparison, FieldConstant, FieldType } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
-import { type Column, isNullAt, narrowNull, nullBoolean, type Value, valueAt } from '../memory/columns.ts';
-import type { Run } from '../memory/run.ts';
+import { type Column, isNullAt, narrowNull, nullBoolean, type Value, valueAt } from './columns.ts';
+import type { Run } from './run.ts';
 
 /** The value of a field of the row at hand, by field number. */
 export type ReadField = (field: number) => Value | null;

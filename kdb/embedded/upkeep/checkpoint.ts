@@ -2,20 +2,20 @@
 import { floorDiv } from '../../../src/base/time.ts';
 import type { Catalogue } from '../memory/catalogue.ts';
 import { dayNs, offsetWithin, timeOf } from '../memory/era.ts';
+import { type RowCursor, segmentAt } from '../memory/row-cursor.ts';
 import type { Run } from '../memory/run.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import { Pace } from '../pace.ts';
-import { type RowCursor, segmentAt } from '../query/row-cursor.ts';
 import { overlaps, spanOf } from '../query/source.ts';
+import type { AppliedBatches } from '../storage/applied-batches.ts';
+import { type Journal, storageError } from '../storage/journal.ts';
+import type { Part, PartEntry } from '../storage/part.ts';
+import { readAllRuns } from '../storage/part-runs.ts';
+import { dayStartNs, volumeOf } from '../storage/parts.ts';
+import { captureState, type State } from '../storage/state.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Writer } from '../writer.ts';
-import type { AppliedBatches } from './applied-batches.ts';
-import { type Journal, storageError } from './journal.ts';
-import type { Part, PartEntry } from './part.ts';
-import { readAllRuns } from './part-runs.ts';
 import { type PartitionInput, writePartition } from './partition.ts';
-import { dayStartNs, volumeOf } from './parts.ts';
-import { captureState, type State } from './state.ts';
-import type { Storage } from './storage.ts';
 
 /** Rows that a checkpoint leaves out. */
 export interface Deletion {

@@ -1,8 +1,8 @@
 // When memory goes into parts, one piece of work at a time; and what is refused before memory runs out.
-import type { Log } from '../../src/base/log.ts';
-import { EngineError } from '../../src/kdb/engine-error.ts';
-import { type CheckpointParts, type Deletion, runCheckpoint } from './storage/checkpoint.ts';
-import { storageError } from './storage/journal.ts';
+import type { Log } from '../../../src/base/log.ts';
+import { EngineError } from '../../../src/kdb/engine-error.ts';
+import { storageError } from '../storage/journal.ts';
+import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint.ts';
 
 /** Shares of the budget (512 MiB by default): hot rows are written into parts from 160 MiB on, and no more are taken above 288 MiB. */
 const checkpointShare = 5 / 16;

@@ -1,9 +1,9 @@
 // Rows of one tag set in time order, resolved: base rows (each time once) with late rows laid over them.
-import type { Column, ColumnBuilder, Value } from '../memory/columns.ts';
-import { valueAt } from '../memory/columns.ts';
-import { compareInstants, eraSpan, offsetWithin } from '../memory/era.ts';
-import { findId, firstAtLeast, lowerBound, type Run } from '../memory/run.ts';
+import type { Column, ColumnBuilder, Value } from './columns.ts';
+import { valueAt } from './columns.ts';
+import { compareInstants, eraSpan, offsetWithin } from './era.ts';
 import type { FieldTest } from './field-test.ts';
+import { findId, firstAtLeast, lowerBound, type Run } from './run.ts';
 
 export type Direction = 1 | -1;
 

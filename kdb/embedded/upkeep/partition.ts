@@ -2,13 +2,13 @@
 import type { Column } from '../memory/columns.ts';
 import { ColumnBuilder } from '../memory/columns.ts';
 import { eraSpan, instantOf, timeOf } from '../memory/era.ts';
+import { inTurn, RowCursor, segmentsById } from '../memory/row-cursor.ts';
 import { boundaries, type Run, timeSpan } from '../memory/run.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
-import { inTurn, RowCursor, segmentsById } from '../query/row-cursor.ts';
-import type { FileLayer } from './files.ts';
-import { maxSliceText, type PartEntry, PartWriter, partName, sliceRows } from './part.ts';
-import { dayStartNs } from './parts.ts';
+import type { FileLayer } from '../storage/files.ts';
+import { maxSliceText, type PartEntry, PartWriter, partName, sliceRows } from '../storage/part.ts';
+import { dayStartNs } from '../storage/parts.ts';
 
 /** Finding the rows of so many tag sets takes some milliseconds. */
 const idsAtOnce = 4096;

@@ -1,4 +1,4 @@
-import type { Part, PartSlice } from '../storage/part.ts';
+import type { Part, PartSlice } from './part.ts';
 
 /** What one query read of parts, counted while it reads. */
 export class ReadCost {
