@@ -58,9 +58,11 @@ export class Latest {
     }
   }
 
-  load(field: number, number: number, values: NewestValues): void {
+  /** Copied: what is read of a state file are views of a whole chunk of it. */
+  load(field: number, number: number, { eras, offsets, numbers, others }: NewestValues): void {
     this.#pages[field] ??= [];
-    this.#pages[field][number] = { ...values, owner: this };
+    const own = { eras: eras.slice(), offsets: offsets.slice(), numbers: numbers.slice(), others };
+    this.#pages[field][number] = { ...own, owner: this };
   }
 
   /** Takes the value unless a newer one is known; of equal times the one given last wins. */

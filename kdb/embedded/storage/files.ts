@@ -111,14 +111,18 @@ export async function writeDurably(
   files: FileLayer,
   directory: string,
   name: string,
-  contents: readonly Uint8Array[],
+  contents: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const path = `${directory}/${name}`;
   const temporary = `${path}.new`;
   const file = await files.open(temporary);
   try {
     await file.truncate(0);
-    await file.write(contents, 0);
+    let at = 0;
+    for await (const bytes of contents) {
+      await file.write([bytes], at);
+      at += bytes.length;
+    }
     await file.datasync();
   } finally {
     await file.close();

@@ -72,24 +72,33 @@ export async function writeState(
   name: string,
   state: State,
 ): Promise<NonNullable<Manifest['state']>> {
-  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let crc = 0;
+  async function* counted(): AsyncGenerator<Buffer> {
+    for await (const chunk of packed(state)) {
+      bytes += chunk.length;
+      crc = crc32(chunk, crc);
+      yield chunk;
+    }
+  }
+  await writeDurably(files, directory, name, counted());
+  return { name, bytes, crc };
+}
+
+/** Packed as it is written: a million tag sets are 300 MB. */
+async function* packed(state: State): AsyncGenerator<Buffer> {
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
-  const pack = async () => {
-    chunks.push(...framed(await compress(Buffer.concat(waiting))));
-    waiting = [];
-    waitingBytes = 0;
-  };
   for (const piece of piecesOf(state)) {
     const serialized = serialize(piece);
     waiting.push(...framed(serialized));
     waitingBytes += serialized.length;
-    if (waitingBytes > packedTogetherBytes) await pack();
+    if (waitingBytes <= packedTogetherBytes) continue;
+    yield* framed(await compress(Buffer.concat(waiting)));
+    waiting = [];
+    waitingBytes = 0;
   }
-  if (waiting.length > 0) await pack();
-  await writeDurably(files, directory, name, chunks);
-  const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  return { name, bytes, crc: chunks.reduce((crc, chunk) => crc32(chunk, crc), 0) };
+  if (waiting.length > 0) yield* framed(await compress(Buffer.concat(waiting)));
 }
 
 function* piecesOf({ series, batches, ...rest }: State): Generator<Piece> {
@@ -124,33 +133,46 @@ export async function readState(
   });
   if (bytes.length !== entry.bytes || crc32(bytes) !== entry.crc)
     throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
-  const pieces: Piece[] = [];
-  for (const packed of frames(bytes))
-    for (const serialized of frames(await decompress(packed))) pieces.push(deserialize(serialized) as Piece);
-  return stateOf(pieces);
+  const reader = new StateReader();
+  for (const chunk of frames(bytes))
+    for (const serialized of frames(await decompress(chunk))) reader.add(deserialize(serialized) as Piece);
+  return reader.state();
 }
 
-function stateOf(pieces: readonly Piece[]): State {
-  const [first, ...others] = pieces;
-  if (first?.kind !== 'rest') throw new Error('the state file does not begin as one');
-  const batches = others.flatMap((piece) => (piece.kind === 'batches' ? piece.segment : []));
-  const starts = others.flatMap(({ kind }, i) => (kind === 'series' ? i : []));
-  return { ...first.rest, batches, series: starts.map((start, i) => seriesOf(others.slice(start, starts[i + 1]))) };
+interface ReadSeries extends Omit<SavedSeries, 'tagSets' | 'newest'> {
+  readonly values: string[][];
+  readonly ids: Extract<Piece, { kind: 'ids' }>[];
 }
 
-function seriesOf(pieces: readonly Piece[]): SavedSeries {
-  const { head } = pieces[0] as Extract<Piece, { kind: 'series' }>;
-  const values: string[][] = head.tags.map(() => []);
-  const ids: Extract<Piece, { kind: 'ids' }>[] = [];
-  const latest = new Latest();
-  for (const piece of pieces) {
-    if (piece.kind === 'values') for (const text of piece.texts) values[piece.tag]!.push(text);
-    else if (piece.kind === 'ids') ids.push(piece);
-    else if (piece.kind === 'latest') latest.load(piece.field, piece.number, piece.values);
+/** Takes in one piece after the other; newest values, the most by far, at once. */
+class StateReader {
+  readonly #batches: SavedSegment[] = [];
+  readonly #series: ReadSeries[] = [];
+  #rest: Omit<State, 'series' | 'batches'> | null = null;
+
+  add(piece: Piece): void {
+    if (piece.kind === 'rest') this.#rest = piece.rest;
+    else if (piece.kind === 'batches') this.#batches.push(piece.segment);
+    else if (piece.kind === 'series')
+      this.#series.push({ ...piece.head, values: piece.head.tags.map(() => []), ids: [], latest: new Latest() });
+    else {
+      const series = this.#series.at(-1)!;
+      if (piece.kind === 'values') for (const text of piece.texts) series.values[piece.tag]!.push(text);
+      else if (piece.kind === 'ids') series.ids.push(piece);
+      else series.latest.load(piece.field, piece.number, piece.values);
+    }
   }
+
+  state(): State {
+    if (!this.#rest) throw new Error('the state file does not begin as one');
+    return { ...this.#rest, batches: this.#batches, series: this.#series.map(seriesOf) };
+  }
+}
+
+function seriesOf({ values, ids, ...series }: ReadSeries): SavedSeries {
   const count = ids.reduce((sum, { newest }) => sum + newest.eras.length, 0);
   const newest = { eras: new Int32Array(count), offsets: new Float64Array(count) };
-  const index = head.tags.map(() => new Int32Array(count));
+  const index = series.tags.map(() => new Int32Array(count));
   let at = 0;
   for (const piece of ids) {
     for (const [tag, numbers] of index.entries()) numbers.set(piece.index[tag]!, at);
@@ -159,7 +181,7 @@ function seriesOf(pieces: readonly Piece[]): SavedSeries {
     at += piece.newest.eras.length;
   }
   const tagSets = { count, values: values.map((texts) => ({ texts, count: texts.length })), index };
-  return { ...head, tagSets, newest, latest };
+  return { ...series, tagSets, newest };
 }
 
 function framed(bytes: Buffer): [Buffer, Buffer] {
