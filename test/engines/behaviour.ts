@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { maxTimeNs, minTimeNs } from '../../src/base/time.ts';
 import type { Engine, InsertBatch, QuerySpec, SchemaMode } from '../../src/kdb/engine.ts';
 import { agrees } from './agreement.ts';
-import { batchOf, type Cell, type Point, point, rowsOf, type Value } from './points.ts';
+import { batchOf, type Cell, type Point, point, queryOf, rowsOf, type Value } from './points.ts';
 import { fieldNames, fieldTypes, points, query } from './random.ts';
 import { Reference } from './reference.ts';
 
@@ -167,7 +167,7 @@ export function engineBehaves(name: string, open: Open): void {
           [5n, ...expected],
         ]);
         assert.equal(
-          rowsOf(await engine.query({ ...everything(series), select: [{ op: 'count', field: 'f', as: 'n' }] }))[0]![0],
+          rowsOf(await engine.query(queryOf(series, { select: [{ op: 'count', field: 'f', as: 'n' }] })))[0]![0],
           2n,
         );
       });
@@ -188,14 +188,14 @@ export function engineBehaves(name: string, open: Open): void {
     await engine.insert(batchOf([-1n, 0n, 9n, 10n, -11n].map((time) => point(series, {}, time, { f: Number(time) }))));
     const select = [{ op: 'sum', field: 'f', as: 'f' }] as const;
     const width = { kind: 'width', widthNs: 10n, originNs: 0n } as const;
-    assert.deepEqual(rowsOf(await engine.query({ ...everything(series), select, bucket: width })), [
+    assert.deepEqual(rowsOf(await engine.query(queryOf(series, { select, bucket: width }))), [
       [-20n, -11],
       [-10n, -1],
       [0n, 9],
       [10n, 10],
     ]);
     const edges = { kind: 'edges', edgesNs: BigInt64Array.of(-11n, 0n, 9n) } as const;
-    assert.deepEqual(rowsOf(await engine.query({ ...everything(series), select, bucket: edges })), [
+    assert.deepEqual(rowsOf(await engine.query(queryOf(series, { select, bucket: edges }))), [
       [-11n, -12],
       [0n, 0],
     ]);
@@ -211,7 +211,7 @@ export function engineBehaves(name: string, open: Open): void {
         ]),
       ),
     );
-    const rows = rowsOf(await engine.query({ ...everything(series), by: ['host'], fields: ['f'] }));
+    const rows = rowsOf(await engine.query(queryOf(series, { by: ['host'], fields: ['f'] })));
     assert.deepEqual(
       rows.map(([time, host]) => `${host}${time}`),
       ['', 'A', 'z', 'é', '\uffee', '\u{1f600}'].flatMap((host) => [`${host}10`, `${host}20`]),
@@ -225,12 +225,12 @@ export function engineBehaves(name: string, open: Open): void {
       const paged: Cell[][] = [];
       let after: QuerySpec['after'] = null;
       do {
-        const page = await engine.query({ ...everything(series), order, limit: 4, after });
+        const page = await engine.query(queryOf(series, { order, limit: 4, after }));
         assert.ok(page.rows <= 4);
         paged.push(...rowsOf(page));
         after = page.next;
       } while (after);
-      assert.deepEqual(paged, rowsOf(await engine.query({ ...everything(series), order })));
+      assert.deepEqual(paged, rowsOf(await engine.query(queryOf(series, { order }))));
       assert.equal(paged.length, 25);
     }
   });
@@ -238,7 +238,7 @@ export function engineBehaves(name: string, open: Open): void {
   check('a result that is too large is an error unless it is cut', async (engine, series) => {
     await engine.insert(batchOf([1n, 2n, 3n].map((time) => point(series, {}, time, { f: 1 }))));
     const spec: QuerySpec = {
-      ...everything(series),
+      ...queryOf(series),
       bucket: { kind: 'width', widthNs: 1n, originNs: 0n },
       select: [{ op: 'sum', field: 'f', as: 'f' }],
       limit: 2,
@@ -257,7 +257,7 @@ export function engineBehaves(name: string, open: Open): void {
       ),
     );
     const sum = (toNs: bigint) =>
-      engine.query({ ...everything(series), toNs, select: [{ op: 'sum', field: 'l', as: 'l' }] }).then(rowsOf);
+      engine.query(queryOf(series, { toNs, select: [{ op: 'sum', field: 'l', as: 'l' }] })).then(rowsOf);
     assert.deepEqual(await sum(2n), [[2n ** 63n - 1n]]);
     assert.deepEqual(await sum(1n), [[2n ** 62n]]);
     await refuses(sum(3n), /^LongOverflow l/);
@@ -282,7 +282,7 @@ export function engineBehaves(name: string, open: Open): void {
   for (const [what, spec, message] of unasked) {
     check(`refuses to be asked for ${what}`, async (engine, series) => {
       await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { f: 1, b: true, s: 'x' })]));
-      await refuses(engine.query({ ...everything(series), ...spec }), message);
+      await refuses(engine.query(queryOf(series, spec)), message);
     });
   }
 
@@ -312,7 +312,7 @@ export function engineBehaves(name: string, open: Open): void {
   check('explains what a query reads', async (engine, series) => {
     const days = [0n, 1n, 2n].map((day) => point(series, { host: 'a' }, day * 24n * hourNs, { f: Number(day) }));
     await engine.insert(batchOf(days));
-    const asked = { ...everything(series), fromNs: 0n, toNs: 36n * hourNs };
+    const asked = queryOf(series, { fromNs: 0n, toNs: 36n * hourNs });
     const hot = await engine.explain(asked);
     assert.deepEqual([hot.rows, hot.parts, hot.bytesCached, hot.hotRows], [2n, 0n, 0n, 3n]);
     await engine.checkpoint();
@@ -345,7 +345,7 @@ export function engineBehaves(name: string, open: Open): void {
           await engine.delete({ series, fromNs, toNs, where, dryRun }),
           model.delete(series, fromNs, toNs, where, dryRun),
         );
-        assert.deepEqual(await all(engine, series), model.query(everything(series)));
+        assert.deepEqual(await all(engine, series), model.query(queryOf(series)));
         const latest = { series, where: null, fields: [] };
         assert.deepEqual(rowsOf(await engine.latest(latest)), model.latest(latest));
       };
@@ -402,7 +402,7 @@ export function engineBehaves(name: string, open: Open): void {
 
   check('ends a query whose caller is gone', async (engine, series) => {
     await engine.insert(batchOf([point(series, {}, 1n, { f: 1 })]));
-    await assert.rejects(engine.query(everything(series), AbortSignal.abort()));
+    await assert.rejects(engine.query(queryOf(series), AbortSignal.abort()));
   });
 
   test(`${name}: answers random queries as the reference does`, async (t) => {
@@ -437,25 +437,8 @@ export function engineBehaves(name: string, open: Open): void {
   });
 }
 
-function everything(series: string): QuerySpec {
-  return {
-    series,
-    fromNs: -(2n ** 63n) + 1n,
-    toNs: 2n ** 63n - 1n,
-    where: null,
-    by: [],
-    bucket: null,
-    select: [],
-    fields: [],
-    order: 'asc',
-    limit: 1_000_000,
-    cut: true,
-    after: null,
-  };
-}
-
 async function all(engine: Engine, series: string): Promise<Cell[][]> {
-  return rowsOf(await engine.query(everything(series)));
+  return rowsOf(await engine.query(queryOf(series)));
 }
 
 async function refuses(call: Promise<unknown>, message: RegExp): Promise<void> {

@@ -6,7 +6,7 @@ import { createEngineClient, type EngineClient } from '../../src/kdb/client.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
 import { engineBehaves } from './behaviour.ts';
 import { type DatabaseProcess, startDatabase } from './database-process.ts';
-import { batchOf, point, rowsOf } from './points.ts';
+import { batchOf, point, queryOf, rowsOf } from './points.ts';
 import { volumesFor } from './store-in-temp.ts';
 
 const clientOf = ({ port, user, password }: DatabaseProcess): EngineClient =>
@@ -72,20 +72,7 @@ test('a database process that is killed has every acknowledged point after its r
   const client = clientOf(running);
   t.after(() => client.close());
   const read = async (series: string) => {
-    const spec = {
-      series,
-      fromNs: 0n,
-      toNs: 10n ** 15n,
-      where: null,
-      by: [],
-      bucket: null,
-      select: [],
-      fields: ['f'],
-      order: 'asc',
-      limit: 1_000_000,
-      cut: true,
-      after: null,
-    } as const;
+    const spec = queryOf(series, { fromNs: 0n, toNs: 10n ** 15n, fields: ['f'] });
     return rowsOf(await client.query(spec)).map((row) => row.at(-1) as number);
   };
   const [m, n] = [await read('m'), await read('n')];

@@ -1,6 +1,15 @@
 // Points as tests write them, and results as tests read them.
 import { randomBytes } from 'node:crypto';
-import type { Column, FieldColumn, FieldValues, InsertBatch, InsertPart, QueryResult } from '../../src/kdb/engine.ts';
+import { endOfTimeNs, minTimeNs } from '../../src/base/time.ts';
+import type {
+  Column,
+  FieldColumn,
+  FieldValues,
+  InsertBatch,
+  InsertPart,
+  QueryResult,
+  QuerySpec,
+} from '../../src/kdb/engine.ts';
 
 export type Value = number | bigint | boolean | string;
 /** number: float; bigint: long. */
@@ -80,6 +89,25 @@ function valuesOf(values: readonly (Value | undefined)[]): FieldValues {
     default:
       return { type: 'float', values: Float64Array.from(values, (value) => (value as number | undefined) ?? 0) };
   }
+}
+
+/** Every point of a series, raw, unless something else is asked for. */
+export function queryOf(series: string, asked: Partial<Omit<QuerySpec, 'series'>> = {}): QuerySpec {
+  return {
+    series,
+    fromNs: minTimeNs,
+    toNs: endOfTimeNs,
+    where: null,
+    by: [],
+    bucket: null,
+    select: [],
+    fields: [],
+    order: 'asc',
+    limit: 1_000_000,
+    cut: true,
+    after: null,
+    ...asked,
+  };
 }
 
 export type Cell = Value | null;

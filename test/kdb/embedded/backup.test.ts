@@ -2,23 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { batchOf, point, rowsOf } from '../../engines/points.ts';
+import { batchOf, point, queryOf, rowsOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 
-const count = {
-  series: 'm',
-  fromNs: 0n,
-  toNs: 10n ** 18n,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [{ op: 'count', field: 'f', as: 'n' }],
-  fields: [],
-  order: 'asc',
-  limit: 1,
-  cut: true,
-  after: null,
-} as const;
+const count = queryOf('m', { fromNs: 0n, toNs: 10n ** 18n, select: [{ op: 'count', field: 'f', as: 'n' }], limit: 1 });
 
 test('a backup taken while writes go on opens as a database with all that was acknowledged before it', async (t) => {
   const volumes = volumesFor(t, 2);

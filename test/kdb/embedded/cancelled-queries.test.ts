@@ -8,7 +8,7 @@ import { createEngineServer } from '../../../kdb/embedded/wire/server.ts';
 import { createEngineClient, type EngineClient } from '../../../src/kdb/client.ts';
 import type { QuerySpec } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
-import { batchOf, point } from '../../engines/points.ts';
+import { batchOf, point, queryOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 import { until } from '../../until.ts';
 
@@ -16,20 +16,7 @@ const days = 40;
 const pointsPerDay = 500;
 const dayNs = 86_400_000_000_000n;
 
-const raw: QuerySpec = {
-  series: 'm',
-  fromNs: 0n,
-  toNs: BigInt(days) * dayNs,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [],
-  fields: ['f'],
-  order: 'asc',
-  limit: 1_000_000,
-  cut: true,
-  after: null,
-};
+const raw = queryOf('m', { fromNs: 0n, toNs: BigInt(days) * dayNs, fields: ['f'] });
 const queries: Record<string, QuerySpec> = {
   'raw points': raw,
   'an aggregation': { ...raw, fields: [], select: [{ op: 'sum', field: 'f', as: 's' }] },

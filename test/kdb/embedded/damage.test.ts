@@ -5,27 +5,14 @@ import { test } from 'node:test';
 import { journalName } from '../../../kdb/embedded/storage/journal-file.ts';
 import type { Store } from '../../../kdb/embedded/store.ts';
 import type { QuerySpec } from '../../../src/kdb/engine.ts';
-import { batchOf, type Cell, point, rowsOf } from '../../engines/points.ts';
+import { batchOf, type Cell, point, queryOf, rowsOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 import { until } from '../../until.ts';
 import { fault, faultyFiles } from './faulty-files.ts';
 
 const secondNs = 1_000_000_000n;
 const dayNs = 86_400n * secondNs;
-const spec: QuerySpec = {
-  series: 'm',
-  fromNs: 0n,
-  toNs: 1000n * dayNs,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [],
-  fields: ['f'],
-  order: 'asc',
-  limit: 1_000_000,
-  cut: true,
-  after: null,
-};
+const spec = queryOf('m', { fromNs: 0n, toNs: 1000n * dayNs, fields: ['f'] });
 
 const give = (store: Store, ...values: number[]) =>
   store.insert(batchOf(values.map((f) => point('m', { host: `h${f % 3}` }, BigInt(f) * secondNs, { f }))));

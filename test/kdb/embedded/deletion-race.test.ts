@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Store } from '../../../kdb/embedded/store.ts';
 import type { DeleteSpec } from '../../../src/kdb/engine.ts';
 import { agrees } from '../../engines/agreement.ts';
-import { batchOf, type Point, point, rowsOf } from '../../engines/points.ts';
+import { batchOf, type Point, point, queryOf, rowsOf } from '../../engines/points.ts';
 import { fieldNames, fieldTypes, filter, points, query, range, seriesNames, time } from '../../engines/random.ts';
 import { Reference } from '../../engines/reference.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
@@ -56,20 +56,9 @@ for (const [what, meanwhile, newest, values] of [
       // Of the same time, the value given last wins, wherever the first one stands.
       await store.insert(batchOf([at(Number(newest), { a: 9 })]));
       const rows = rowsOf(
-        await store.query({
-          series: 'm',
-          fromNs: newest * second,
-          toNs: newest * second + 1n,
-          where: null,
-          by: [],
-          bucket: null,
-          select: [],
-          fields: ['a'],
-          order: 'asc',
-          limit: 10,
-          cut: true,
-          after: null,
-        }),
+        await store.query(
+          queryOf('m', { fromNs: newest * second, toNs: newest * second + 1n, fields: ['a'], limit: 10 }),
+        ),
       );
       assert.deepEqual(rows, [[newest * second, 'a', 9]]);
       await store.close();

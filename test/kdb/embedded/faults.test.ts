@@ -14,25 +14,12 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import winston from 'winston';
 import type { Store } from '../../../kdb/embedded/store.ts';
-import { batchOf, type Cell, point, rowsOf } from '../../engines/points.ts';
+import { batchOf, type Cell, point, queryOf, rowsOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 import { until } from '../../until.ts';
 import { fault, faultyFiles, forgetfulFiles } from './faulty-files.ts';
 
-const everything = {
-  series: 'm',
-  fromNs: -(10n ** 18n),
-  toNs: 10n ** 19n / 6n,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [],
-  fields: [],
-  order: 'asc',
-  limit: 1_000_000,
-  cut: true,
-  after: null,
-} as const;
+const everything = queryOf('m', { fromNs: -(10n ** 18n), toNs: 10n ** 19n / 6n });
 
 async function insert(store: Store, ...values: number[]): Promise<void> {
   await store.insert(

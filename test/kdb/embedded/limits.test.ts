@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { QuerySpec } from '../../../src/kdb/engine.ts';
-import { batchOf, type Point, point } from '../../engines/points.ts';
+import { batchOf, type Point, point, queryOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 import { until } from '../../until.ts';
 
@@ -65,20 +64,14 @@ test('memory near its budget is written into parts; beyond it writes are refused
   assert.ok(stats.parts > 0n, `${busy} refusals`);
 });
 
-const heavy: QuerySpec = {
-  series: 'm',
+const heavy = queryOf('m', {
   fromNs: 0n,
   toNs: 10n ** 18n,
   where: { op: 'gt', field: 'f', value: -1 },
   by: ['host'],
   bucket: { kind: 'width', widthNs: 3n, originNs: 0n },
   select: [{ op: 'sum', field: 'f', as: 'f' }],
-  fields: [],
-  order: 'asc',
-  limit: 1_000_000,
-  cut: true,
-  after: null,
-};
+});
 
 for (const [title, reason, code] of [
   ['its caller leaves', undefined, 'Cancelled'],

@@ -3,26 +3,12 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { type FileLayer, realFiles } from '../../../kdb/embedded/storage/files.ts';
 import { nextBatchId } from '../../../src/kdb/batch-id.ts';
-import type { QuerySpec } from '../../../src/kdb/engine.ts';
-import { batchOf, point, rowsOf } from '../../engines/points.ts';
+import { batchOf, point, queryOf, rowsOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 import { until } from '../../until.ts';
 
 const dayNs = 86_400_000_000_000n;
-const everything: QuerySpec = {
-  series: 'm',
-  fromNs: 0n,
-  toNs: 10n * dayNs,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [],
-  fields: ['f'],
-  order: 'asc',
-  limit: 100,
-  cut: true,
-  after: null,
-};
+const everything = queryOf('m', { fromNs: 0n, toNs: 10n * dayNs, fields: ['f'], limit: 100 });
 
 test('a reader that never ends holds up no checkpoint, and keeps no more than the files that it began with', async (t) => {
   const volumes = volumesFor(t, 2);

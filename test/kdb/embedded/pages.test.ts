@@ -1,8 +1,8 @@
 // Pages of raw points where there are far more tag sets than points on a page: together they are the whole, in its order.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Cursor, QuerySpec } from '../../../src/kdb/engine.ts';
-import { batchOf, point, rowsOf } from '../../engines/points.ts';
+import type { Cursor } from '../../../src/kdb/engine.ts';
+import { batchOf, point, queryOf, rowsOf } from '../../engines/points.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 
 const sets = 600;
@@ -15,20 +15,7 @@ function points(round: number) {
   });
 }
 
-const everything: QuerySpec = {
-  series: 'm',
-  fromNs: -10n,
-  toNs: 1_000n,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [],
-  fields: [],
-  order: 'asc',
-  limit: 1_000_000,
-  cut: true,
-  after: null,
-};
+const everything = queryOf('m', { fromNs: -10n, toNs: 1_000n });
 
 test('pages are the whole', async (t) => {
   const store = await openStore(volumesFor(t, 2));
