@@ -107,14 +107,7 @@ function checkStrings({ lengths, bytes }: Strings): void {
 /** All that the types of a part do not say. */
 function checkPart(part: InsertPart): void {
   const { series, tagNames, keys, keyCount, row, timeNs, fields } = part;
-  checkName(series, nameFault(series));
-  if (tagNames.length > maxTagsPerSeries) throw new EngineError('TooManyFields', series, String(maxTagsPerSeries));
-  if (fields.length > maxFieldsPerSeries) throw new EngineError('TooManyFields', series, String(maxFieldsPerSeries));
-  checkNames(
-    series,
-    tagNames,
-    fields.map((field) => field.name),
-  );
+  checkColumns(series, tagNames, fields);
   if (fields.length === 0) throw new GrammarFault('a part has no field');
   if (row.length === 0) throw new GrammarFault('a part has no point');
   if (timeNs.length !== row.length) throw new GrammarFault('time and row differ in length');
@@ -126,7 +119,7 @@ function checkPart(part: InsertPart): void {
   for (const field of fields) checkField(series, field, row.length);
 }
 
-export function checkName(name: string, reason: string | null): void {
+function checkName(name: string, reason: string | null): void {
   if (reason !== null) throw new EngineError('InvalidName', name, reason);
 }
 
@@ -141,15 +134,22 @@ function checkColumnName(name: string): void {
   passed.add(name);
 }
 
-/** Tag and field names: each valid, none twice. */
-export function checkNames(series: string, tags: readonly string[], fields: readonly string[]): void {
+/** Names of a series, its tags and its fields: each valid, none twice, not too many. */
+export function checkColumns(
+  series: string,
+  tags: readonly string[],
+  fields: readonly { readonly name: string }[],
+): void {
+  checkName(series, nameFault(series));
+  if (tags.length > maxTagsPerSeries) throw new EngineError('TooManyFields', series, String(maxTagsPerSeries));
+  if (fields.length > maxFieldsPerSeries) throw new EngineError('TooManyFields', series, String(maxFieldsPerSeries));
   const seen = new Set<string>();
   for (const name of tags) {
     checkColumnName(name);
     if (seen.size === seen.add(name).size) throw new GrammarFault('a tag occurs twice');
   }
   const seenFields = new Set<string>();
-  for (const name of fields) {
+  for (const { name } of fields) {
     checkColumnName(name);
     if (seen.has(name)) throw new EngineError('TagFieldClash', series, name);
     if (seenFields.size === seenFields.add(name).size) throw new GrammarFault('a field occurs twice');

@@ -1,7 +1,5 @@
-import { maxFieldsPerSeries, maxTagsPerSeries, nameFault } from '../../base/limits.ts';
 import { fieldTypeLetters } from '../contract.ts';
 import type { FieldType, SeriesDefinition, SeriesInfo, Stats, TagValues } from '../engine.ts';
-import { EngineError } from '../engine-error.ts';
 import { Chars, type QValue, Sym, Symbols } from '../qvalue.ts';
 import {
   type CallCodec,
@@ -17,7 +15,7 @@ import {
   symbol,
   symbols,
 } from './grammar.ts';
-import { checkName, checkNames } from './part.ts';
+import { checkColumns } from './part.ts';
 
 /** A long that is not there: q's 0Nj. */
 const nullLong = -(2n ** 63n);
@@ -27,12 +25,12 @@ const typeOfLetter: Readonly<Record<string, FieldType>> = { f: 'float', j: 'long
 export const define: CallCodec<SeriesDefinition, SeriesInfo> = {
   name: '.tsg.define',
   encodeArguments(definition) {
-    checkDefinition(definition);
+    checkColumns(definition.series, definition.tags, definition.fields);
     return [encodeDefinition(definition)];
   },
   decodeArguments(given) {
     const definition = decodeDefinition(list(only(given), 'definition', 4));
-    checkDefinition(definition);
+    checkColumns(definition.series, definition.tags, definition.fields);
     return definition;
   },
   encodeReply: encodeInfo,
@@ -123,17 +121,6 @@ function decodeDefinition(given: readonly QValue[]): SeriesDefinition {
       return { name, type };
     }),
   };
-}
-
-function checkDefinition({ series, tags: tagNames, fields }: SeriesDefinition): void {
-  checkName(series, nameFault(series));
-  if (tagNames.length > maxTagsPerSeries) throw new EngineError('TooManyFields', series, String(maxTagsPerSeries));
-  if (fields.length > maxFieldsPerSeries) throw new EngineError('TooManyFields', series, String(maxFieldsPerSeries));
-  checkNames(
-    series,
-    tagNames,
-    fields.map((field) => field.name),
-  );
 }
 
 function encodeInfo(info: SeriesInfo): QValue {
