@@ -2,7 +2,7 @@
 
 import { requireStorage } from '../auth/storage.ts';
 import type { RateName } from '../auth/throttle.ts';
-import { bearerSecret, coversDatabase, requireOperator, requireScope, requireValid } from '../auth/token.ts';
+import { bearerSecret, coversDatabase, requireOperator, requireScope } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
 import type { Account, Database, Scope, Token, User } from '../management/records.ts';
 import type { Context, Step } from './step.ts';
@@ -13,9 +13,9 @@ function authenticate(context: Context): void | Promise<void> {
   return token instanceof Promise ? token.then((found) => identify(context, found)) : identify(context, token);
 }
 
-function identify(context: Context, found: Token | undefined): void | Promise<void> {
+function identify(context: Context, token: Token | undefined): void | Promise<void> {
+  if (!token) throw apiError('TokenUnknown');
   const { accounts, users } = context.services.management;
-  const token = requireValid(found, Date.now());
   const account = accounts.findAccount(token.accountId);
   const user = token.userId === null ? undefined : users.findUser(token.accountId, token.userId);
   if (account instanceof Promise || user instanceof Promise)

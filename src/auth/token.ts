@@ -9,12 +9,6 @@ export function bearerSecret(header: string | undefined): string {
   return match[1]!;
 }
 
-/** The token, if it is good at this time. */
-export function requireValid(token: Token | undefined, nowMs: number): Token {
-  if (!token || (token.expiresAt !== null && Date.parse(token.expiresAt) <= nowMs)) throw apiError('TokenUnknown');
-  return token;
-}
-
 /** What the role of a token's user leaves of its scopes. */
 const roleScopes: Readonly<Record<Role, readonly Scope[]>> = {
   owner: scopes,
