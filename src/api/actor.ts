@@ -18,7 +18,7 @@ export function actorOf(context: Context): Actor {
 }
 
 /** Each proxy adds the address that it was called from: what lies before the trusted ones' was written by the caller, and may be anything. */
-export function addressOf(
+function addressOf(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
   trustedProxies: number,
 ): string | null {

@@ -1,5 +1,5 @@
 /** Bytes, as UTF-8, that a series, tag or field name may have. */
-export const maxNameBytes = 255;
+const maxNameBytes = 255;
 /** Bytes of a tag value. */
 export const maxTagValueBytes = 1024;
 /** Bytes of a string field. */

@@ -14,11 +14,11 @@ const minus = 45;
 const dot = 46;
 const zero = 48;
 const colon = 58;
-export const openBracket = 91;
+const openBracket = 91;
 const backslash = 92;
 const closeBracket = 93;
 const letterU = 117;
-export const openBrace = 123;
+const openBrace = 123;
 const closeBrace = 125;
 
 /** Points are four deep; what is much deeper is something else, and could exhaust the stack. */

@@ -223,6 +223,6 @@ function requireUser(accountId: string, id: string): TransactionItem {
   };
 }
 
-export function tokenChange(token: Token): Change {
+function tokenChange(token: Token): Change {
   return { kind: 'token', key: token.hash, version: token.version, record: token };
 }

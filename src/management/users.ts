@@ -175,6 +175,6 @@ function nameKey(name: string): string {
   return `name#${name}`;
 }
 
-export function userChange(user: User): Change {
+function userChange(user: User): Change {
   return { kind: 'user', key: userKey(user), version: user.version, record: user };
 }

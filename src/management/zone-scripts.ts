@@ -3,9 +3,9 @@
 // a moment at which DynamoDB had this version. The hash tsg:feed says how current the feed is: heartbeatAt and fenceAt.
 
 /** An entry is as current as the feed while that is younger than this. */
-export const heartbeatFreshMs = 10_000;
+const heartbeatFreshMs = 10_000;
 /** Without the feed, an entry is believed for so long after it was read from DynamoDB. */
-export const entryFreshMs = 60_000;
+const entryFreshMs = 60_000;
 
 const now = `
 local time = redis.call('TIME')

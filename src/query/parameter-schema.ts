@@ -8,7 +8,7 @@ import { parameterFault, quoted } from './fault.ts';
 
 export const aggregations: readonly AggregateOp[] = ['avg', 'min', 'max', 'sum', 'count', 'first', 'last'];
 
-export const timeFormats = ['iso', 'ns', 'us', 'ms', 's'] as const;
+const timeFormats = ['iso', 'ns', 'us', 'ms', 's'] as const;
 export type TimeFormat = (typeof timeFormats)[number];
 
 export const maxRows = 1_000_000;
@@ -58,7 +58,7 @@ export const queryParametersSchema = {
 type Name = keyof typeof queryParametersSchema.properties;
 
 /** GET …/latest takes some of them. */
-export const latestParametersSchema = {
+const latestParametersSchema = {
   ...queryParametersSchema,
   properties: pick(['field', 'where', 'time-format']),
 } as const;

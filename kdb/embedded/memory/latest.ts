@@ -7,7 +7,7 @@ import { compareInstants } from './era.ts';
 const noEra = -0x80000000;
 const pageBits = 13;
 /** Tag sets of a page. */
-export const pageIds = 1 << pageBits;
+const pageIds = 1 << pageBits;
 
 /** One field of some tag sets. */
 export interface NewestValues {
