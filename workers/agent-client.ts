@@ -1,23 +1,8 @@
-import type { SchemaMode } from '../src/kdb/engine.ts';
-import type { ProcessLimits } from '../src/management/plans.ts';
+import { type DatabaseReport, refusals, type WantedDatabase } from '../src/management/host-agent.ts';
 import type { Endpoint } from '../src/management/records.ts';
 
 /** Longer than the agent itself waits for a new process, or for an old one to end. */
 const requestTimeoutMs = 30_000;
-
-export interface WantedDatabase extends ProcessLimits {
-  readonly volumes: number;
-  readonly schema: SchemaMode;
-  readonly user: string;
-  readonly password: string;
-}
-
-/** What the agent says of a database. */
-export interface DatabaseReport {
-  readonly state: 'starting' | 'running' | 'crashed' | 'stopped';
-  readonly endpoint: Endpoint | null;
-  readonly fault: string | null;
-}
 
 /** The host has no room for the database; another one may. */
 export class HostRefused extends Error {}
@@ -50,7 +35,7 @@ export class AgentClient {
     const answer = (await response.json().catch(() => ({}))) as { message?: string };
     if (response.ok) return answer;
     const cause = new Error(`${agent.host}:${agent.port} answers ${response.status}: ${answer.message ?? ''}`);
-    throw response.status === 507 || response.status === 409
+    throw Object.values<number>(refusals).includes(response.status)
       ? new HostRefused('the host refuses', { cause })
       : new Error('the agent of the host failed', { cause });
   }

@@ -1,30 +1,13 @@
 // The databases of one host: what the control port may do with them.
 
 import type { Log } from '../../src/base/log.ts';
-import type { SchemaMode } from '../../src/kdb/engine.ts';
+import type { DatabaseReport, WantedDatabase } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
-import type { Endpoint } from '../../src/management/records.ts';
-import { DatabaseProcess, type ProcessState } from './database-process.ts';
+import { DatabaseProcess } from './database-process.ts';
 import { changeHome, createHome, type DatabaseConfig, findHomes, removeHome } from './home.ts';
 
 /** How long a PUT waits for a new process to listen: a new one takes under a second. */
 const startWaitMs = 10_000;
-
-export interface WantedDatabase extends ProcessLimits {
-  readonly volumes: number;
-  readonly schema: SchemaMode;
-  readonly user: string;
-  readonly password: string;
-}
-
-export interface DatabaseReport {
-  readonly id: string;
-  readonly state: ProcessState;
-  /** Null until its process has listened for the first time. */
-  readonly endpoint: Endpoint | null;
-  /** Why it does not run. */
-  readonly fault: string | null;
-}
 
 /** Every slot is taken. */
 export class HostFull extends Error {}

@@ -5,7 +5,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers';
 import { Ajv, type JSONSchemaType } from 'ajv';
 import type { Log } from '../../src/base/log.ts';
-import { type Agent, HostFull, type WantedDatabase } from './agent.ts';
+import { refusals, type WantedDatabase } from '../../src/management/host-agent.ts';
+import { type Agent, HostFull } from './agent.ts';
 import { TooFewVolumes } from './home.ts';
 
 const maxBodyBytes = 4_096;
@@ -44,7 +45,7 @@ export function createControl({ agent, secret, log }: ControlOptions): Server {
     answer(request, agent, secret).then(
       (result) => send(response, result),
       (error: unknown) => {
-        const status = error instanceof HostFull ? 507 : error instanceof TooFewVolumes ? 409 : 500;
+        const status = statusOf(error);
         log.error('control', { method: request.method, path: request.url, status, error });
         send(response, { status, body: { message: error instanceof Error ? error.message : String(error) } });
       },
@@ -90,6 +91,11 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 function isAuthorised(header: string | undefined, secret: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(header ?? ''), digest(`Bearer ${secret}`));
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof HostFull) return refusals.hostFull;
+  return error instanceof TooFewVolumes ? refusals.tooFewVolumes : 500;
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {

@@ -3,11 +3,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { getCompileCacheDir } from 'node:module';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
+import { portFault } from '../../src/base/ports.ts';
+import type { ProcessState } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { changeHome, configPath, type DatabaseConfig } from './home.ts';
@@ -21,8 +22,6 @@ const settledBackoffs = 5;
 const stopPatienceMs = 20_000;
 /** Of what the process last wrote to standard error: for whoever asks why it does not run. */
 const keptLines = 10;
-
-export type ProcessState = 'starting' | 'running' | 'crashed' | 'stopped';
 
 export interface DatabaseProcessOptions {
   /** Program and arguments; `--config <file>` is added. */
@@ -110,7 +109,8 @@ export class DatabaseProcess {
     const notePath = join(dirname(configPath(this.config)), 'process.json');
     await endFormerProcess(notePath, stopPatienceMs);
     const { host, port } = this.config;
-    if (port !== 0 && !(await isFree(host, port))) await this.#change({ port: 0 });
+    // Another program may have taken the port while the database was down.
+    if (port !== 0 && (await portFault(host, port)) !== null) await this.#change({ port: 0 });
     if (this.#stop.signal.aborted) return 'not started';
     this.state = 'starting';
     const child = this.#spawn();
@@ -188,19 +188,5 @@ async function endOf(child: ChildProcess): Promise<string> {
     return signal ? `it was ended by ${signal}` : `it ended with code ${code}`;
   } catch (error) {
     return `it cannot be started: ${(error as Error).message}`;
-  }
-}
-
-/** Another program may have taken the port while the database was down. */
-async function isFree(host: string, port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, host);
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await new Promise((resolve) => server.close(resolve));
   }
 }

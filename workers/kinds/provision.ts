@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { DatabaseReport } from '../../src/management/host-agent.ts';
 import { processLimits } from '../../src/management/plans.ts';
 import type { Database, Endpoint, Host } from '../../src/management/records.ts';
-import { type DatabaseReport, HostRefused } from '../agent-client.ts';
+import { HostRefused } from '../agent-client.ts';
 import { failDatabase, taskDatabase } from './database.ts';
 import type { Kind, TaskRun } from './kind.ts';
 
