@@ -139,6 +139,8 @@ export class Accounts {
    */
   async requestClose(id: string, graceMs: number, by: Actor = theService): Promise<{ account: Account; task: Task }> {
     const account = await this.#existing(id);
+    // Everything is removed, and its name may be another's.
+    if (account.status === 'closed' && account.closeTaskId === null) throw closed(account);
     const task = newTask('close-account', { accountId: id, region: this.#region }, this.#clock());
     const closesAt = new Date(this.#clock() + graceMs).toISOString();
     const status = account.status === 'closed' ? 'closed' : 'closing';
@@ -155,7 +157,7 @@ export class Accounts {
 
   /** Everything is removed. Its name becomes free; the record, the usage and the audit stay. */
   async finishClose(account: Account): Promise<Account> {
-    const finished: Account = { ...account, overStorageBytes: null, version: account.version + 1 };
+    const finished: Account = { ...account, overStorageBytes: null, closeTaskId: null, version: account.version + 1 };
     return this.#change(account, finished, theService, 'close-account', { removal: 'done' }, [
       { Delete: { TableName: tables.accounts, Key: { id: nameKey(account.name) } } },
       { Delete: { TableName: tables.accounts, Key: countKey(account.id) } },

@@ -28,7 +28,7 @@ export interface Account extends Versioned {
   readonly limits: Partial<Limits>;
   /** What it stored when it was last seen to be over its limit; null while it is not. */
   readonly overStorageBytes: number | null;
-  /** ISO time, and the task that waits for it; null unless it is closing or closed. */
+  /** ISO time, and the task that waits for it; null unless it is closing or closed, the task also when all is removed. */
   readonly closesAt: string | null;
   readonly closeTaskId: string | null;
 }

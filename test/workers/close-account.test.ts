@@ -35,7 +35,10 @@ test('a closing account is left alone until its time, then everything goes, over
   await runner.run(task.id);
   assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
   assert.deepEqual([await users.listUsers(account.id), await tokens.listTokens(account.id)], [[], []]);
-  await accounts.createAccount('acme');
+  const { account: heir } = await accounts.createAccount('acme');
+  // What is gone cannot be closed again: the name is another's now.
+  await assert.rejects(accounts.requestClose(account.id, 0), { code: 'AccountClosed' });
+  assert.equal((await accounts.findByName('acme'))?.id, heir.id);
 });
 
 test('opened again, or closed once more: the first task does nothing', async (t) => {
