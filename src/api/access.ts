@@ -64,8 +64,10 @@ function requireHere(context: Context): void {
   if (region === config.region) return;
   const endpoint = config.regionEndpoints[region];
   if (endpoint !== undefined) {
-    // A request line may hold what would end the link early.
-    const path = (context.request.url ?? '').replace(/[^!-~]|[<>"]/g, encodeURIComponent);
+    // A request line may hold what would end the link early, or, sent to a proxy, name a host.
+    const path = (context.request.url ?? '')
+      .replace(/^[a-z]+:\/\/[^/]*/i, '')
+      .replace(/[^!-~]|[<>"]/g, encodeURIComponent);
     context.response.setHeader('Link', `<${endpoint}${path}>; rel="alternate"`);
   }
   throw apiError(

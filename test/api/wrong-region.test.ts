@@ -76,6 +76,12 @@ test('the reply names the endpoint, also as a link to the same path there', asyn
   );
 });
 
+test('a request as a proxy would get it: the link names no other host', async () => {
+  const { received } = converse(['GET http://evil.example/v1/databases/far/series HTTP/1.1']);
+  const reply = await until('a reply', () => /\}$/.test(received()) && received());
+  assert.match(reply, /^Link: <https:\/\/there\/v1\/databases\/far\/series>; rel="alternate"\r$/m);
+});
+
 test('a client that asks before it sends its body is never told to', async () => {
   const { socket, received } = converse([write, 'Expect: 100-continue', 'Content-Length: 30000000']);
   const reply = await until('a reply', () => /\}$/.test(received()) && received());
