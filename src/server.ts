@@ -4,6 +4,7 @@ import { listAudit } from './api/audit.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { metrics } from './api/metrics.ts';
+import { requirePathNames } from './api/names.ts';
 import { latest, query } from './api/query.ts';
 import { writeError } from './api/reply.ts';
 import { nextRequestId } from './api/request-id.ts';
@@ -64,7 +65,10 @@ const maxParamLength = 16_384;
 export function createServer(services: Services): Server {
   // A name would become a header of every reply, set on its own (reply.ts).
   const server = restify.createServer({ name: '', noWriteContinue: true, maxParamLength });
-  for (const [method, path, name, steps] of routes) server[method]({ path, name }, handler(services, name, steps));
+  for (const [method, path, name, steps] of routes) {
+    const all = path.includes(':') ? [requirePathNames, ...steps] : steps;
+    server[method]({ path, name }, handler(services, name, all));
+  }
   server.get(
     { path: '/', name: 'routes' },
     handler(

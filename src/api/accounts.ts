@@ -1,5 +1,4 @@
 import { apiError } from '../base/errors.ts';
-import { nameFault } from '../base/limits.ts';
 import type { AccountChange, AccountPlace } from '../management/accounts.ts';
 import { limitNames, limitsOf, planNames } from '../management/plans.ts';
 import { type Account, accountStatuses } from '../management/records.ts';
@@ -8,6 +7,7 @@ import { access, accountAccess, operatorAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { chosenAccount } from './chosen-account.ts';
+import { requireName } from './names.ts';
 import { replyJson } from './reply.ts';
 import { readJson, readParameters, single } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -38,8 +38,7 @@ export const createAccount: Step[] = [
   }),
   async function createAccount(context: Context): Promise<void> {
     const { name, ...rest } = context.json as { name: string } & Pick<AccountChange, 'plan' | 'limits'>;
-    const reason = nameFault(name);
-    if (reason) throw apiError('InvalidName', { name, reason });
+    requireName(name);
     const { accounts } = context.services.management;
     const { account, secret } = await accounts.createAccount(name, rest, actorOf(context));
     replyJson(context, 201, { account: shownAccount(account), token: secret });

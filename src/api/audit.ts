@@ -4,7 +4,7 @@ import { parseTimeRange } from '../query/time-range.ts';
 import { accountAccess } from './access.ts';
 import { chosenAccount } from './chosen-account.ts';
 import { replyJson } from './reply.ts';
-import { readParameters, single } from './schema.ts';
+import { readParameters, single, singleId } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
 const defaultLimit = 100;
@@ -15,7 +15,7 @@ export const listAudit: Step[] = [
     type: 'object',
     additionalProperties: false,
     properties: {
-      account: single,
+      account: singleId,
       from: single,
       until: single,
       limit: { type: 'string', pattern: '^([1-9]\\d{0,2}|1000)$' },

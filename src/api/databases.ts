@@ -1,12 +1,12 @@
 import { coversDatabase } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
-import { nameFault } from '../base/limits.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
 import { limitsOf } from '../management/plans.ts';
 import type { Database } from '../management/records.ts';
 import { access, accountAccess, findDatabase } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
+import { requireName } from './names.ts';
 import { replyJson } from './reply.ts';
 import { readJson } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -40,8 +40,7 @@ export const createDatabase: Step[] = [
   async function createDatabase(context: Context): Promise<void> {
     const { config, management, tasks, log } = context.services;
     const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = context.json as NewDatabase;
-    const reason = nameFault(name);
-    if (reason) throw apiError('InvalidName', { name, reason });
+    requireName(name);
     const regions = Object.keys(config.regionEndpoints);
     if (!regions.includes(region))
       throw apiError('InvalidRequest', {

@@ -24,6 +24,9 @@ export function readJson(schema: object): Step {
 /** A parameter that is given once. */
 export const single = { type: 'string' } as const;
 
+/** A parameter or member that may be an id. */
+export const singleId = { type: 'string', minLength: 1, maxLength: 64 } as const;
+
 /** Step: checks the query string. A parameter given once is a string, else an array of strings. */
 export function readParameters(schema: object): Step {
   const validate = ajv.compile(schema);

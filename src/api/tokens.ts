@@ -3,8 +3,9 @@ import { type Scope, scopes, type Token } from '../management/records.ts';
 import { accountAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
+import { requireName } from './names.ts';
 import { replyJson, replyNothing } from './reply.ts';
-import { readJson, readParameters, single } from './schema.ts';
+import { readJson, readParameters, single, singleId } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
 interface NewToken {
@@ -16,6 +17,9 @@ interface NewToken {
   readonly expiresAt?: string;
 }
 
+/** All of them stand in the record that every request looks up. */
+const maxDatabases = 100;
+
 export const createToken: Step[] = [
   ...accountAccess,
   readBody,
@@ -24,13 +28,13 @@ export const createToken: Step[] = [
     required: ['name', 'scopes'],
     additionalProperties: false,
     properties: {
-      user: { type: 'string', nullable: true, maxLength: 64 },
+      user: { ...singleId, nullable: true },
       name: { type: 'string', minLength: 1, maxLength: 255 },
       scopes: { type: 'array', minItems: 1, uniqueItems: true, items: { enum: scopes } },
       databases: {
         type: 'array',
         minItems: 1,
-        maxItems: 1000,
+        maxItems: maxDatabases,
         uniqueItems: true,
         items: { type: 'string', minLength: 1, maxLength: 255 },
       },
@@ -39,6 +43,7 @@ export const createToken: Step[] = [
   }),
   async function createToken(context: Context): Promise<void> {
     const input = context.json as NewToken;
+    for (const name of [input.name, ...(input.databases ?? [])]) requireName(name);
     const expiresMs = input.expiresAt === undefined ? undefined : Date.parse(input.expiresAt);
     if (expiresMs !== undefined && !(expiresMs > Date.now()))
       throw apiError('InvalidRequest', { reason: 'body.expiresAt must be an ISO 8601 time in the future' });

@@ -5,7 +5,7 @@ import { parseTimeRange } from '../query/time-range.ts';
 import { access } from './access.ts';
 import { chosenAccount } from './chosen-account.ts';
 import { replyJson } from './reply.ts';
-import { readParameters, single } from './schema.ts';
+import { readParameters, single, singleId } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -18,7 +18,7 @@ export const listUsage: Step[] = [
   readParameters({
     type: 'object',
     additionalProperties: false,
-    properties: { account: single, from: single, until: single },
+    properties: { account: singleId, from: single, until: single },
   }),
   async function listUsage(context: Context): Promise<void> {
     const { account, from, until } = context.parameters as Readonly<Record<string, string | undefined>>;

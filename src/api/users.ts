@@ -1,9 +1,8 @@
-import { apiError } from '../base/errors.ts';
-import { nameFault } from '../base/limits.ts';
 import { type Role, roles, type User } from '../management/records.ts';
 import { accountAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
+import { requireName } from './names.ts';
 import { replyJson, replyNothing } from './reply.ts';
 import { readJson } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -19,8 +18,7 @@ export const createUser: Step[] = [
   }),
   async function createUser(context: Context): Promise<void> {
     const { name, role } = context.json as { name: string; role: Role };
-    const reason = nameFault(name);
-    if (reason) throw apiError('InvalidName', { name, reason });
+    requireName(name);
     const { accountId } = context.token!;
     const user = await context.services.management.users.createUser({ accountId, name, role }, actorOf(context));
     replyJson(context, 201, { user: shownUser(user) });

@@ -86,6 +86,8 @@ export class Audit {
   async listEntries(query: AuditQuery): Promise<{ entries: AuditEntry[]; next: string | null }> {
     const { accountId, fromMs = 0, untilMs, limit, after } = query;
     const until = untilMs === undefined ? '~' : iso(untilMs);
+    // Another range than the one that the place was given for.
+    if (after !== undefined && after < iso(fromMs)) return { entries: [], next: null };
     const items = await queryItems(
       this.#dynamo,
       {
