@@ -3,8 +3,9 @@
 import type { Log } from '../../src/base/log.ts';
 import type { DatabaseReport, WantedDatabase } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
+import type { DatabaseConfig } from '../database-config.ts';
 import { DatabaseProcess } from './database-process.ts';
-import { changeHome, createHome, type DatabaseConfig, findHomes, removeHome } from './home.ts';
+import { changeHome, createHome, findHomes, removeHome } from './home.ts';
 
 /** How long a PUT waits for a new process to listen: a new one takes under a second. */
 const startWaitMs = 10_000;

@@ -10,8 +10,9 @@ import type { Log } from '../../src/base/log.ts';
 import { portFault } from '../../src/base/ports.ts';
 import type { ProcessState } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
+import type { DatabaseConfig } from '../database-config.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
-import { changeHome, configPath, type DatabaseConfig } from './home.ts';
+import { changeHome, configPath } from './home.ts';
 
 const firstBackoffMs = 100;
 /** A database whose volume is mended waits so long at most; a start takes 0.2 s of processor time. */

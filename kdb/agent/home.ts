@@ -3,21 +3,7 @@
 
 import { access, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { SchemaMode } from '../../src/kdb/engine.ts';
-import type { ProcessLimits } from '../../src/management/plans.ts';
-
-/** What a database process is started with. */
-export interface DatabaseConfig extends ProcessLimits {
-  readonly databaseId: string;
-  readonly host: string;
-  /** 0 until the process has chosen one; from then on it stays. */
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly schema: SchemaMode;
-  /** Its directories, the home first. */
-  readonly volumes: readonly string[];
-}
+import type { DatabaseConfig } from '../database-config.ts';
 
 export type NewHome = Omit<DatabaseConfig, 'port' | 'volumes'> & { readonly volumes: number };
 

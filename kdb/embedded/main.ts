@@ -4,24 +4,11 @@ import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { createLog, type Log } from '../../src/base/log.ts';
 import { freePort } from '../../src/base/ports.ts';
-import type { SchemaMode } from '../../src/kdb/engine.ts';
+import type { DatabaseConfig } from '../database-config.ts';
 import { realFiles } from './storage/files.ts';
-import { Store, type StoreLimits } from './store.ts';
+import { Store } from './store.ts';
 import { warmUp } from './warm-up.ts';
 import { createEngineServer } from './wire/server.ts';
-
-interface DatabaseConfig extends StoreLimits {
-  readonly databaseId: string;
-  readonly host: string;
-  /** 0: one that stays free when the process is started again. */
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly schema: SchemaMode;
-  readonly volumes: readonly string[];
-  readonly budgetBytes?: number;
-  readonly logLevel?: string;
-}
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
 if (!values.config) {
@@ -29,7 +16,7 @@ if (!values.config) {
   process.exit(2);
 }
 const config = readConfig(values.config);
-const log = createLog('database', config.logLevel ?? 'info').child({ database: config.databaseId });
+const log = createLog('database', 'info').child({ database: config.databaseId });
 // node:sqlite, which holds the lock, is announced as experimental: a log line, not a line of text among JSON.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => log.debug(warning.message));
