@@ -15,19 +15,13 @@ export interface DatabaseProcess {
 }
 
 /** kdb/embedded/main.ts as the host agent starts it. Rejects with its last log line when it does not start. */
-export async function startDatabase(
-  volumes: readonly string[],
-  schema: SchemaMode,
-  extra: Record<string, unknown> = {},
-): Promise<DatabaseProcess> {
+export async function startDatabase(volumes: readonly string[], schema: SchemaMode): Promise<DatabaseProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'tsg-config-'));
   const config = join(folder, 'config.json');
   const login = { user: 'u', password: 'p' };
-  writeFileSync(
-    config,
-    JSON.stringify({ databaseId: 'd', host: '127.0.0.1', port: 0, ...login, schema, volumes, ...extra }),
-    { mode: 0o600 },
-  );
+  writeFileSync(config, JSON.stringify({ databaseId: 'd', host: '127.0.0.1', port: 0, ...login, schema, volumes }), {
+    mode: 0o600,
+  });
   const main = join(import.meta.dirname, '../../kdb/embedded/main.ts');
   const child = spawn(process.execPath, [main, '--config', config], { stdio: ['pipe', 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
