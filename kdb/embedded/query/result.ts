@@ -1,6 +1,6 @@
 // Columns of results from columns of the engine.
 import type { Column as ResultColumn } from '../../../src/kdb/engine.ts';
-import { type Column, nullBoolean, nullLong, type Value, valueAt } from '../memory/columns.ts';
+import { type Column, nullBoolean, nullLong, valueAt } from '../memory/columns.ts';
 import { wordsOf, writeTime } from '../memory/era.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 
@@ -23,15 +23,18 @@ export function tagColumn(series: SeriesStore, tag: number, ids: ArrayLike<numbe
   const numbers = series.tagSets.index[tag]!;
   const index = new Int32Array(rows);
   const dictionary: string[] = [];
-  const places = new Map<number, number>();
+  const texts = series.tagSets.values[tag]!;
+  // 0: not in the dictionary yet. A map of a million places takes 100 ms, so few rows of many values have one, and many rows do not.
+  const places = rows * 8 < texts.length ? new Map<number, number>() : new Int32Array(texts.length);
   for (let row = 0; row < rows; row++) {
     const number = numbers[ids[row]!]!;
-    let place = places.get(number);
-    if (place === undefined) {
-      place = dictionary.push(series.tagSets.values[tag]![number]!) - 1;
-      places.set(number, place);
+    let place = (places instanceof Map ? places.get(number) : places[number]) ?? 0;
+    if (place === 0) {
+      place = dictionary.push(texts[number]!);
+      if (places instanceof Map) places.set(number, place);
+      else places[number] = place;
     }
-    index[row] = place;
+    index[row] = place - 1;
   }
   return { kind: 'tag', name: series.tags[tag]!, dictionary, index };
 }
@@ -96,30 +99,5 @@ export function fieldColumn(name: string, type: 'float' | 'long' | 'boolean' | '
         Array.from(index, (_, row) => valueAt(column, row) as string | null),
       );
     }
-  }
-}
-
-/** A column from single values. */
-export function valueColumn(
-  name: string,
-  type: 'float' | 'long' | 'boolean' | 'string',
-  values: readonly (Value | null)[],
-): ResultColumn {
-  switch (type) {
-    case 'float':
-      return floatColumn(
-        name,
-        Float64Array.from(values, (value) => (value === null ? Number.NaN : Number(value))),
-      );
-    case 'long':
-      return {
-        kind: 'long',
-        name,
-        values: BigInt64Array.from(values, (value) => (value === null ? nullLong : BigInt(value))),
-      };
-    case 'boolean':
-      return booleanColumn(name, values as (boolean | null)[]);
-    case 'string':
-      return textColumn(name, values as (string | null)[]);
   }
 }
