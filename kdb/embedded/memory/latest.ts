@@ -4,10 +4,11 @@ import type { FieldDefinition } from '../../../src/kdb/engine.ts';
 import { type Column, type ColumnBuilder, isNullAt, type Value, valueAt } from './columns.ts';
 import { compareInstants } from './era.ts';
 
-const noEra = -0x80000000;
+/** Stands for no time. */
+export const noEra = -0x80000000;
 const pageBits = 13;
 /** Tag sets of a page. */
-const pageIds = 1 << pageBits;
+export const pageIds = 1 << pageBits;
 
 /** One field of some tag sets. */
 export interface NewestValues {
@@ -121,6 +122,29 @@ export class Latest {
     page.offsets[at] = newest.offset;
     if (typeof newest.value === 'number' || typeof newest.value === 'boolean') page.numbers[at] = Number(newest.value);
     else page.others.set(at, newest.value);
+  }
+
+  /** Of one page, forgets what is before an instant and is still as it was. Whether there is any such value. */
+  forgetBefore(was: Latest, field: number, number: number, before: { era: number; offset: number }): boolean {
+    const old = was.#pages[field]?.[number];
+    const page = this.#pages[field]?.[number];
+    if (!old || !page) return false;
+    const gone: number[] = [];
+    let left = 0;
+    for (let at = 0; at < old.eras.length; at++) {
+      if (old.eras[at] === noEra) continue;
+      if (compareInstants(old.eras[at]!, old.offsets[at]!, before.era, before.offset) >= 0) left++;
+      else gone.push(at);
+    }
+    if (gone.length === 0) return false;
+    if (page === old && left === 0) this.#pages[field]![number] = undefined;
+    else {
+      for (const at of gone) {
+        if (page.eras[at] === old.eras[at] && page.offsets[at] === old.offsets[at])
+          this.set(field, number * pageIds + at, null);
+      }
+    }
+    return true;
   }
 
   #find(field: number, id: number): Page | undefined {

@@ -5,12 +5,11 @@ import { isNullAt } from './columns.ts';
 import { compareInstants, eraOf, offsetOf, wordsOf } from './era.ts';
 import type { PlannedPart } from './insert-plan.ts';
 import { LateRows } from './late.ts';
-import { Latest } from './latest.ts';
+import { Latest, noEra } from './latest.ts';
 import { OpenBlock } from './open-block.ts';
-import { type Extent, hasRow, type Run } from './run.ts';
+import { type Extent, firstAtLeast, hasRow, type Run } from './run.ts';
 import { type TagSets, withRoom } from './tag-sets.ts';
 
-const noEra = -0x80000000;
 /** Values of an open block that the newest-value table does not know yet: bringing them in takes up to 10 ms, less often the more there may be. */
 const maxUnfoldedValues = 1 << 18;
 
@@ -175,24 +174,24 @@ export class SeriesStore {
     this.#settled.offsets[id] = this.#newestOffset[id]!;
   }
 
-  /** Makes late rows of some tag sets count again as the newest, where no newer ones are known. */
-  recallLate(ids: ReadonlySet<number>): void {
-    const { latest } = this;
-    for (const run of this.late.runs(this.fields)) {
-      for (const [i, id] of run.ids.entries()) {
-        if (!ids.has(id)) continue;
-        const last = run.starts[i + 1]! - 1;
-        const offset = run.times[last]!;
-        const known = this.newest(id);
-        if (!known || compareInstants(run.era, offset, known.era, known.offset) > 0)
-          this.setNewest(id, { era: run.era, offset });
-        for (const [field, column] of run.columns.entries()) {
-          if (!column) continue;
-          let row = last;
-          while (row > run.starts[i]! && isNullAt(column, row)) row--;
-          latest.put(field, id, run.era, run.times[row]!, column, row);
-        }
-      }
+  /** Makes late rows of the ids [from, to) count again as the newest, where no newer ones are known: in the turn in which what was known is changed. */
+  recallNewest(from: number, to: number): void {
+    for (const { run, id, last } of this.#lateWithin(from, to)) {
+      const offset = run.times[last]!;
+      const known = this.newest(id);
+      if (!known || compareInstants(run.era, offset, known.era, known.offset) > 0)
+        this.setNewest(id, { era: run.era, offset });
+    }
+  }
+
+  /** The same for the values of a field. */
+  recallValues(field: number, from: number, to: number): void {
+    for (const { run, id, first, last } of this.#lateWithin(from, to)) {
+      const column = run.columns[field];
+      if (!column) continue;
+      let row = last;
+      while (row > first && isNullAt(column, row)) row--;
+      this.#latest.put(field, id, run.era, run.times[row]!, column, row);
     }
   }
 
@@ -212,6 +211,14 @@ export class SeriesStore {
   get latest(): Latest {
     for (const block of this.#open.values()) this.#fold(block);
     return this.#latest;
+  }
+
+  /** The late rows of the ids [from, to), those that win last. */
+  *#lateWithin(from: number, to: number): Generator<{ run: Run; id: number; first: number; last: number }> {
+    for (const run of this.late.runs(this.fields)) {
+      for (let i = firstAtLeast(run.ids, from); i < run.ids.length && run.ids[i]! < to; i++)
+        yield { run, id: run.ids[i]!, first: run.starts[i]!, last: run.starts[i + 1]! - 1 };
+    }
   }
 
   #append(block: OpenBlock, part: PlannedPart, ids: Int32Array, offsets: Float64Array, from: number, to: number): void {

@@ -26,7 +26,7 @@ export interface Deletion {
   /** Parts that go as a whole, unread. */
   swallows(part: PartEntry): boolean;
   /** Corrects the newest values, in the state that is to be saved and, once that is done, in memory. */
-  correct(state: State): Promise<() => void>;
+  correct(state: State): Promise<() => Promise<void>>;
 }
 
 export interface Checkpointed {
@@ -60,6 +60,7 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
   const written: PartEntry[] = [];
   const gone = new Set<Part>();
   let droppedRows = 0;
+  let correct: (() => Promise<void>) | undefined;
   try {
     const pace = new Pace();
     for (const [series, runs] of frozen.runs) {
@@ -95,17 +96,15 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
       if (result.entry) written.push(result.entry);
       for (const part of replaced) gone.add(part);
     }
-    const correct = await deletion?.correct(frozen.state);
+    correct = await deletion?.correct(frozen.state);
     // Parts live and memory freed in one turn: no query sees rows twice or not at all.
-    await storage.replace(gone, written, frozen.state, frozen.generation, () => {
-      forget(frozen);
-      correct?.();
-    });
+    await storage.replace(gone, written, frozen.state, frozen.generation, () => forget(frozen));
   } catch (error) {
     for (const series of frozen.late.keys()) series.late.unfreeze();
     await storage.discard(written);
     throw storageError(error);
   }
+  await correct?.();
   await journal.removeBefore(frozen.generation);
   return { droppedRows };
 }

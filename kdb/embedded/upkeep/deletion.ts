@@ -1,7 +1,7 @@
 import { floorDiv, maxTimeNs, minTimeNs } from '../../../src/base/time.ts';
 import type { DeleteSpec } from '../../../src/kdb/engine.ts';
 import { compareInstants, dayNs, instantOf } from '../memory/era.ts';
-import type { NewestValue } from '../memory/latest.ts';
+import { type NewestValue, noEra, pageIds } from '../memory/latest.ts';
 import { RowCursor, segmentsById } from '../memory/row-cursor.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import { Pace } from '../pace.ts';
@@ -94,9 +94,9 @@ export class PointDeletion implements Deletion {
     return false;
   }
 
-  async correct(state: State): Promise<() => void> {
+  async correct(state: State): Promise<() => Promise<void>> {
     const saved = state.series.find(({ number }) => number === this.#series.number);
-    if (!saved) return () => undefined;
+    if (!saved) return async () => undefined;
     const affected = this.#ids.filter((id) =>
       newestTimes(saved, id).some((time) => time !== null && isWithin(time, this.#spec)),
     );
@@ -162,16 +162,17 @@ export class Retention implements Deletion {
   readonly #day: number;
   readonly #catalogue: () => readonly SeriesStore[];
   readonly cutNs: bigint;
+  readonly #cut: Newest;
 
   constructor(beforeNs: bigint, catalogue: () => readonly SeriesStore[]) {
     this.#day = Number(floorDiv(beforeNs, dayNs));
     this.cutNs = BigInt(this.#day) * dayNs;
+    this.#cut = instantOf(this.cutNs);
     this.#catalogue = catalogue;
   }
 
   dropped(): (row: RowCursor) => boolean {
-    const { era, offset } = instantOf(this.cutNs);
-    return (row) => compareInstants(row.era, row.offset, era, offset) < 0;
+    return (row) => this.#isOld(row.era, row.offset);
   }
 
   touches(): boolean {
@@ -182,33 +183,57 @@ export class Retention implements Deletion {
     return day < this.#day;
   }
 
-  async correct(state: State): Promise<() => void> {
+  async correct(state: State): Promise<() => Promise<void>> {
     const live = new Map(this.#catalogue().map((series) => [series.number, series]));
-    const cut = instantOf(this.cutNs);
-    const isOld = ({ era, offset }: Newest) => compareInstants(era, offset, cut.era, cut.offset) < 0;
     const pace = new Pace();
-    const apply: (() => void)[] = [];
+    const corrections: (() => Promise<void>)[] = [];
     for (const saved of state.series) {
-      const { latest } = saved;
-      const corrections: Correction[] = [];
-      for (let id = 0; id < saved.tagSets.count; id++) {
-        if ((id & 255) === 255 && pace.isDue) await pace.rest();
-        const times = newestTimes(saved, id);
-        if (!times.some((time) => time !== null && isOld(time))) continue;
-        const newest = times[0] && !isOld(times[0]) ? times[0] : null;
-        const fields = new Map<number, NewestValue>();
-        for (const [number, field] of saved.fields.entries()) {
-          const time = latest.time(number, id);
-          if (time && !isOld(time)) fields.set(number, { ...time, value: latest.get(field, number, id)! });
-        }
-        corrections.push({ id, newest, fields });
-      }
+      const was = knownOf(saved);
+      if (!(await this.#correctSaved(saved, was, pace))) continue;
       const series = live.get(saved.number);
-      if (series) apply.push(applyCorrections(series, saved, corrections));
+      if (series) corrections.push(() => this.#correctLive(series, was));
     }
-    return () => {
-      for (const one of apply) one();
+    return async () => {
+      for (const correct of corrections) await correct();
     };
+  }
+
+  /** Whether anything that is known of the series is old. */
+  async #correctSaved({ newest, latest }: SavedSeries, was: Known, pace: Pace): Promise<boolean> {
+    let isChanged = false;
+    for (const [id, era] of was.newest.eras.entries()) {
+      if ((id & 4095) === 4095 && pace.isDue) await pace.rest();
+      if (era === noEra || !this.#isOld(era, was.newest.offsets[id]!)) continue;
+      newest.eras[id] = noEra;
+      isChanged = true;
+    }
+    for (const { field, number } of was.latest.pages()) {
+      if (latest.forgetBefore(was.latest, field, number, this.#cut)) isChanged = true;
+      if (pace.isDue) await pace.rest();
+    }
+    return isChanged;
+  }
+
+  async #correctLive(series: SeriesStore, was: Known): Promise<void> {
+    const pace = new Pace();
+    for (let from = 0; from < was.newest.eras.length; from += pageIds) {
+      const to = Math.min(from + pageIds, was.newest.eras.length);
+      for (let id = from; id < to; id++) {
+        const time = timeIn(was, id);
+        if (time && this.#isOld(time.era, time.offset) && isSame(series.newest(id), time)) series.setNewest(id, null);
+      }
+      series.recallNewest(from, to);
+      if (pace.isDue) await pace.rest();
+    }
+    for (const { field, number } of was.latest.pages()) {
+      if (series.latest.forgetBefore(was.latest, field, number, this.#cut))
+        series.recallValues(field, number * pageIds, (number + 1) * pageIds);
+      if (pace.isDue) await pace.rest();
+    }
+  }
+
+  #isOld(era: number, offset: number): boolean {
+    return compareInstants(era, offset, this.#cut.era, this.#cut.offset) < 0;
   }
 }
 
@@ -224,37 +249,56 @@ interface Correction {
   readonly fields: Map<number, NewestValue>;
 }
 
+/** What was known of the tag sets of a series when its rows were frozen. */
+type Known = Pick<SavedSeries, 'newest' | 'latest'>;
+
+function knownOf({ newest, latest }: SavedSeries): Known {
+  return { newest: { eras: newest.eras.slice(), offsets: newest.offsets.slice() }, latest: latest.fork() };
+}
+
+function timeIn({ newest }: Known, id: number): Newest | null {
+  const era = newest.eras[id]!;
+  return era === noEra ? null : { era, offset: newest.offsets[id]! };
+}
+
 /**
  * Corrects what is to be saved, and gives what corrects memory: there, only what no newer point has changed meanwhile. Late points that came meanwhile
  * were no news beside a point that is deleted now, and may be the newest themselves.
  */
-function applyCorrections(series: SeriesStore, saved: SavedSeries, corrections: readonly Correction[]): () => void {
-  const before = corrections.map(({ id }) => newestTimes(saved, id));
+async function applyCorrections(
+  series: SeriesStore,
+  saved: SavedSeries,
+  corrections: readonly Correction[],
+): Promise<() => Promise<void>> {
+  const was = knownOf(saved);
+  const pace = new Pace();
   for (const { id, newest, fields } of corrections) {
-    saved.newest.eras[id] = newest ? newest.era : -0x80000000;
+    saved.newest.eras[id] = newest ? newest.era : noEra;
     saved.newest.offsets[id] = newest ? newest.offset : 0;
-    for (let field = 0; field < saved.fields.length; field++) saved.latest.set(field, id, fields.get(field) ?? null);
+    for (let field = 0; field < saved.fields.length; field++)
+      if (was.latest.time(field, id)) saved.latest.set(field, id, fields.get(field) ?? null);
+    if (pace.isDue) await pace.rest();
   }
-  return () => {
-    const live = series.latest;
-    for (const [i, { id, newest, fields }] of corrections.entries()) {
-      const [time, ...times] = before[i]!;
-      if (isSame(series.newest(id), time!)) series.setNewest(id, newest);
+  return async () => {
+    const pace = new Pace();
+    for (const { id, newest, fields } of corrections) {
+      if (isSame(series.newest(id), timeIn(was, id))) series.setNewest(id, newest);
+      series.recallNewest(id, id + 1);
+      const { latest } = series;
       for (let field = 0; field < saved.fields.length; field++) {
-        if (isSame(live.time(field, id), times[field]!)) live.set(field, id, fields.get(field) ?? null);
+        const time = was.latest.time(field, id);
+        if (!time || !isSame(latest.time(field, id), time)) continue;
+        latest.set(field, id, fields.get(field) ?? null);
+        series.recallValues(field, id, id + 1);
       }
+      if (pace.isDue) await pace.rest();
     }
-    series.recallLate(new Set(corrections.map(({ id }) => id)));
   };
 }
 
 /** The newest time of a tag set, then of each field. */
 function newestTimes(saved: SavedSeries, id: number): (Newest | null)[] {
-  const era = saved.newest.eras[id]!;
-  return [
-    era === -0x80000000 ? null : { era, offset: saved.newest.offsets[id]! },
-    ...saved.fields.map((_, field) => saved.latest.time(field, id)),
-  ];
+  return [timeIn(saved, id), ...saved.fields.map((_, field) => saved.latest.time(field, id))];
 }
 
 function isWithin({ era, offset }: Newest, { fromNs, toNs }: { fromNs: bigint; toNs: bigint }): boolean {

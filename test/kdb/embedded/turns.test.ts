@@ -74,3 +74,16 @@ for (const [name, make] of shapes) {
     assert.ok(Math.max(first, second) < longestTurnMs, `${first} and ${second} ms`);
   });
 }
+
+test('many tag sets: no turn of their latest points is long, nor of the retention that forgets them', async (t) => {
+  const store = await openStore(volumesFor(t, 1));
+  t.after(() => store.close());
+  const sets = 100_000;
+  await store.insert(batch(sets, sets, [floats('a', sets), floats('b', sets)]));
+  const all = { series: 'm', where: null, fields: [] };
+  const latest = await longestTurn(store.latest(all));
+  const retained = await longestTurn(store.retain(1n << 60n));
+  t.diagnostic(`longest turns ${latest.toFixed(1)} and ${retained.toFixed(1)} ms of CPU`);
+  assert.ok(Math.max(latest, retained) < longestTurnMs, `${latest} and ${retained} ms`);
+  assert.equal((await store.latest(all)).rows, 0);
+});
