@@ -265,9 +265,16 @@ export class LocalRegion {
         processes[full] ?? processes[`${region}.${name}`] ?? (database === undefined ? undefined : identityOf(database))
       );
     };
-    const before = await until(`${name} to run`, () => now() && isAlive(now()!) && now());
+    const alive = (): ProcessIdentity | undefined => {
+      const found = now();
+      return found && isAlive(found) ? found : undefined;
+    };
+    const before = await until(`${name} to run`, alive);
     kill(before, 'SIGKILL');
-    await until(`${name} to run again`, () => now() && now()!.pid !== before.pid && isAlive(now()!));
+    await until(`${name} to run again`, () => {
+      const found = alive();
+      return found && found.pid !== before.pid;
+    });
   }
 
   /** kill -9 of every process at once, the launcher included. */
