@@ -4,14 +4,18 @@
 import { apiError } from '../base/errors.ts';
 import type { Series } from '../management/records.ts';
 import { catalogueAccess } from './access.ts';
+import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson } from './reply.ts';
+import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
 export const listCatalogue: Step[] = [
   ...catalogueAccess,
+  readParameters({ type: 'object', additionalProperties: false, properties: { cursor } }),
   async function listCatalogue(context: Context): Promise<void> {
-    const series = await context.services.management.series.listSeries(context.database!.id);
-    replyJson(context, 200, { series: series.map(shownDefinition) });
+    const { series } = context.services.management;
+    const page = await series.pageOfSeries(context.database!.id, pageAfter(context));
+    replyJson(context, 200, { series: page.records.map(shownDefinition), next: nextCursor(page) });
   },
 ];
 

@@ -4,6 +4,7 @@ import { accountAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { requireName } from './names.ts';
+import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson, replyNothing } from './reply.ts';
 import { readJson, readParameters, single, singleId } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -64,13 +65,13 @@ export const createToken: Step[] = [
 
 export const listTokens: Step[] = [
   ...accountAccess,
-  readParameters({ type: 'object', additionalProperties: false, properties: { user: single } }),
+  readParameters({ type: 'object', additionalProperties: false, properties: { user: single, cursor } }),
   async function listTokens(context: Context): Promise<void> {
     const { user } = context.parameters!;
-    const tokens = await context.services.management.tokens.listTokens(context.token!.accountId);
-    replyJson(context, 200, {
-      tokens: tokens.filter(({ userId }) => user === undefined || userId === user).map(shown),
-    });
+    const { tokens } = context.services.management;
+    const page = await tokens.pageOfTokens(context.token!.accountId, pageAfter(context));
+    const wanted = page.records.filter(({ userId }) => user === undefined || userId === user);
+    replyJson(context, 200, { tokens: wanted.map(shown), next: nextCursor(page) });
   },
 ];
 

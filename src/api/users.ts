@@ -3,8 +3,9 @@ import { accountAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { requireName } from './names.ts';
+import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson, replyNothing } from './reply.ts';
-import { readJson } from './schema.ts';
+import { readJson, readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
 export const createUser: Step[] = [
@@ -27,9 +28,11 @@ export const createUser: Step[] = [
 
 export const listUsers: Step[] = [
   ...accountAccess,
+  readParameters({ type: 'object', additionalProperties: false, properties: { cursor } }),
   async function listUsers(context: Context): Promise<void> {
-    const users = await context.services.management.users.listUsers(context.token!.accountId);
-    replyJson(context, 200, { users: users.map(shownUser) });
+    const { users } = context.services.management;
+    const page = await users.pageOfUsers(context.token!.accountId, pageAfter(context));
+    replyJson(context, 200, { users: page.records.map(shownUser), next: nextCursor(page) });
   },
 ];
 

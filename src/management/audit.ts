@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { tables } from '../base/names.ts';
-import { type Dynamo, type Item, putItem, queryItems, type TransactionItem } from './dynamo.ts';
+import { type Dynamo, type Item, putItem, queryOnce, type TransactionItem } from './dynamo.ts';
 
 /** Entries are kept for so long. */
 const keptMs = 400 * 24 * 3_600_000;
@@ -82,32 +82,29 @@ export class Audit {
     });
   }
 
-  /** The newest first; `next` is the place to go on after, null at the end. */
+  /** The newest first, up to `limit` and a megabyte; `next` is the place to go on after, null at the end. */
   async listEntries(query: AuditQuery): Promise<{ entries: AuditEntry[]; next: string | null }> {
     const { accountId, fromMs = 0, untilMs, limit, after } = query;
     const until = untilMs === undefined ? '~' : iso(untilMs);
     // Another range than the one that the place was given for.
     if (after !== undefined && after < iso(fromMs)) return { entries: [], next: null };
-    const items = await queryItems(
-      this.#dynamo,
-      {
-        TableName: tables.audit,
-        KeyConditionExpression: 'accountId = :account AND place BETWEEN :from AND :until',
-        ExpressionAttributeValues: {
-          ':account': accountId,
-          ':from': iso(fromMs),
-          ':until': after !== undefined && after < until ? after : until,
-        },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-        // BETWEEN takes the entry at `after` too.
-        Limit: limit + 2,
+    const { items, lastKey } = await queryOnce(this.#dynamo, {
+      TableName: tables.audit,
+      KeyConditionExpression: 'accountId = :account AND place BETWEEN :from AND :until',
+      ExpressionAttributeValues: {
+        ':account': accountId,
+        ':from': iso(fromMs),
+        ':until': after !== undefined && after < until ? after : until,
       },
-      limit + 2,
-    );
+      ScanIndexForward: false,
+      ConsistentRead: true,
+      // BETWEEN takes the entry at `after` too.
+      Limit: limit + 2,
+    });
     const older = items.filter(({ place }) => place !== after);
-    const entries = older.slice(0, limit).map(toEntry);
-    return { entries, next: older.length > limit ? (older[limit - 1]!['place'] as string) : null };
+    const page = older.slice(0, limit);
+    const isLast = lastKey === undefined && older.length <= limit;
+    return { entries: page.map(toEntry), next: isLast ? null : (page.at(-1)!['place'] as string) };
   }
 }
 

@@ -87,6 +87,15 @@ export async function readItems(dynamo: Dynamo, table: string, keys: readonly It
   return items;
 }
 
+/** What one call gives: a megabyte at most. `lastKey` is where it ended; undefined: at the end. */
+export async function queryOnce(
+  dynamo: Dynamo,
+  query: QueryCommandInput,
+): Promise<{ items: Item[]; lastKey: Item | undefined }> {
+  const { Items = [], LastEvaluatedKey } = await guarded(() => dynamo.send(new QueryCommand(query)));
+  return { items: Items, lastKey: LastEvaluatedKey };
+}
+
 /** Up to `limit` items; all of them, over as many pages as it takes, without one. */
 export async function queryItems(
   dynamo: Dynamo,
@@ -96,11 +105,9 @@ export async function queryItems(
   const items: Item[] = [];
   let start: Item | undefined;
   do {
-    const page = await guarded(() =>
-      dynamo.send(new QueryCommand({ ...query, ...(start && { ExclusiveStartKey: start }) })),
-    );
-    items.push(...(page.Items ?? []));
-    start = page.LastEvaluatedKey;
+    const page = await queryOnce(dynamo, { ...query, ...(start && { ExclusiveStartKey: start }) });
+    items.push(...page.items);
+    start = page.lastKey;
   } while (start !== undefined && items.length < limit);
   return items.slice(0, limit);
 }

@@ -7,9 +7,10 @@ import type { SeriesDefinition } from '../kdb/engine.ts';
 import { auditPut, type Deed } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
-import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
+import { ConditionFailed, type Dynamo, type TransactionItem } from './dynamo.ts';
 import { type Entry, tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
+import { type Page, queryPage } from './page.ts';
 import { loadEntry, recordKinds, seriesKey } from './record-kinds.ts';
 import type { Database, Series } from './records.ts';
 import { sameColumns } from './series-definition.ts';
@@ -69,15 +70,30 @@ export class SeriesCatalogue {
   }
 
   async listSeries(databaseId: string): Promise<Series[]> {
-    const items = await queryItems(this.#dynamo, {
-      TableName: tables.series,
-      KeyConditionExpression: 'databaseId = :database',
-      // Neither the head nor what remains of removed series has it.
-      FilterExpression: 'attribute_exists(createdAt)',
-      ExpressionAttributeValues: { ':database': databaseId },
-      ConsistentRead: true,
-    });
-    return items.map(recordKinds.series.toRecord);
+    const all: Series[] = [];
+    let after: string | undefined;
+    do {
+      const { records, next } = await this.pageOfSeries(databaseId, after);
+      all.push(...records);
+      after = next ?? undefined;
+    } while (after !== undefined);
+    return all;
+  }
+
+  /** In the order of their names. */
+  pageOfSeries(databaseId: string, after: string | undefined): Promise<Page<Series>> {
+    return queryPage(
+      this.#dynamo,
+      {
+        table: tables.series,
+        partition: ['databaseId', databaseId],
+        sort: 'name',
+        after,
+        // Neither the head nor what remains of removed series has it.
+        filter: 'attribute_exists(createdAt)',
+      },
+      recordKinds.series.toRecord,
+    );
   }
 
   /** Strict databases: Conflict when somebody changed the series since `before` was read. */

@@ -10,6 +10,7 @@ import type { Changes } from './commit.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
+import { type Page, queryPage } from './page.ts';
 import { loadEntry } from './record-kinds.ts';
 import { type Scope, scopes, type Token } from './records.ts';
 
@@ -75,7 +76,15 @@ export class Tokens {
       KeyConditionExpression: 'accountId = :account',
       ExpressionAttributeValues: { ':account': accountId },
     });
-    return (items as unknown as Token[]).toSorted((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
+    return (items as unknown as Token[]).toSorted(byCreation);
+  }
+
+  /** Each page in the order of their creation. */
+  async pageOfTokens(accountId: string, after: string | undefined): Promise<Page<Token>> {
+    const partition = ['accountId', accountId] as const;
+    const query = { table: tables.tokens, index: indexes.tokensByAccount, partition, sort: 'id', after };
+    const page = await queryPage(this.#dynamo, query, (item) => item as unknown as Token);
+    return { ...page, records: page.records.toSorted(byCreation) };
   }
 
   async revokeToken(accountId: string, id: string, by: Actor = theService): Promise<void> {
@@ -204,6 +213,10 @@ export class Tokens {
       if (!(error instanceof ConditionFailed)) throw error;
     }
   }
+}
+
+function byCreation(a: Token, b: Token): number {
+  return a.createdAt < b.createdAt ? -1 : 1;
 }
 
 /** A secret has 256 random bits, so a plain hash is enough; a slow one would be paid on every request. */

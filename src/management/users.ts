@@ -8,6 +8,7 @@ import type { Changes } from './commit.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
+import { type Page, queryPage } from './page.ts';
 import { userKey } from './record-kinds.ts';
 import type { Role, User } from './records.ts';
 
@@ -70,7 +71,24 @@ export class Users {
       ExpressionAttributeValues: { ':account': accountId, ':prefix': idPrefix },
       ConsistentRead: true,
     });
-    return (items as unknown as User[]).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return (items as unknown as User[]).toSorted(byName);
+  }
+
+  /** Each page in the order of their names. */
+  async pageOfUsers(accountId: string, after = idPrefix): Promise<Page<User>> {
+    const page = await queryPage(
+      this.#dynamo,
+      {
+        table: tables.users,
+        partition: ['accountId', accountId],
+        sort: 'id',
+        // The items that make names unique come before.
+        after: after < idPrefix ? idPrefix : after,
+        filter: 'attribute_not_exists(goneAtS)',
+      },
+      (item) => item as unknown as User,
+    );
+    return { ...page, records: page.records.toSorted(byName) };
   }
 
   /** Through the cache; at once when this process knows it. */
@@ -151,6 +169,10 @@ export class Users {
     const deed: Deed = { accountId, by, action, subject: { kind: 'user', id, name }, details };
     return auditPut(deed, this.#clock());
   }
+}
+
+function byName(a: User, b: User): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 /** What a change of role does to the number of owners, which must not become 0 by it; null: the user goes. */
