@@ -94,7 +94,11 @@ export class Tokens {
       KeyConditionExpression: 'accountId = :account AND id = :id',
       ExpressionAttributeValues: { ':account': accountId, ':id': id },
     });
-    if (!item || !(await this.#remove(item as unknown as Token, by))) throw apiError('TokenNotFound', { token: id });
+    const token = item as unknown as Token | undefined;
+    // Without it nobody could act as the operator until the next start.
+    if (token?.operator)
+      throw apiError('InvalidRequest', { reason: "the operator's token ends when a start gives another one" });
+    if (!token || !(await this.#remove(token, by))) throw apiError('TokenNotFound', { token: id });
   }
 
   /** Of one user, or, when it is null, every one of the account. */
