@@ -13,8 +13,7 @@ const renewMs = 700;
 /** While DynamoDB does not answer, how long "there is no such record" is served: never used, or removed. */
 const unknownUsableMs = 10_000;
 const removedUsableMs = 60_000;
-/** Entries in this process. Unknown keys have their own room, so that guesses cannot push records out. */
-const maxRecords = 50_000;
+/** Unknown keys have room of their own in this process, so that guesses cannot push records out. */
 const maxUnknown = 10_000;
 /** How long a caller waits for news of a record of which an old copy is at hand: several times the way around the world (280 ms). */
 const patienceMs = 1_000;
@@ -46,6 +45,8 @@ export interface RecordCacheOptions<T> {
   readonly usableMs: number;
   /** Records that are about to change are not kept. */
   readonly settled: (record: T) => boolean;
+  /** That this process keeps. */
+  readonly maxRecords: number;
   /** Of this process's zone. */
   readonly zone: ZoneCache | undefined;
   /** Milliseconds that pass evenly: the wall clock may be set back. */
@@ -55,7 +56,7 @@ export interface RecordCacheOptions<T> {
 
 export class RecordCache<T extends object> {
   readonly #options: RecordCacheOptions<T>;
-  readonly #records = new LRUCache<string, Copy<T>>({ max: maxRecords });
+  readonly #records: LRUCache<string, Copy<T>>;
   readonly #unknown = new LRUCache<string, Copy<T>>({ max: maxUnknown });
   readonly #loading = new Map<string, Promise<Copy<T>>>();
   /** Copies that were stored until then are not believed. */
@@ -65,6 +66,7 @@ export class RecordCache<T extends object> {
 
   constructor(options: RecordCacheOptions<T>) {
     this.#options = options;
+    this.#records = new LRUCache({ max: options.maxRecords });
   }
 
   /** At once when this process knows it: a request whose records are all here waits for nothing. */

@@ -19,9 +19,9 @@ interface CachesOptions {
 
 export function createCaches(options: CachesOptions): Caches {
   const create = <K extends RecordKind>(kind: K): RecordCache<RecordKinds[K]> => {
-    const { prefix, usableMs, settled } = recordKinds[kind];
+    const { prefix, usableMs, settled, maxRecords } = recordKinds[kind];
     const load = (key: string): Promise<Entry<RecordKinds[K]>> => loadEntry(options.dynamo, kind, key);
-    return new RecordCache<RecordKinds[K]>({ ...options, prefix, usableMs, settled, load });
+    return new RecordCache<RecordKinds[K]>({ ...options, prefix, usableMs, settled, maxRecords, load });
   };
   const kinds = Object.keys(recordKinds) as RecordKind[];
   const caches = Object.fromEntries(kinds.map((kind) => [kind, create(kind)])) as unknown as Caches;

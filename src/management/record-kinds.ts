@@ -26,6 +26,8 @@ export interface RecordKindDefinition<T> {
   readonly usableMs: number;
   /** Records that are about to change are read from DynamoDB each time. */
   readonly settled: (record: T) => boolean;
+  /** That a process keeps. */
+  readonly maxRecords: number;
 }
 
 const minuteMs = 60_000;
@@ -39,6 +41,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     toRecord: (item) => item as unknown as Account,
     usableMs: dayMs,
     settled: () => true,
+    maxRecords: 50_000,
   },
   user: {
     table: tables.users,
@@ -50,6 +53,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     toRecord: (item) => item as unknown as User,
     usableMs: 15 * minuteMs,
     settled: () => true,
+    maxRecords: 50_000,
   },
   token: {
     table: tables.tokens,
@@ -58,6 +62,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     toRecord: (item) => item as unknown as Token,
     usableMs: 15 * minuteMs,
     settled: () => true,
+    maxRecords: 50_000,
   },
   database: {
     table: tables.databases,
@@ -70,6 +75,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     toRecord: (item) => ({ hostId: null, ...item }) as unknown as Database,
     usableMs: dayMs,
     settled: ({ status }) => status === 'active',
+    maxRecords: 50_000,
   },
   series: {
     table: tables.series,
@@ -81,6 +87,8 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     toRecord: (item) => item as unknown as Series,
     usableMs: dayMs,
     settled: () => true,
+    // One with as many fields as it may have takes 300 KB, and few requests look at any.
+    maxRecords: 1_000,
   },
 };
 

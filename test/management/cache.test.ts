@@ -24,6 +24,7 @@ function setup({ zone }: { zone?: ZoneCache } = {}) {
     counters: { process: 0, redis: 0, dynamo: 0, stale: 0 },
   };
   const cache = new RecordCache<Thing>({
+    maxRecords: 1_000,
     prefix: 'p:',
     load: async (key) => {
       world.loads += 1;
@@ -203,6 +204,7 @@ test('what was dropped is not served in need: the news may have been a revocatio
 
 test('other faults of a read are passed on', async () => {
   const cache = new RecordCache<Thing>({
+    maxRecords: 1_000,
     prefix: 'p:',
     load: () => Promise.reject(new TypeError('ours')),
     usableMs: 1,
