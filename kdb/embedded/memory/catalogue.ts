@@ -8,8 +8,8 @@ import {
 } from '../../../src/base/limits.ts';
 import type { FieldDefinition, FieldType, SchemaMode, SeriesDefinition } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
-import { SeriesStore } from './series-store.ts';
-import { TagSets } from './tag-sets.ts';
+import { newestBytes, SeriesStore } from './series-store.ts';
+import { TagSets, tagSetBytes } from './tag-sets.ts';
 
 export class Catalogue {
   readonly schema: SchemaMode;
@@ -20,6 +20,8 @@ export class Catalogue {
   nextNumber = 0;
   /** Of all series. */
   tagSets = 0;
+  /** What more tag sets and newest values may take. */
+  roomBytes = Number.POSITIVE_INFINITY;
   readonly #series = new Map<string, SeriesStore>();
 
   constructor(schema: SchemaMode, maxTagSets: number) {
@@ -77,11 +79,13 @@ export class Stage {
   readonly #series = new Map<string, StagedSeries>();
   readonly #undo: (() => void)[] = [];
   #tagSets: number;
+  #roomBytes: number;
   #seriesCount: number;
 
   constructor(catalogue: Catalogue) {
     this.catalogue = catalogue;
     this.#tagSets = catalogue.tagSets;
+    this.#roomBytes = catalogue.roomBytes;
     this.#seriesCount = catalogue.size;
   }
 
@@ -139,7 +143,15 @@ export class Stage {
     if (series.tagNumbers.has(name)) throw new EngineError('TagFieldClash', series.name, name);
     if (series.fields.length >= maxFieldsPerSeries)
       throw new EngineError('TooManyFields', series.name, String(maxFieldsPerSeries));
-    this.#undo.push(() => series.fields.pop() !== undefined && series.fieldNumbers.delete(name));
+    // As if each of its tag sets had a value at once.
+    const bytes = newestBytes(1) * series.tagSets.count;
+    if (this.#roomBytes < bytes) throw new EngineError('TooManyFields', series.name, String(series.fields.length));
+    this.#roomBytes -= bytes;
+    this.#undo.push(() => {
+      series.fields.pop();
+      series.fieldNumbers.delete(name);
+      this.#roomBytes += bytes;
+    });
     series.fieldNumbers.set(name, series.fields.length);
     return series.fields.push({ name, type }) - 1;
   }
@@ -152,15 +164,20 @@ export class Stage {
     sets: number,
   ): Int32Array {
     const { tagSets } = series;
-    const [mark, before] = [tagSets.mark(), this.#tagSets];
+    const [mark, before, roomBefore] = [tagSets.mark(), this.#tagSets, this.#roomBytes];
     this.#undo.push(() => {
       tagSets.rollback(mark);
       this.#tagSets = before;
+      this.#roomBytes = roomBefore;
     });
+    const bytes = tagSetBytes(series.tags.length) + newestBytes(series.fields.length);
     return tagSets.intern(tags, columns, sets, {
       newSet: () => {
         if (this.#tagSets >= this.catalogue.maxTagSets)
           throw new EngineError('TooManyTagSets', series.name, String(this.catalogue.maxTagSets));
+        // So many are too many for the memory of this process.
+        if (this.#roomBytes < bytes) throw new EngineError('TooManyTagSets', series.name, String(this.#tagSets));
+        this.#roomBytes -= bytes;
         this.#tagSets++;
       },
       newValue: (tag, value) => checkTagValue(series, series.tags[tag]!, value),
@@ -196,6 +213,7 @@ export class Stage {
       if (changed) this.catalogue.version++;
     }
     this.catalogue.tagSets = this.#tagSets;
+    this.catalogue.roomBytes = this.#roomBytes;
   }
 
   #stage(name: string, stored: SeriesStore | undefined): StagedSeries {

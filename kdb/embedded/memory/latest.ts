@@ -1,5 +1,5 @@
-// The newest value of each field per tag set, kept ready: about 20 bytes per tag set and field, in pages that a checkpoint shares instead of copying
-// (1 M tag sets of 10 fields: 200 MB).
+// The newest value of each field per tag set, kept ready: 16 bytes per tag set and field (20 in a page of two eras), in pages that a checkpoint shares
+// instead of copying (1 M tag sets of 10 fields: 160 MB).
 import type { FieldDefinition } from '../../../src/kdb/engine.ts';
 import { type Column, type ColumnBuilder, isNullAt, type Value, valueAt } from './columns.ts';
 import { compareInstants } from './era.ts';
@@ -20,7 +20,14 @@ export interface NewestValues {
   readonly others: Map<number, string | bigint>;
 }
 
-interface Page extends NewestValues {
+interface Page {
+  /** Of all its values, while they are of one era. */
+  era: number;
+  eras: Int32Array | null;
+  /** NaN: no value. */
+  readonly offsets: Float64Array;
+  readonly numbers: Float64Array;
+  readonly others: Map<number, string | bigint>;
   /** Who may change it; null: it is shared, and copied before it is changed. */
   owner: Latest | null;
 }
@@ -34,6 +41,18 @@ export interface NewestValue {
 export class Latest {
   /** By field, then by id / pageIds. */
   readonly #pages: (Page | undefined)[][] = [];
+  #bytes = 0;
+  #isForked = false;
+  /** Of pages that were copied since the last fork: that keeps the old ones. */
+  #copiedBytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get copiedBytes(): number {
+    return this.#copiedBytes;
+  }
 
   /** As it is now, for as long as it is kept. */
   fork(): Latest {
@@ -43,7 +62,16 @@ export class Latest {
       for (const page of pages) if (page) page.owner = null;
       fork.#pages[field] = pages.slice();
     }
+    fork.#bytes = this.#bytes;
+    this.#isForked = true;
+    this.#copiedBytes = 0;
     return fork;
+  }
+
+  /** Nobody keeps what was forked. */
+  release(): void {
+    this.#isForked = false;
+    this.#copiedBytes = 0;
   }
 
   /** Its pages, for a state file. */
@@ -53,7 +81,8 @@ export class Latest {
       for (let number = 0; number < pages.length; number++) {
         const page = pages[number];
         if (!page) continue;
-        const { eras, offsets, numbers, others } = page;
+        const { offsets, numbers, others } = page;
+        const eras = Int32Array.from(offsets, (offset, at) => (Number.isNaN(offset) ? noEra : eraIn(page, at)));
         yield { field, number, values: { eras, offsets, numbers, others } };
       }
     }
@@ -61,9 +90,18 @@ export class Latest {
 
   /** Copied: what is read of a state file are views of a whole chunk of it. */
   load(field: number, number: number, { eras, offsets, numbers, others }: NewestValues): void {
+    const page: Page = {
+      era: noEra,
+      eras: null,
+      offsets: new Float64Array(eras.length).fill(Number.NaN),
+      numbers: numbers.slice(),
+      others,
+      owner: this,
+    };
+    for (const [at, era] of eras.entries()) if (era !== noEra) setTime(page, at, era, offsets[at]!);
     this.#pages[field] ??= [];
-    const own = { eras: eras.slice(), offsets: offsets.slice(), numbers: numbers.slice(), others };
-    this.#pages[field][number] = { ...own, owner: this };
+    this.#pages[field][number] = page;
+    this.#bytes += pageBytes(page);
   }
 
   /** Takes the value unless a newer one is known; of equal times the one given last wins. */
@@ -71,19 +109,19 @@ export class Latest {
     if (isNullAt(column, row)) return;
     const page = this.#own(field, id);
     const at = id & (pageIds - 1);
-    if (page.eras[at] !== noEra && compareInstants(era, offset, page.eras[at]!, page.offsets[at]!) < 0) return;
-    page.eras[at] = era;
-    page.offsets[at] = offset;
+    const known = page.offsets[at]!;
+    if (!Number.isNaN(known) && compareInstants(era, offset, eraIn(page, at), known) < 0) return;
+    this.#setTime(page, at, era, offset);
     if (column.kind === 'number' || column.kind === 'narrow' || column.kind === 'boolean') {
       page.numbers[at] = column.values[row]!;
-      if (page.others.size > 0) page.others.delete(at);
-    } else page.others.set(at, valueAt(column, row) as string | bigint);
+      if (page.others.size > 0) this.#setOther(page, at, null);
+    } else this.#setOther(page, at, valueAt(column, row) as string | bigint);
   }
 
   get(field: FieldDefinition, number: number, id: number): Value | null {
     const page = this.#find(number, id);
     const at = id & (pageIds - 1);
-    if (!page || page.eras[at] === noEra) return null;
+    if (!page || !hasValue(page, at)) return null;
     const other = page.others.size > 0 ? page.others.get(at) : undefined;
     if (other !== undefined) return other;
     return field.type === 'boolean' ? page.numbers[at] === 1 : page.numbers[at]!;
@@ -97,7 +135,7 @@ export class Latest {
     for (let row = from; row < to; row++) {
       const page = pages[ids[row]! >> pageBits];
       const at = ids[row]! & (pageIds - 1);
-      if (!page || at >= page.eras.length || page.eras[at] === noEra) continue;
+      if (!page || !hasValue(page, at)) continue;
       const other = page.others.size > 0 ? page.others.get(at) : undefined;
       const number = page.numbers[at]!;
       into.putValue(row, other ?? (isBoolean ? number === 1 : number));
@@ -108,20 +146,18 @@ export class Latest {
   time(number: number, id: number): { era: number; offset: number } | null {
     const page = this.#find(number, id);
     const at = id & (pageIds - 1);
-    if (!page || page.eras[at] === noEra) return null;
-    return { era: page.eras[at]!, offset: page.offsets[at]! };
+    return page && hasValue(page, at) ? { era: eraIn(page, at), offset: page.offsets[at]! } : null;
   }
 
   /** Replaces what is known, by an older value or by none. */
   set(field: number, id: number, newest: NewestValue | null): void {
     const page = this.#own(field, id);
     const at = id & (pageIds - 1);
-    page.others.delete(at);
-    page.eras[at] = newest ? newest.era : noEra;
-    if (!newest) return;
-    page.offsets[at] = newest.offset;
-    if (typeof newest.value === 'number' || typeof newest.value === 'boolean') page.numbers[at] = Number(newest.value);
-    else page.others.set(at, newest.value);
+    const value = newest?.value ?? 0;
+    this.#setOther(page, at, typeof value === 'string' || typeof value === 'bigint' ? value : null);
+    if (newest) this.#setTime(page, at, newest.era, newest.offset);
+    else page.offsets[at] = Number.NaN;
+    if (typeof value === 'number' || typeof value === 'boolean') page.numbers[at] = Number(value);
   }
 
   /** Of one page, forgets what is before an instant and is still as it was. Whether there is any such value. */
@@ -131,16 +167,18 @@ export class Latest {
     if (!old || !page) return false;
     const gone: number[] = [];
     let left = 0;
-    for (let at = 0; at < old.eras.length; at++) {
-      if (old.eras[at] === noEra) continue;
-      if (compareInstants(old.eras[at]!, old.offsets[at]!, before.era, before.offset) >= 0) left++;
+    for (let at = 0; at < old.offsets.length; at++) {
+      if (!hasValue(old, at)) continue;
+      if (compareInstants(eraIn(old, at), old.offsets[at]!, before.era, before.offset) >= 0) left++;
       else gone.push(at);
     }
     if (gone.length === 0) return false;
-    if (page === old && left === 0) this.#pages[field]![number] = undefined;
-    else {
+    if (page === old && left === 0) {
+      this.#pages[field]![number] = undefined;
+      this.#bytes -= pageBytes(page);
+    } else {
       for (const at of gone) {
-        if (page.eras[at] === old.eras[at] && page.offsets[at] === old.offsets[at])
+        if (page.offsets[at] === old.offsets[at] && eraIn(page, at) === eraIn(old, at))
           this.set(field, number * pageIds + at, null);
       }
     }
@@ -148,8 +186,23 @@ export class Latest {
   }
 
   #find(field: number, id: number): Page | undefined {
-    const page = this.#pages[field]?.[id >> pageBits];
-    return page && (id & (pageIds - 1)) < page.eras.length ? page : undefined;
+    return this.#pages[field]?.[id >> pageBits];
+  }
+
+  #setTime(page: Page, at: number, era: number, offset: number): void {
+    const had = page.eras;
+    setTime(page, at, era, offset);
+    if (page.eras !== had) this.#bytes += page.eras!.byteLength;
+  }
+
+  #setOther(page: Page, at: number, value: string | bigint | null): void {
+    const old = page.others.get(at);
+    if (old !== undefined) this.#bytes -= otherBytes(old);
+    if (value === null) page.others.delete(at);
+    else {
+      page.others.set(at, value);
+      this.#bytes += otherBytes(value);
+    }
   }
 
   /** The page of an id, long enough and not shared. */
@@ -157,24 +210,54 @@ export class Latest {
     const pages = this.#pages[field];
     const page = pages?.[id >> pageBits];
     const at = id & (pageIds - 1);
-    if (page && page.owner === this && at < page.eras.length) return page;
-    const length = page?.eras.length ?? 0;
+    const length = page?.offsets.length ?? 0;
+    if (page && page.owner === this && at < length) return page;
     // Small at first: a database may have thousands of series with a few tag sets each.
     const room = at < length ? length : Math.min(pageIds, Math.max(16, 2 * length, at + 1));
     const own: Page = {
-      eras: new Int32Array(room).fill(noEra, length),
-      offsets: new Float64Array(room),
+      era: page?.era ?? noEra,
+      eras: page?.eras ? new Int32Array(room) : null,
+      offsets: new Float64Array(room).fill(Number.NaN, length),
       numbers: new Float64Array(room),
       others: new Map(page?.others),
       owner: this,
     };
     if (page) {
-      own.eras.set(page.eras);
+      if (page.eras) own.eras!.set(page.eras);
       own.offsets.set(page.offsets);
       own.numbers.set(page.numbers);
+      this.#bytes -= pageBytes(page);
+      if (page.owner === null && this.#isForked) this.#copiedBytes += pageBytes(page);
     }
+    this.#bytes += pageBytes(own);
     this.#pages[field] ??= [];
     this.#pages[field][id >> pageBits] = own;
     return own;
   }
+}
+
+function hasValue({ offsets }: Page, at: number): boolean {
+  return at < offsets.length && !Number.isNaN(offsets[at]!);
+}
+
+function eraIn({ era, eras }: Page, at: number): number {
+  return eras ? eras[at]! : era;
+}
+
+function setTime(page: Page, at: number, era: number, offset: number): void {
+  page.offsets[at] = offset;
+  if (page.era === noEra) page.era = era;
+  if (page.era !== era) page.eras ??= new Int32Array(page.offsets.length).fill(page.era);
+  if (page.eras) page.eras[at] = era;
+}
+
+function pageBytes({ eras, offsets, numbers, others }: Page): number {
+  let bytes = (eras?.byteLength ?? 0) + offsets.byteLength + numbers.byteLength;
+  for (const other of others.values()) bytes += otherBytes(other);
+  return bytes;
+}
+
+/** With its place in the map. */
+function otherBytes(value: string | bigint): number {
+  return 64 + (typeof value === 'string' ? value.length : 8);
 }

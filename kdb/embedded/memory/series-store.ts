@@ -13,6 +13,11 @@ import { type TagSets, withRoom } from './tag-sets.ts';
 /** Values of an open block that the newest-value table does not know yet: bringing them in takes up to 10 ms, less often the more there may be. */
 const maxUnfoldedValues = 1 << 18;
 
+/** What is known of one more tag set, and of the newest value of each of its fields. */
+export function newestBytes(fields: number): number {
+  return 60 + 18 * fields;
+}
+
 export interface SavedNewest {
   readonly eras: Int32Array;
   readonly offsets: Float64Array;
@@ -70,6 +75,32 @@ export class SeriesStore {
     for (const run of this.#sealed) bytes += run.bytes;
     for (const block of this.#blocks()) bytes += block.bytes;
     return bytes;
+  }
+
+  /** Of what is known of its tag sets. */
+  get knownBytes(): number {
+    const perId = [
+      this.#newestEra,
+      this.#newestOffset,
+      this.#newestBlock,
+      this.#newestRow,
+      this.#foldedIn,
+      this.#foldedRow,
+    ];
+    let bytes =
+      this.tagSets.bytes + this.#latest.bytes + this.#settled.eras.byteLength + this.#settled.offsets.byteLength;
+    for (const { byteLength } of perId) bytes += byteLength;
+    return bytes;
+  }
+
+  /** Of newest values that only a running checkpoint keeps. */
+  get copiedBytes(): number {
+    return this.#latest.copiedBytes;
+  }
+
+  /** The checkpoint is over. */
+  release(): void {
+    this.#latest.release();
   }
 
   /**

@@ -59,6 +59,10 @@ export class AppliedBatches {
     for (const isNamed of [true, false]) this.#of(isNamed).load(saved.filter((segment) => segment.isNamed === isNamed));
   }
 
+  get bytes(): number {
+    return this.#named.bytes + this.#unnamed.bytes;
+  }
+
   #of(isNamed: boolean): RecentIds {
     return isNamed ? this.#named : this.#unnamed;
   }
@@ -81,6 +85,10 @@ class RecentIds {
     this.#now = now;
     this.#limits = limits;
     this.#forgot = forgot;
+  }
+
+  get bytes(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** A repeated request mostly repeats a recent one. */
@@ -125,6 +133,10 @@ class Segment {
   constructor(firstMs: number) {
     this.firstMs = firstMs;
     this.lastMs = firstMs;
+  }
+
+  get bytes(): number {
+    return this.#slots.byteLength;
   }
 
   static of({ firstMs, lastMs, count, hasZero, slots }: SavedSegment): Segment {

@@ -103,6 +103,8 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
     for (const series of frozen.late.keys()) series.late.unfreeze();
     await storage.discard(written);
     throw storageError(error);
+  } finally {
+    for (const series of frozen.runs.keys()) series.release();
   }
   await correct?.();
   await journal.removeBefore(frozen.generation);

@@ -4,9 +4,16 @@ import { EngineError } from '../../../src/kdb/engine-error.ts';
 import { storageError } from '../storage/journal.ts';
 import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint.ts';
 
-/** Shares of the budget (512 MiB by default): hot rows are written into parts from 160 MiB on, and no more are taken above 288 MiB. */
-const checkpointShare = 5 / 16;
-const busyShare = 9 / 16;
+/**
+ * Shares of the budget (512 MiB by default). Rows may take 288 MiB; with more tag sets and batch ids what those leave of 352, and 32 in any case. From
+ * five ninths of that on they are written into parts. What is known of tag sets, newest values included, may take 288 MiB. Copies of newest values,
+ * which a checkpoint causes, are the rows' loss until it is over.
+ */
+const rowsShare = 9 / 16;
+const leastRowsShare = 1 / 16;
+const checkpointShare = 5 / 9;
+const knownShare = 9 / 16;
+const filledShare = 11 / 16;
 const maxJournalBytes = 256 << 20;
 /** Rows wait this long for company before they are written into parts. */
 const maxAgeMs = 15 * 60_000;
@@ -29,8 +36,12 @@ export class Upkeep {
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #isRunning = false;
+  /** Of tag sets. */
+  #isFull = false;
   #hotBytes = 0;
   #heldBytes = 0;
+  /** What rows may take. */
+  #rowBytes: number;
   #notBeforeMs = 0;
   /** Why the last checkpoint failed. */
   #failure: EngineError | null = null;
@@ -41,9 +52,11 @@ export class Upkeep {
     this.#parts = parts;
     this.#options = options;
     this.#cleanMs = options.elapsedMs();
+    this.#rowBytes = options.budgetBytes * rowsShare;
   }
 
   start(): void {
+    this.#measure();
     this.#timer = setInterval(() => this.#check(), checkEveryMs);
     this.#timer.unref();
   }
@@ -56,8 +69,7 @@ export class Upkeep {
 
   /** Throws when no more can be taken in at the moment. */
   admit(): void {
-    if (this.#hotBytes + this.#heldBytes > this.#options.budgetBytes * busyShare)
-      throw this.#failure ?? new EngineError('EngineBusy');
+    if (this.#hotBytes + this.#heldBytes > this.#rowBytes) throw this.#failure ?? new EngineError('EngineBusy');
   }
 
   async checkpoint(): Promise<void> {
@@ -99,7 +111,7 @@ export class Upkeep {
     const lateRows = isEmpty ? 0 : catalogue.all().reduce((sum, series) => sum + series.late.rows, 0);
     const isDue =
       journal.failed ||
-      this.#hotBytes > this.#options.budgetBytes * checkpointShare ||
+      this.#hotBytes > this.#rowBytes * checkpointShare ||
       journal.bytes > maxJournalBytes ||
       lateRows > maxLateRows ||
       now - this.#cleanMs > maxAgeMs;
@@ -117,7 +129,31 @@ export class Upkeep {
   }
 
   #measure(): void {
-    this.#hotBytes = this.#parts.catalogue.all().reduce((sum, series) => sum + series.bytes, 0);
+    const { catalogue, applied } = this.#parts;
+    const { budgetBytes } = this.#options;
+    let [hotBytes, knownBytes, copiedBytes] = [0, 0, 0];
+    for (const series of catalogue.all()) {
+      hotBytes += series.bytes;
+      knownBytes += series.knownBytes;
+      copiedBytes += series.copiedBytes;
+    }
+    this.#hotBytes = hotBytes;
     this.#heldBytes = this.#options.heldBytes();
+    const left = budgetBytes * filledShare - knownBytes - applied.bytes;
+    this.#rowBytes = Math.max(budgetBytes * leastRowsShare, Math.min(budgetBytes * rowsShare, left)) - copiedBytes;
+    catalogue.roomBytes = budgetBytes * knownShare - knownBytes;
+    this.#warnOfTagSets();
+  }
+
+  /** Once, until there is room again. */
+  #warnOfTagSets(): void {
+    const { catalogue } = this.#parts;
+    const isFull = catalogue.roomBytes < this.#options.budgetBytes / 64;
+    if (isFull && !this.#isFull)
+      this.#options.log.warn('tag sets fill their share of memory: new ones are refused unless budgetBytes is raised', {
+        tagSets: catalogue.tagSets,
+        budgetBytes: this.#options.budgetBytes,
+      });
+    this.#isFull = isFull;
   }
 }

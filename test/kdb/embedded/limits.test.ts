@@ -111,3 +111,36 @@ test('a limit that was lowered holds for new tag sets only, also over a restart'
   store.limit({ maxTagSets: 3 });
   await store.insert(more);
 });
+
+test('tag sets beyond their share of memory are refused by name, and those that are there are written on', async (t) => {
+  const store = await openStore(volumesFor(t, 1), { budgetBytes: 4 << 20 });
+  t.after(() => store.close());
+  const give = (from: number, fields: Record<string, number>): Promise<unknown> =>
+    store.insert(batchOf(Array.from({ length: 500 }, (_, i) => point('m', { host: `h${from + i}` }, 1n, fields))));
+  let known = 0;
+  let refused: Error | null = null;
+  while (!refused && known < 100_000) {
+    refused = await give(known, { a: 1, b: 2 }).then(
+      () => null,
+      (error: Error) => error,
+    );
+    if (refused?.message === 'EngineBusy') refused = null;
+    else if (!refused) known += 500;
+  }
+  assert.match(refused!.message, /^TooManyTagSets m \d+$/);
+  assert.ok(known >= 4_000 && known <= 20_000, `${known} tag sets`);
+  await until('a known tag set is written', () =>
+    give(0, { a: 3 }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await assert.rejects(give(0, { c: 1, d: 1, e: 1, f: 1, g: 1 }), /TooManyFields m/);
+  await until('there is room again', async () => {
+    await store.drop('m').catch(() => undefined);
+    return give(known, { a: 1 }).then(
+      () => true,
+      () => false,
+    );
+  });
+});
