@@ -19,10 +19,21 @@ interface Range {
   readonly toNs: bigint;
 }
 
-/** How many rows of parts a window of an aggregation holds at most. */
-const maxWindowRows = 1 << 20;
-/** Windows whose parts are read ahead of the one that is worked on, so that every volume has something to read. */
-const readAhead = 8;
+/** What a window of an aggregation holds of parts at most, and what is read ahead of the one that is worked on, so that every volume has something to read. */
+const maxWindowBytes = 16 << 20;
+const maxAheadBytes = 64 << 20;
+const maxAhead = 8;
+
+/** A window to be read, and what it takes then. */
+interface Job {
+  readonly bytes: number;
+  read(): Promise<Window>;
+}
+
+interface Piece {
+  readonly range: Range;
+  readonly parts: readonly Part[];
+}
 
 export class Source {
   readonly series: SeriesStore;
@@ -85,36 +96,66 @@ export class Source {
       yield { ...range, base: this.#base, late: this.#late, covers: null };
       return;
     }
-    const jobs: (() => Promise<Window[]>)[] = [];
-    for (const piece of this.#pieces(range, parts)) {
-      if (piece.parts.length === 0)
-        jobs.push(async () => [{ ...piece.range, base: this.#base, late: this.#late, covers: null }]);
-      else if (whole) jobs.push(async () => [await this.#window(piece.range, piece.parts, ids, null)]);
-      else
-        for (const slice of this.#slicesOf(ids))
-          jobs.push(() => this.#sliceWindows(piece.range, piece.parts, slice, ids));
-    }
-    if (order === 'desc') jobs.reverse();
-    const ahead: Promise<Window[]>[] = [];
-    const start = (job: () => Promise<Window[]>) => {
-      const running = job();
-      // A failure is thrown when its turn comes; until then it is not unhandled.
-      running.catch(() => undefined);
-      ahead.push(running);
-    };
-    let next = 0;
-    while (next < jobs.length || ahead.length > 0) {
-      while (next < jobs.length && ahead.length < readAhead) start(jobs[next++]!);
+    const pieces = this.#pieces(range, parts);
+    if (order === 'desc') pieces.reverse();
+    const jobs = this.#jobs(pieces, ids, whole);
+    const ahead: { bytes: number; window: Promise<Window> }[] = [];
+    let aheadBytes = 0;
+    let next = await jobs.next();
+    while (!next.done || ahead.length > 0) {
+      while (!next.done && (ahead.length === 0 || aheadBytes + next.value.bytes <= maxAheadBytes)) {
+        if (ahead.length === maxAhead) break;
+        const { bytes } = next.value;
+        const window = next.value.read();
+        // A failure is thrown when its turn comes; until then it is not unhandled.
+        window.catch(() => undefined);
+        ahead.push({ bytes, window });
+        aheadBytes += bytes;
+        next = await jobs.next();
+      }
       const waitingSinceMs = performance.now();
-      const windows = await ahead.shift()!;
+      const { bytes, window } = ahead.shift()!;
+      const read = await window;
       if (this.#cost) this.#cost.readMs += performance.now() - waitingSinceMs;
-      yield* windows;
+      aheadBytes -= bytes;
+      yield read;
     }
   }
 
+  async *#jobs(pieces: readonly Piece[], ids: readonly number[], whole: boolean): AsyncGenerator<Job> {
+    const number = this.series.number;
+    for (const [i, { range, parts }] of pieces.entries()) {
+      if (parts.length === 0)
+        yield { bytes: 0, read: async () => ({ ...range, base: this.#base, late: this.#late, covers: null }) };
+      else if (whole) yield { bytes: this.#bytesOf(parts), read: () => this.#window(range, parts, ids, null) };
+      else {
+        for (const slice of this.#slicesOf(ids)) {
+          const own = parts.filter(({ entry }) => entry.slice === slice);
+          const isOwn = (id: number) => this.#set.sliceOf(number, id) === slice;
+          const bytes = this.#bytesOf(own);
+          if (bytes <= maxWindowBytes) yield { bytes, read: () => this.#window(range, own, ids, isOwn) };
+          else {
+            // Their footers are read one after the other, unless somebody asks early.
+            for (const soon of pieces.slice(i, i + maxAhead))
+              for (const part of soon.parts) part.slices().catch(() => undefined);
+            yield* this.#splitJobs(range, own, ids, isOwn);
+          }
+        }
+      }
+    }
+  }
+
+  #rowBytes(): number {
+    return 8 * (1 + this.#fields.length);
+  }
+
+  #bytesOf(parts: readonly Part[]): number {
+    return parts.reduce((sum, { series }) => sum + series.get(this.series.number)!.rows, 0) * this.#rowBytes();
+  }
+
   /** The days that have parts, and what is between them if anything in memory is there. */
-  #pieces(range: Range, parts: readonly Part[]): { range: Range; parts: readonly Part[] }[] {
-    const pieces: { range: Range; parts: readonly Part[] }[] = [];
+  #pieces(range: Range, parts: readonly Part[]): Piece[] {
+    const pieces: Piece[] = [];
     const days = Map.groupBy(parts, ({ entry }) => entry.day);
     let at = range.fromNs;
     const gap = (toNs: bigint) => {
@@ -142,36 +183,40 @@ export class Source {
     return [...slices].sort((a, b) => a - b);
   }
 
-  /** One slice of a day; in several windows by tag-set id where it is long. */
-  async #sliceWindows(range: Range, parts: readonly Part[], slice: number, ids: readonly number[]): Promise<Window[]> {
-    const own = parts.filter(({ entry }) => entry.slice === slice);
-    const number = this.series.number;
-    const rows = own.reduce((sum, { series }) => sum + series.get(number)!.rows, 0);
-    const isOwn = (id: number) => this.#set.sliceOf(number, id) === slice;
-    if (rows <= maxWindowRows) return [await this.#window(range, own, ids, isOwn)];
-    const bounds = await this.#idBounds(own);
-    const windows: Window[] = [];
-    for (let i = 0; i + 1 < bounds.length; i++) {
-      const [low, high] = [bounds[i]!, bounds[i + 1]!];
-      const some = ids.filter((id) => id >= low && id < high);
-      if (some.length > 0)
-        windows.push(await this.#window(range, own, some, (id) => isOwn(id) && id >= low && id < high));
-    }
-    return windows;
-  }
-
-  async #idBounds(parts: readonly Part[]): Promise<number[]> {
+  /** One slice of a day in several windows: by tag-set id, and by time where some few tag sets have too many rows. */
+  async *#splitJobs(
+    range: Range,
+    parts: readonly Part[],
+    ids: readonly number[],
+    isOwn: (id: number) => boolean,
+  ): AsyncGenerator<Job> {
     const slices = (await Promise.all(parts.map((part) => part.slices())))
       .flat()
-      .filter((slice) => slice.series === this.series.number);
+      .filter((slice) => slice.series === this.series.number && overlaps(spanOf(slice), range));
+    const bounds = this.#idBounds(slices);
+    for (let i = 0; i + 1 < bounds.length; i++) {
+      const [low, high] = [bounds[i]!, bounds[i + 1]!];
+      const some = ids.slice(firstAtLeast(ids, low), firstAtLeast(ids, high));
+      if (some.length === 0) continue;
+      const own = slices.filter(({ firstId, lastId }) => firstId < high && lastId >= low);
+      const bytes = own.reduce((sum, { rows }) => sum + rows, 0) * this.#rowBytes();
+      const covers = (id: number) => isOwn(id) && id >= low && id < high;
+      const ranges = bytes > 2 * maxWindowBytes ? splitRange(range, own, Math.ceil(bytes / maxWindowBytes)) : [range];
+      for (const one of ranges)
+        yield { bytes: bytes / ranges.length, read: () => this.#window(one, parts, some, covers) };
+    }
+  }
+
+  #idBounds(slices: readonly PartSlice[]): number[] {
     const bounds = [0];
-    let rows = 0;
-    for (const slice of slices.sort((a, b) => a.firstId - b.firstId)) {
-      if (rows + slice.rows > maxWindowRows && slice.firstId > bounds.at(-1)!) {
+    let bytes = 0;
+    for (const slice of [...slices].sort((a, b) => a.firstId - b.firstId)) {
+      const more = slice.rows * this.#rowBytes();
+      if (bytes + more > maxWindowBytes && slice.firstId > bounds.at(-1)!) {
         bounds.push(slice.firstId);
-        rows = 0;
+        bytes = 0;
       }
-      rows += slice.rows;
+      bytes += more;
     }
     return [...bounds, Number.POSITIVE_INFINITY];
   }
@@ -189,6 +234,17 @@ export class Source {
     );
     return { ...range, base: [...runs.flat(), ...this.#base], late: this.#late, covers };
   }
+}
+
+/** Cut where slices begin, so that few of them are read for two ranges. */
+function splitRange(range: Range, slices: readonly PartSlice[], count: number): Range[] {
+  const starts = slices
+    .map((slice) => spanOf(slice).firstNs)
+    .filter((firstNs) => firstNs > range.fromNs && firstNs < range.toNs)
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const cuts = Array.from({ length: count - 1 }, (_, i) => starts[Math.floor(((i + 1) * starts.length) / count)] ?? []);
+  const edges = [range.fromNs, ...new Set(cuts.flat()), range.toNs];
+  return edges.slice(1).map((toNs, i) => ({ fromNs: edges[i]!, toNs }));
 }
 
 /** Ids ascend. */
