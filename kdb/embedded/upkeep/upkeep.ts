@@ -6,13 +6,13 @@ import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint
 
 /**
  * Shares of the budget (512 MiB by default). Rows may take 288 MiB; with more tag sets and batch ids what those leave of 352, and 32 in any case. From
- * five ninths of that on they are written into parts. What is known of tag sets, newest values included, may take 288 MiB. Copies of newest values,
+ * five ninths of that on they are written into parts. What is known of tag sets, newest values included, may take 320 MiB. Copies of newest values,
  * which a checkpoint causes, are the rows' loss until it is over.
  */
 const rowsShare = 9 / 16;
 const leastRowsShare = 1 / 16;
 const checkpointShare = 5 / 9;
-const knownShare = 9 / 16;
+const knownShare = 10 / 16;
 const filledShare = 11 / 16;
 const maxJournalBytes = 256 << 20;
 /** Rows wait this long for company before they are written into parts. */
