@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'restify';
-import type { Log } from '../base/log.ts';
+import { type Log, logAtOnce } from '../base/log.ts';
 import type { Account, Database, Token, User } from '../management/records.ts';
 import { replyError } from './reply.ts';
 import { nextRequestId } from './request-id.ts';
@@ -78,8 +78,7 @@ export function handler(services: Services, route: string, steps: readonly Step[
       const durationMs = performance.now() - startedMs;
       count(response.statusCode, durationMs);
       next();
-      if (!services.log.isLevelEnabled(level)) return;
-      services.log.log({
+      logAtOnce(services.log, {
         level,
         message: 'request',
         requestId,

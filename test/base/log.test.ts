@@ -26,12 +26,14 @@ test('a full disk under the log does not end the process', { skip: !existsSync('
 
 test('lines keep their order, errors are shown, and the last ones are there after an exit', () => {
   const program = `
-    const { createLog } = await import(${JSON.stringify(logModule)});
+    const { createLog, logAtOnce } = await import(${JSON.stringify(logModule)});
     const log = createLog('api', 'info');
     log.info('first', { rows: 1 });
     log.debug('unseen');
     log.error('second', { error: new Error('broken', { cause: new Error('why') }) });
     log.child({ database: 'db-1' }).info('third');
+    logAtOnce(log, { level: 'info', message: 'fourth', rows: 2 });
+    logAtOnce(log, { level: 'debug', message: 'unseen' });
     process.exit(3);
   `;
   const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
@@ -46,6 +48,7 @@ test('lines keep their order, errors are shown, and the last ones are there afte
       ['api', 'info', 'first', 1],
       ['api', 'error', 'second', undefined],
       ['api', 'info', 'third', 'db-1'],
+      ['api', 'info', 'fourth', 2],
     ],
   );
   assert.deepEqual([lines[1].error.name, lines[1].error.cause.name], ['Error', 'Error']);
