@@ -150,7 +150,7 @@ export class Upkeep {
     const { catalogue } = this.#parts;
     const isFull = catalogue.roomBytes < this.#options.budgetBytes / 64;
     if (isFull && !this.#isFull)
-      this.#options.log.warn('tag sets fill their share of memory: new ones are refused unless budgetBytes is raised', {
+      this.#options.log.warn('tag sets fill their share of memory: new ones are refused', {
         tagSets: catalogue.tagSets,
         budgetBytes: this.#options.budgetBytes,
       });
