@@ -46,10 +46,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
   user: {
     table: tables.users,
     prefix: cacheKeys.user,
-    itemKey: (key) => {
-      const slash = key.indexOf('/');
-      return { accountId: key.slice(0, slash), id: key.slice(slash + 1) };
-    },
+    itemKey: (key) => pairOf(key, 'accountId', 'id'),
     toRecord: (item) => item as unknown as User,
     usableMs: 15 * minuteMs,
     settled: () => true,
@@ -67,10 +64,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
   database: {
     table: tables.databases,
     prefix: cacheKeys.database,
-    itemKey: (key) => {
-      const slash = key.indexOf('/');
-      return { accountId: key.slice(0, slash), name: key.slice(slash + 1) };
-    },
+    itemKey: (key) => pairOf(key, 'accountId', 'name'),
     // A key of an index cannot be null, so an item without a host does not have it.
     toRecord: (item) => ({ hostId: null, ...item }) as unknown as Database,
     usableMs: dayMs,
@@ -80,10 +74,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
   series: {
     table: tables.series,
     prefix: cacheKeys.series,
-    itemKey: (key) => {
-      const slash = key.indexOf('/');
-      return { databaseId: key.slice(0, slash), name: key.slice(slash + 1) };
-    },
+    itemKey: (key) => pairOf(key, 'databaseId', 'name'),
     toRecord: (item) => item as unknown as Series,
     usableMs: dayMs,
     settled: () => true,
@@ -113,4 +104,10 @@ export async function loadEntry<K extends RecordKind>(
 ): Promise<Entry<RecordKinds[K]>> {
   const { table, itemKey, toRecord } = recordKinds[kind];
   return entryOf(await readItem(dynamo, table, itemKey(key)), toRecord);
+}
+
+/** What stands before the first slash, and what after it. */
+function pairOf(key: string, first: string, second: string): Item {
+  const slash = key.indexOf('/');
+  return { [first]: key.slice(0, slash), [second]: key.slice(slash + 1) };
 }
