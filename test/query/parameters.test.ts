@@ -8,6 +8,7 @@ import { encodeCursor } from '../../src/query/cursor.ts';
 import type { RawParameters } from '../../src/query/parameter-schema.ts';
 import { buildLatest, buildSpec } from '../../src/query/parameters.ts';
 import { anyText } from '../any-text.ts';
+import { queryOf } from '../engines/points.ts';
 
 const cpu: SeriesDefinition = {
   series: 'cpu',
@@ -22,20 +23,7 @@ const cpu: SeriesDefinition = {
 };
 const nowNs = 1_700_000_000_000_000_000n;
 
-const everything: QuerySpec = {
-  series: 'cpu',
-  fromNs: minTimeNs,
-  toNs: endOfTimeNs,
-  where: null,
-  by: [],
-  bucket: null,
-  select: [],
-  fields: [],
-  order: 'asc',
-  limit: 1_000_000,
-  cut: false,
-  after: null,
-};
+const everything = queryOf('cpu', { cut: false });
 
 function check(raw: RawParameters, expected: Partial<QuerySpec>): void {
   assert.deepEqual(buildSpec(cpu, raw, nowNs).spec, { ...everything, ...expected }, JSON.stringify(raw));
