@@ -40,7 +40,7 @@ export const createAccount: Step[] = [
     const { name, ...rest } = context.json as { name: string } & Pick<AccountChange, 'plan' | 'limits'>;
     requireName(name);
     const { accounts } = context.services.management;
-    const { account, secret } = await accounts.createAccount(name, rest, actorOf(context));
+    const { account, secret } = await accounts.createAccount(name, actorOf(context), rest);
     replyJson(context, 201, { account: shownAccount(account), token: secret });
   },
 ];

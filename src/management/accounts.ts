@@ -53,8 +53,8 @@ export class Accounts {
   /** With a first token that may do everything in the account; its secret is shown here and never again. */
   async createAccount(
     name: string,
+    by: Actor,
     { plan = defaultPlan, limits = {} }: Pick<AccountChange, 'plan' | 'limits'> = {},
-    by: Actor = theService,
   ): Promise<{ account: Account; token: Token; secret: string }> {
     const createdAt = new Date(this.#clock()).toISOString();
     const account = newAccount({ id: randomUUID(), name, plan, limits, createdAt });
@@ -118,7 +118,7 @@ export class Accounts {
   }
 
   /** A status opens an account again that is closing. */
-  async changeAccount(id: string, change: AccountChange, by: Actor = theService): Promise<Account> {
+  async changeAccount(id: string, change: AccountChange, by: Actor): Promise<Account> {
     const account = await this.#existing(id);
     if (account.status === 'closed') throw closed(account);
     const changed: Account = {
@@ -137,7 +137,7 @@ export class Accounts {
    * Its tokens are good for nothing from now on. When the grace period is over, the task removes what the account has; until then
    * it can be opened again. Asking again, for another period, replaces the task. Its id is still to be sent to the queue when it is due.
    */
-  async requestClose(id: string, graceMs: number, by: Actor = theService): Promise<{ account: Account; task: Task }> {
+  async requestClose(id: string, graceMs: number, by: Actor): Promise<{ account: Account; task: Task }> {
     const account = await this.#existing(id);
     // Everything is removed, and its name may be another's.
     if (account.status === 'closed' && account.closeTaskId === null) throw closed(account);

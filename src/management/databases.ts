@@ -3,7 +3,7 @@ import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
 import { countItem, requireOpen } from './account-items.ts';
-import { type Actor, auditPut, theService } from './audit.ts';
+import { type Actor, auditPut } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
@@ -51,7 +51,7 @@ export class Databases {
   }
 
   /** The database and the task that provisions it, or neither. The task's id is still to be sent to the queue. */
-  async createDatabase(fields: NewDatabase, by: Actor = theService): Promise<{ database: Database; task: Task }> {
+  async createDatabase(fields: NewDatabase, by: Actor): Promise<{ database: Database; task: Task }> {
     const { accountId, name } = fields;
     const before = await loadEntry(this.#dynamo, 'database', databaseKey({ accountId, name }));
     if (before.record) throw apiError('DatabaseExists', { database: name });
@@ -116,11 +116,7 @@ export class Databases {
   }
 
   /** Marks it and makes the task that removes it. The task's id is still to be sent to the queue. */
-  async requestDelete(
-    accountId: string,
-    name: string,
-    by: Actor = theService,
-  ): Promise<{ database: Database; task: Task }> {
+  async requestDelete(accountId: string, name: string, by: Actor): Promise<{ database: Database; task: Task }> {
     const database = await this.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
     if (database.status !== 'active' && database.status !== 'failed') {

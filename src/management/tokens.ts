@@ -55,7 +55,7 @@ export class Tokens {
   }
 
   /** The secret is shown here and never again. */
-  async createToken(fields: NewToken, by: Actor = theService): Promise<{ token: Token; secret: string }> {
+  async createToken(fields: NewToken, by: Actor): Promise<{ token: Token; secret: string }> {
     const { token, secret, items, change } = this.draftToken(fields, by);
     const user = token.userId === null ? [] : [requireUser(token.accountId, token.userId)];
     try {
@@ -87,7 +87,7 @@ export class Tokens {
     return { ...page, records: page.records.toSorted(byCreation) };
   }
 
-  async revokeToken(accountId: string, id: string, by: Actor = theService): Promise<void> {
+  async revokeToken(accountId: string, id: string, by: Actor): Promise<void> {
     const [item] = await queryItems(this.#dynamo, {
       TableName: tables.tokens,
       IndexName: indexes.tokensByAccount,

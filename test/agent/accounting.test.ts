@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Accounting } from '../../kdb/agent/accounting.ts';
+import { theService } from '../../src/management/audit.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import { createActive, openManagement, region, silent } from '../management/region.ts';
 import { startDynoxide } from '../servers.ts';
@@ -11,7 +12,9 @@ test('databases of the host are measured and limited; their account learns when 
   const management = await openManagement(dynoxide.endpoint);
   t.after(management.close);
   const { accounts, databases, hosts, usage } = management;
-  const { account } = await accounts.createAccount('acme', { limits: { storageBytes: 1_000, tagSets: 7, series: 5 } });
+  const { account } = await accounts.createAccount('acme', theService, {
+    limits: { storageBytes: 1_000, tagSets: 7, series: 5 },
+  });
   await hosts.register({ id: 'h1', region, zone: 'a', agent: { host: '127.0.0.1', port: 1 }, slots: 4, volumes: 4 });
   const host = (await hosts.getHost('h1'))!;
   for (const name of ['plant', 'mill', 'mute']) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registration } from '../../kdb/agent/registration.ts';
+import { theService } from '../../src/management/audit.ts';
 import { newDatabase, openManagement, region, silent } from '../management/region.ts';
 import { startDynoxide, temporaryFolder } from '../servers.ts';
 import { until } from '../until.ts';
@@ -28,7 +29,7 @@ test('the region learns of the host and of moved databases, also after DynamoDB 
   );
 
   // Its row says another port than the one it listens on.
-  const { database } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { database } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const placed = (await databases.place(database, registered))!;
   const { endpoint } = await agent.put(database.id, wanted);
   await databases.change(placed, { status: 'active', endpoint: { host: '127.0.0.1', port: 1 } });

@@ -92,8 +92,11 @@ test('nothing new comes into an account that is not open, whatever a process sti
   await operator.ask(`/v1/accounts/${id}`, { method: 'DELETE' });
   const { databases, tokens, users } = management;
   const late = [
-    databases.createDatabase({ accountId: id, name: 'x', region: 'eu-west-1', volumes: 1, schema: 'flexible' }),
-    tokens.createToken({ accountId: id, name: 'x', scopes: ['read'] }),
+    databases.createDatabase(
+      { accountId: id, name: 'x', region: 'eu-west-1', volumes: 1, schema: 'flexible' },
+      theService,
+    ),
+    tokens.createToken({ accountId: id, name: 'x', scopes: ['read'] }, theService),
     users.createUser({ accountId: id, name: 'x', role: 'owner' }, theService),
   ];
   for (const result of await Promise.allSettled(late)) {
@@ -103,7 +106,8 @@ test('nothing new comes into an account that is not open, whatever a process sti
 });
 
 test('accounts are listed in pages, by status and name', async () => {
-  for (let i = 0; i < 105; i++) await management.accounts.createAccount(`page-${String(i).padStart(3, '0')}`);
+  for (let i = 0; i < 105; i++)
+    await management.accounts.createAccount(`page-${String(i).padStart(3, '0')}`, theService);
   const first = (await operator.ask('/v1/accounts')).json;
   assert.equal(first.accounts.length, 100);
   const second = (await operator.ask(`/v1/accounts?cursor=${first.next}`)).json;

@@ -9,6 +9,7 @@ import { Throttle } from '../../src/auth/throttle.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
 import { Metrics } from '../../src/base/metrics.ts';
 import type { Engine, SchemaMode } from '../../src/kdb/engine.ts';
+import { theService } from '../../src/management/audit.ts';
 import type { Database } from '../../src/management/records.ts';
 import { UsageMeter } from '../../src/management/usage-meter.ts';
 import { createServer } from '../../src/server.ts';
@@ -76,13 +77,16 @@ export async function openApi(
       return { id: json.account.id, service: operator.as(json.token) };
     },
     async database(accountId, name, schema = 'flexible') {
-      const { database } = await management.databases.createDatabase({
-        accountId,
-        name,
-        region,
-        volumes: 1,
-        schema,
-      });
+      const { database } = await management.databases.createDatabase(
+        {
+          accountId,
+          name,
+          region,
+          volumes: 1,
+          schema,
+        },
+        theService,
+      );
       return management.databases.change(database, { status: 'active', endpoint: { host: '127.0.0.1', port: 1 } });
     },
   };

@@ -6,6 +6,7 @@ import { SeriesFollower } from '../../src/api/series-follower.ts';
 import type { EngineClient } from '../../src/kdb/client.ts';
 import type { Engine, InsertReceipt, SeriesInfo } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
+import { theService } from '../../src/management/audit.ts';
 import type { Database } from '../../src/management/records.ts';
 import { openStore, volumesFor } from '../engines/store-in-temp.ts';
 import { stubEngine } from '../kdb/stub-engine.ts';
@@ -131,7 +132,7 @@ test('a database that goes is followed no longer', async () => {
     },
   });
   const following = follower(lost);
-  await management.databases.requestDelete('a', database.name);
+  await management.databases.requestDelete('a', database.name, theService);
   following.changed(database, ['a']);
   await until('it to be forgotten', () => following.waiting === 0);
   await following.close();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { startDynoxide, temporaryFolder } from '../servers.ts';
 import { code, createActive, newDatabase, openManagement } from './region.ts';
 
@@ -12,7 +13,7 @@ test('DynamoDB is away: warm reads go on, all else is MetadataUnavailable; then 
   t.after(management.close);
   const { tokens, databases, tasks, accounts, hosts } = management;
 
-  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
   const { database, task } = await createActive(databases, 'a1', 'plant');
   assert.ok(await tokens.findToken(secret));
   assert.ok(await databases.getDatabase('a1', 'plant'));
@@ -21,14 +22,14 @@ test('DynamoDB is away: warm reads go on, all else is MetadataUnavailable; then 
   dynoxide.child.kill('SIGKILL');
   const unavailable: (() => Promise<unknown>)[] = [
     async () => tokens.findToken('never seen'),
-    () => tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }),
+    () => tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService),
     () => tokens.listTokens('a1'),
-    () => tokens.revokeToken('a1', token.id),
-    () => databases.createDatabase(newDatabase('a1', 'other')),
+    () => tokens.revokeToken('a1', token.id, theService),
+    () => databases.createDatabase(newDatabase('a1', 'other'), theService),
     () => databases.listDatabases('a1'),
     () => databases.getDatabase('a1', 'plant', { fresh: true }),
-    () => databases.requestDelete('a1', 'plant'),
-    () => accounts.createAccount('acme'),
+    () => databases.requestDelete('a1', 'plant', theService),
+    () => accounts.createAccount('acme', theService),
     () => tasks.getTask(task.id),
     () => tasks.claim(task.id, 'w1'),
     () => hosts.heartbeat('h1'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { ConditionFailed } from '../../src/management/dynamo.ts';
 import type { FeedEvent } from '../../src/management/event.ts';
 import { encodeEvent, eventOf } from '../../src/management/event.ts';
@@ -21,7 +22,7 @@ const management = await openManagement(dynoxide.endpoint, {
 });
 after(management.close);
 const { tokens, feed } = management;
-const create = () => tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+const create = () => tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
 
 test('a change is published with its record, and leaves the outbox', async () => {
   world.published.length = 0;
@@ -29,7 +30,7 @@ test('a change is published with its record, and leaves the outbox', async () =>
   await until('the outbox is empty', async () => (await feed.outbox.list()).length === 0);
   const [event] = world.published;
   assert.partialDeepStrictEqual(event, { kind: 'token', key: token.hash, version: 1, record: token });
-  await tokens.revokeToken('a1', token.id);
+  await tokens.revokeToken('a1', token.id, theService);
   await until('the outbox is empty', async () => (await feed.outbox.list()).length === 0);
   assert.partialDeepStrictEqual(world.published[1], { kind: 'token', key: token.hash, version: 2, record: null });
 });
@@ -46,9 +47,9 @@ test('while SNS is down, changes work, and their events wait in the outbox', asy
 test('a refused change leaves no event', async () => {
   world.published.length = 0;
   const { accounts } = management;
-  await accounts.createAccount('acme');
+  await accounts.createAccount('acme', theService);
   const before = world.published.length;
-  await assert.rejects(accounts.createAccount('acme'), { code: 'AccountExists' });
+  await assert.rejects(accounts.createAccount('acme', theService), { code: 'AccountExists' });
   assert.deepEqual([world.published.length - before, await feed.outbox.list()], [0, []]);
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { startDynoxide } from '../servers.ts';
 import { code, createActive, newDatabase, openManagement, region } from './region.ts';
 
@@ -16,7 +17,7 @@ async function registerHost(slots: number): Promise<string> {
 }
 
 test('a database and its task come together', async () => {
-  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   assert.equal(database.status, 'provisioning');
   assert.equal(database.endpoint, null);
   assert.deepEqual(await databases.getDatabase('a1', 'plant'), database);
@@ -30,46 +31,46 @@ test('a database and its task come together', async () => {
 });
 
 test('a name is given once per account, also when many ask at the same time', async () => {
-  const create = (): Promise<unknown> => databases.createDatabase(newDatabase('a2', 'plant'));
+  const create = (): Promise<unknown> => databases.createDatabase(newDatabase('a2', 'plant'), theService);
   const results = await Promise.allSettled(Array.from({ length: 8 }, create));
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
   for (const result of results) {
     if (result.status === 'rejected') assert.equal(result.reason.code, 'DatabaseExists');
   }
   assert.equal((await tasks.listTasks('a2')).length, 1);
-  await databases.createDatabase(newDatabase('a3', 'plant'));
+  await databases.createDatabase(newDatabase('a3', 'plant'), theService);
 });
 
 test('accounts see their own databases only', async () => {
-  for (const name of ['b', 'a']) await databases.createDatabase(newDatabase('a4', name));
-  await databases.createDatabase(newDatabase('a5', 'c'));
+  for (const name of ['b', 'a']) await databases.createDatabase(newDatabase('a4', name), theService);
+  await databases.createDatabase(newDatabase('a5', 'c'), theService);
   assert.deepEqual(
     (await databases.listDatabases('a4')).map(({ name }) => name),
     ['a', 'b'],
   );
   assert.equal(await databases.getDatabase('a4', 'c'), undefined);
   // A name may hold what stands between account and name in the cache's keys.
-  const { database } = await databases.createDatabase(newDatabase('a4', 'x/c'));
+  const { database } = await databases.createDatabase(newDatabase('a4', 'x/c'), theService);
   assert.deepEqual(await databases.getDatabase('a4', 'x/c'), database);
-  await assert.rejects(databases.requestDelete('a4', 'c'), code('DatabaseNotFound'));
+  await assert.rejects(databases.requestDelete('a4', 'c', theService), code('DatabaseNotFound'));
 });
 
 test('deleting: one task, the name is free at the end, and the new database is another one', async () => {
   const { database } = await createActive(databases, 'a6', 'plant');
   assert.equal((await databases.getDatabase('a6', 'plant'))?.status, 'active');
-  const results = await Promise.allSettled([1, 2, 3].map(() => databases.requestDelete('a6', 'plant')));
+  const results = await Promise.allSettled([1, 2, 3].map(() => databases.requestDelete('a6', 'plant', theService)));
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
   for (const result of results) {
     if (result.status === 'rejected') assert.match(result.reason.code, /^(DatabaseBusy|Conflict)$/);
   }
-  await assert.rejects(databases.createDatabase(newDatabase('a6', 'plant')), code('DatabaseExists'));
+  await assert.rejects(databases.createDatabase(newDatabase('a6', 'plant'), theService), code('DatabaseExists'));
   const deleting = (await databases.getDatabase('a6', 'plant'))!;
   assert.equal(deleting.status, 'deleting');
   await databases.remove(deleting);
   assert.equal(await databases.getDatabase('a6', 'plant'), undefined);
   assert.deepEqual(await databases.listDatabases('a6'), []);
   assert.equal(await databases.getDatabaseById(database.id), undefined);
-  const again = await databases.createDatabase(newDatabase('a6', 'plant'));
+  const again = await databases.createDatabase(newDatabase('a6', 'plant'), theService);
   assert.notEqual(again.database.id, database.id);
   // Caches compare versions: the new database's are above all of the old one's.
   assert.equal(again.database.version, deleting.version + 2);
@@ -77,7 +78,7 @@ test('deleting: one task, the name is free at the end, and the new database is a
 });
 
 test('a change that was based on an older version is a conflict', async () => {
-  const { database } = await databases.createDatabase(newDatabase('a7', 'plant'));
+  const { database } = await databases.createDatabase(newDatabase('a7', 'plant'), theService);
   const endpoint = { host: 'h', port: 1 };
   const changed = await databases.change(database, { status: 'active', endpoint });
   await assert.rejects(databases.change(database, { status: 'failed' }), code('Conflict'));
@@ -86,20 +87,22 @@ test('a change that was based on an older version is a conflict', async () => {
 });
 
 test('a busy database is not deleted', async () => {
-  await databases.createDatabase(newDatabase('a8', 'plant'));
-  await assert.rejects(databases.requestDelete('a8', 'plant'), code('DatabaseBusy'));
+  await databases.createDatabase(newDatabase('a8', 'plant'), theService);
+  await assert.rejects(databases.requestDelete('a8', 'plant', theService), code('DatabaseBusy'));
 });
 
 test('a failed database can be deleted', async () => {
-  const { database } = await databases.createDatabase(newDatabase('a9', 'plant'));
+  const { database } = await databases.createDatabase(newDatabase('a9', 'plant'), theService);
   await databases.change(database, { status: 'failed' });
-  assert.equal((await databases.requestDelete('a9', 'plant')).database.status, 'deleting');
+  assert.equal((await databases.requestDelete('a9', 'plant', theService)).database.status, 'deleting');
 });
 
 test('the slots of a host are never oversold, and come back', async () => {
   const host = (await hosts.getHost(await registerHost(3)))!;
   const created = await Promise.all(
-    ['p', 'q', 'r', 's', 't'].map(async (name) => (await databases.createDatabase(newDatabase('a10', name))).database),
+    ['p', 'q', 'r', 's', 't'].map(
+      async (name) => (await databases.createDatabase(newDatabase('a10', name), theService)).database,
+    ),
   );
   const placed = (await Promise.all(created.map((database) => databases.place(database, host)))).filter((d) => !!d);
   assert.equal(placed.length, 3);
@@ -116,7 +119,7 @@ test('the slots of a host are never oversold, and come back', async () => {
 
 test('placing the same database twice takes one slot', async () => {
   const host = (await hosts.getHost(await registerHost(3)))!;
-  const { database } = await databases.createDatabase(newDatabase('a11', 'plant'));
+  const { database } = await databases.createDatabase(newDatabase('a11', 'plant'), theService);
   const results = await Promise.allSettled([databases.place(database, host), databases.place(database, host)]);
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
   assert.equal((await hosts.getHost(host.id))?.usedSlots, 1);

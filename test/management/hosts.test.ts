@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { startDynoxide } from '../servers.ts';
 import { newDatabase, openManagement, region } from './region.ts';
 
@@ -41,7 +42,7 @@ test('hosts with room: alive, with enough volumes, the emptiest first', async ()
 test('a host that registers again keeps what is placed on it', async () => {
   const report = { id: 'again', region, zone, agent, slots: 4, volumes: 4 };
   await hosts.register(report);
-  const { database } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { database } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   await databases.place(database, (await hosts.getHost('again'))!);
   await hosts.register({ ...report, agent: { host: '10.0.0.2', port: 7001 }, slots: 6 });
   const host = (await hosts.getHost('again'))!;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createLog, type Log } from '../../src/base/log.ts';
+import { theService } from '../../src/management/audit.ts';
 import { createDynamo, type Dynamo } from '../../src/management/dynamo.ts';
 import { type Management, managementOver } from '../../src/management/index.ts';
 import type { Database, Task } from '../../src/management/records.ts';
@@ -87,7 +88,7 @@ export async function createActive(
   accountId: string,
   name: string,
 ): Promise<{ database: Database; task: Task }> {
-  const { database, task } = await databases.createDatabase(newDatabase(accountId, name));
+  const { database, task } = await databases.createDatabase(newDatabase(accountId, name), theService);
   const endpoint = { host: '127.0.0.1', port: 5001 };
   return { task, database: await databases.change(database, { status: 'active', endpoint }) };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { tables } from '../../src/base/names.ts';
+import { theService } from '../../src/management/audit.ts';
 import { readItem } from '../../src/management/dynamo.ts';
 import type { Task } from '../../src/management/records.ts';
 import { LeaseLost } from '../../src/management/tasks.ts';
@@ -14,7 +15,7 @@ after(close);
 
 let names = 0;
 async function newTask(accountId = 'a1'): Promise<Task> {
-  return (await databases.createDatabase(newDatabase(accountId, `d${++names}`))).task;
+  return (await databases.createDatabase(newDatabase(accountId, `d${++names}`), theService)).task;
 }
 
 test('of many workers one gets the task', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { tables } from '../../src/base/names.ts';
+import { theService } from '../../src/management/audit.ts';
 import { startDynoxide } from '../servers.ts';
 import { code, openManagement } from './region.ts';
 
@@ -12,7 +13,7 @@ after(management.close);
 const { tokens, accounts, clock, dynamo, cache } = management;
 
 test('a token is found by its secret, which is stored nowhere', async () => {
-  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 'reader', scopes: ['read'] });
+  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 'reader', scopes: ['read'] }, theService);
   assert.deepEqual(await tokens.findToken(secret), token);
   assert.equal(await tokens.findToken(`${secret}x`), undefined);
   assert.equal(await tokens.findToken(token.hash), undefined);
@@ -23,7 +24,7 @@ test('a token is found by its secret, which is stored nowhere', async () => {
 test('tokens of an account are listed in the order of their creation, and no others', async () => {
   const names = ['first', 'second', 'third'];
   for (const name of names) {
-    await tokens.createToken({ accountId: 'a2', name, scopes: ['write'], databases: ['plant'] });
+    await tokens.createToken({ accountId: 'a2', name, scopes: ['write'], databases: ['plant'] }, theService);
     clock.aheadMs += 1;
   }
   assert.deepEqual(
@@ -34,19 +35,19 @@ test('tokens of an account are listed in the order of their creation, and no oth
 });
 
 test('a revoked token is unknown at once, and cannot be revoked by another account or twice', async () => {
-  const { token, secret } = await tokens.createToken({ accountId: 'a4', name: 't', scopes: ['read'] });
+  const { token, secret } = await tokens.createToken({ accountId: 'a4', name: 't', scopes: ['read'] }, theService);
   assert.ok(await tokens.findToken(secret));
-  await assert.rejects(tokens.revokeToken('a5', token.id), code('TokenNotFound'));
+  await assert.rejects(tokens.revokeToken('a5', token.id, theService), code('TokenNotFound'));
   assert.ok(await tokens.findToken(secret));
-  await tokens.revokeToken('a4', token.id);
+  await tokens.revokeToken('a4', token.id, theService);
   assert.equal(await tokens.findToken(secret), undefined);
   assert.deepEqual(await tokens.listTokens('a4'), []);
-  await assert.rejects(tokens.revokeToken('a4', token.id), code('TokenNotFound'));
+  await assert.rejects(tokens.revokeToken('a4', token.id, theService), code('TokenNotFound'));
 });
 
 test('a token ends when it expires', async () => {
   const expiresAt = new Date(clock() + 60_000).toISOString();
-  const { secret } = await tokens.createToken({ accountId: 'a6', name: 't', scopes: ['read'], expiresAt });
+  const { secret } = await tokens.createToken({ accountId: 'a6', name: 't', scopes: ['read'], expiresAt }, theService);
   assert.ok(await tokens.findToken(secret));
   clock.aheadMs += 60_001;
   assert.equal(await tokens.findToken(secret), undefined);
@@ -64,11 +65,11 @@ test("the operator's token owns the account local and follows its secret", async
   assert.equal((await tokens.findToken('one'))?.version, 3);
   const [operator, ...others] = await tokens.listTokens('local');
   assert.deepEqual(others, []);
-  await assert.rejects(tokens.revokeToken('local', operator!.id), code('InvalidRequest'));
+  await assert.rejects(tokens.revokeToken('local', operator!.id, theService), code('InvalidRequest'));
 });
 
 test('a warm token costs no call', async () => {
-  const { secret } = await tokens.createToken({ accountId: 'a7', name: 't', scopes: ['read'] });
+  const { secret } = await tokens.createToken({ accountId: 'a7', name: 't', scopes: ['read'] }, theService);
   const { process, dynamo: reads } = cache.counters;
   for (let i = 0; i < 100; i++) await tokens.findToken(secret);
   assert.equal(cache.counters.process - process, 100);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { createRedis, type NewEntry, ZoneCache } from '../../src/management/zone-cache.ts';
 import { requireProgram } from '../programs.ts';
 import { startDynoxide, startRedis, type TestProgram } from '../servers.ts';
@@ -75,9 +76,9 @@ test('a revocation reaches the other process at once', async (t) => {
   if (!redis) return;
   const [a, b] = await pair(t, redis);
   for (let i = 0; i < 20; i++) {
-    const { token, secret } = await a.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+    const { token, secret } = await a.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
     assert.ok(await b.tokens.findToken(secret));
-    await a.tokens.revokeToken('a1', token.id);
+    await a.tokens.revokeToken('a1', token.id, theService);
     assert.equal(await a.tokens.findToken(secret), undefined);
     await until('b knows', async () => (await b.tokens.findToken(secret)) === undefined);
   }
@@ -111,7 +112,7 @@ test('a deleted and newly created database is not mistaken for the old one', asy
   const [a, b] = await pair(t, redis);
   await createActive(a.databases, 'a1', 'plant');
   assert.ok(await b.databases.getDatabase('a1', 'plant'));
-  const { database: deleting } = await a.databases.requestDelete('a1', 'plant');
+  const { database: deleting } = await a.databases.requestDelete('a1', 'plant', theService);
   await a.databases.remove(deleting);
   await until('b knows', async () => (await b.databases.getDatabase('a1', 'plant')) === undefined);
   const { database } = await createActive(a.databases, 'a1', 'plant');
@@ -122,11 +123,11 @@ test('without Redis, with a hanging one and with an empty new one requests are a
   const redis = await withRedis(t);
   if (!redis) return;
   const [a, b] = await pair(t, redis, 50);
-  const create = () => a.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+  const create = () => a.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
   const works = async (): Promise<void> => {
     const { token, secret } = await create();
     assert.ok(await a.tokens.findToken(secret));
-    await a.tokens.revokeToken('a1', token.id);
+    await a.tokens.revokeToken('a1', token.id, theService);
     assert.equal(await a.tokens.findToken(secret), undefined);
     assert.equal(await a.tokens.findToken('guess'), undefined);
   };

@@ -10,10 +10,10 @@ test('a closing account is left alone until its time, then everything goes, over
   const { management, worker, addMemoryHost } = await testRegion(t);
   const { accounts, users, tokens, databases, tasks, clock } = management;
   const memory = await addMemoryHost('h1');
-  const { account } = await accounts.createAccount('acme');
+  const { account } = await accounts.createAccount('acme', theService);
   await users.createUser({ accountId: account.id, name: 'ann', role: 'owner' }, theService);
   await createActive(databases, account.id, 'plant');
-  const { task } = await accounts.requestClose(account.id, hourMs);
+  const { task } = await accounts.requestClose(account.id, hourMs, theService);
   const { runner, sent } = worker({ memory });
 
   await runner.run(task.id);
@@ -26,7 +26,7 @@ test('a closing account is left alone until its time, then everything goes, over
   assert.ok((await tasks.due(10)).some(({ id }) => id === task.id));
   await runner.run(task.id);
   assert.equal((await accounts.getAccount(account.id))?.status, 'closed');
-  await assert.rejects(accounts.changeAccount(account.id, { status: 'active' }), { code: 'AccountClosed' });
+  await assert.rejects(accounts.changeAccount(account.id, { status: 'active' }, theService), { code: 'AccountClosed' });
   assert.equal((await tasks.getTask(task.id))?.state, 'queued');
   // The removal of the database is a task of its own.
   const [removal] = sent.splice(0);
@@ -35,24 +35,24 @@ test('a closing account is left alone until its time, then everything goes, over
   await runner.run(task.id);
   assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
   assert.deepEqual([await users.listUsers(account.id), await tokens.listTokens(account.id)], [[], []]);
-  const { account: heir } = await accounts.createAccount('acme');
+  const { account: heir } = await accounts.createAccount('acme', theService);
   // What is gone cannot be closed again: the name is another's now.
-  await assert.rejects(accounts.requestClose(account.id, 0), { code: 'AccountClosed' });
+  await assert.rejects(accounts.requestClose(account.id, 0, theService), { code: 'AccountClosed' });
   assert.equal((await accounts.findByName('acme'))?.id, heir.id);
 });
 
 test('opened again, or closed once more: the first task does nothing', async (t) => {
   const { management, worker } = await testRegion(t);
   const { accounts, tokens, tasks, clock } = management;
-  const { account } = await accounts.createAccount('acme');
-  const { task } = await accounts.requestClose(account.id, hourMs);
-  await accounts.changeAccount(account.id, { status: 'active' });
+  const { account } = await accounts.createAccount('acme', theService);
+  const { task } = await accounts.requestClose(account.id, hourMs, theService);
+  await accounts.changeAccount(account.id, { status: 'active' }, theService);
   clock.aheadMs += hourMs;
   await worker().runner.run(task.id);
   assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
   assert.equal((await accounts.getAccount(account.id))?.status, 'active');
-  const first = await accounts.requestClose(account.id, hourMs);
-  await accounts.requestClose(account.id, 2 * hourMs);
+  const first = await accounts.requestClose(account.id, hourMs, theService);
+  await accounts.requestClose(account.id, 2 * hourMs, theService);
   clock.aheadMs += hourMs;
   await worker().runner.run(first.task.id);
   assert.equal((await accounts.getAccount(account.id))?.status, 'closing');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { createActive, newDatabase } from '../management/region.ts';
 import { Mortal } from './mortal.ts';
 import { testRegion } from './region.ts';
@@ -11,7 +12,7 @@ test('provision: placed, started, answering, active', async (t) => {
   const { management, worker, addHost } = await testRegion(t);
   const { databases, tasks, hosts } = management;
   const host = await addHost('h1');
-  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   await worker().runner.run(task.id);
   const done = (await tasks.getTask(task.id))!;
   assert.equal(done.state, 'succeeded');
@@ -33,7 +34,7 @@ test('provision: the worker dies at any step, and the next one finishes', async 
   let died = 0;
   for (const lastStep of lastSteps) {
     const name = `died after step ${lastStep}`;
-    const { database, task } = await databases.createDatabase(newDatabase('a1', name));
+    const { database, task } = await databases.createDatabase(newDatabase('a1', name), theService);
     const mortal = new Mortal(lastStep);
     await worker({ mortal, memory })
       .runner.run(task.id)
@@ -62,12 +63,12 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
   for (const lastStep of lastSteps) {
     const name = `died after step ${lastStep}`;
     await hosts.heartbeat('h1');
-    const creation = await databases.createDatabase(newDatabase('a1', 'plant'));
+    const creation = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
     await worker({ memory }).runner.run(creation.task.id);
     assert.equal(memory.databases.size, 1, name);
     const { id } = creation.database;
     await series.follow(id, ['cpu'], async (name) => ({ series: name, tags: [], fields: [] }));
-    const { task } = await databases.requestDelete('a1', 'plant');
+    const { task } = await databases.requestDelete('a1', 'plant', theService);
     const mortal = new Mortal(lastStep);
     await worker({ mortal, memory })
       .runner.run(task.id)
@@ -91,7 +92,7 @@ test('a host that refuses is left for the next one', async (t) => {
   // Its agent takes none, whatever the table says; it has the most room there.
   await addHost('full', { slots: 0, registeredSlots: 100 });
   await addHost('next');
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   await worker().runner.run(task.id);
   assert.equal((await databases.getDatabase('a1', 'plant'))?.hostId, 'next');
   assert.equal((await hosts.getHost('full'))?.usedSlots, 0);
@@ -100,7 +101,7 @@ test('a host that refuses is left for the next one', async (t) => {
 test('no room: the task waits and says why', async (t) => {
   const { management, worker, addHost } = await testRegion(t);
   const { databases, tasks } = management;
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const first = worker();
   await first.runner.run(task.id);
   const waiting = (await tasks.getTask(task.id))!;
@@ -115,7 +116,7 @@ test('no room: the task waits and says why', async (t) => {
 test('a task about a database that is gone, or another one of its name, does nothing', async (t) => {
   const { management, worker } = await testRegion(t);
   const { databases, tasks } = management;
-  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   await databases.remove(database);
   const other = (await createActive(databases, 'a1', 'plant')).database;
   await worker().runner.run(task.id);
@@ -126,7 +127,7 @@ test('a task about a database that is gone, or another one of its name, does not
 test('given up: the database is failed and can be deleted', async (t) => {
   const { management, worker, addHost } = await testRegion(t);
   const { databases, tasks, clock } = management;
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   for (let attempt = 1; attempt <= 20; attempt++) {
     assert.equal((await tasks.getTask(task.id))?.state, 'queued');
     await worker().runner.run(task.id);
@@ -134,7 +135,7 @@ test('given up: the database is failed and can be deleted', async (t) => {
   assert.equal((await tasks.getTask(task.id))?.state, 'failed');
   assert.equal((await databases.getDatabase('a1', 'plant'))?.status, 'failed');
   await addHost('h1');
-  const deletion = await databases.requestDelete('a1', 'plant');
+  const deletion = await databases.requestDelete('a1', 'plant', theService);
   clock.aheadMs += 1;
   await worker().runner.run(deletion.task.id);
   assert.equal(await databases.getDatabase('a1', 'plant'), undefined);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import type { FeedEvent } from '../../src/management/event.ts';
 import { Lease } from '../../src/management/lease.ts';
 import { OutboxSweeper } from '../../workers/outbox-sweeper.ts';
@@ -48,7 +49,7 @@ test('what could not be published at once is published after its grace, once, be
   const { sweep, clock, sweeper } = worker();
   t.after(() => sweeper.stop());
   world.down = true;
-  const { token } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+  const { token } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
   world.down = false;
   assert.deepEqual(
     (await sweep()).map(({ kind }) => kind),
@@ -71,7 +72,7 @@ test('while something is overdue there is no heartbeat', async (t) => {
   const { sweep, clock, sweeper } = worker();
   t.after(() => sweeper.stop());
   world.down = true;
-  await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+  await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
   await assert.rejects(sweep, /SNS is down/);
   clock.aheadMs += 5_000;
   await assert.rejects(sweep, /SNS is down/);

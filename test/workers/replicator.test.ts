@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import type { TestManagement } from '../management/region.ts';
 import { until } from '../until.ts';
 import { startFeed } from './feed.ts';
@@ -7,7 +8,7 @@ import { startFeed } from './feed.ts';
 const away = 'us-west-1';
 
 const create = (management: TestManagement) =>
-  management.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
+  management.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
 
 const isEach = (versions: readonly (number | null)[], wanted: number): boolean => versions.every((v) => v === wanted);
 
@@ -27,7 +28,7 @@ test('what one region changes, the others know, without asking DynamoDB', async 
     const { token, secret } = await create(here);
     await until('it is cached there', async () => isEach(await region.versions(token.hash), 1));
     assert.deepEqual(await there.tokens.findToken(secret), token);
-    await here.tokens.revokeToken('a1', token.id);
+    await here.tokens.revokeToken('a1', token.id, theService);
     await until('it is revoked there', async () => (await there.tokens.findToken(secret)) === undefined);
   }
   assert.equal(there.cache.dynamoCalls(), calls);
@@ -67,7 +68,7 @@ test('an old event comes once more, to a zone that has lost what it knew of the 
   await until('the feed beats', async () => (await there.cache.feed())?.fenceAgeMs != null);
   feed.topic.down = true;
   const { token, secret } = await create(here);
-  await here.tokens.revokeToken('a1', token.id);
+  await here.tokens.revokeToken('a1', token.id, theService);
   const at = new Date(Date.now() - 120_000).toISOString();
   await region.send({ id: 'again', kind: 'token', key: token.hash, version: 1, record: token, at });
   await until('it is there', async () => isEach(await region.versions(token.hash), 1));
@@ -87,7 +88,7 @@ test('the cache of a zone is emptied, or away: the others go on, and it catches 
 
   const [a, b] = region.zones;
   a.child.kill('SIGKILL');
-  await here.tokens.revokeToken('a1', token.id);
+  await here.tokens.revokeToken('a1', token.id, theService);
   await until('the other zone knows', async () => (await region.version(1, token.hash)) === 2);
   assert.equal(await there.tokens.findToken(secret), undefined, 'from DynamoDB');
   await a.restart();
@@ -115,7 +116,7 @@ test('events that were lost: what differs from DynamoDB is taken out when a repl
     until('what was wrong is gone', async () => (await region.versions(token.hash)).every((v) => v !== 1), 60_000);
 
   replicator.kill('SIGKILL');
-  await here.tokens.revokeToken('a1', token.id);
+  await here.tokens.revokeToken('a1', token.id, theService);
   await until('the event is in the queue', async () => (await here.feed.outbox.depth()) === 0);
   await feed.loseQueues();
   await region.startReplicator();

@@ -33,7 +33,10 @@ interface Compared {
 async function compared(t: TestContext, schema: SchemaMode): Promise<Compared> {
   const engine = await openStore(volumesFor(t, 1), { schema });
   t.after(() => engine.close());
-  const { database } = await management.databases.createDatabase({ ...newDatabase('a', `d${++databases}`), schema });
+  const { database } = await management.databases.createDatabase(
+    { ...newDatabase('a', `d${++databases}`), schema },
+    theService,
+  );
   const [host] = await management.hosts.listHosts();
   const placed = (await management.databases.place(database, host!))!;
   const active = await management.databases.change(placed, {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
 import { Sweeper } from '../../workers/sweeper.ts';
 import { newDatabase, silent, type TestManagement } from '../management/region.ts';
 import { testRegion } from './region.ts';
@@ -29,7 +30,7 @@ test('the first sweep sends every queued task, later ones those whose message se
   const { management } = await testRegion(t);
   const { databases, clock } = management;
   const create = async (name: string): Promise<string> =>
-    (await databases.createDatabase(newDatabase('a1', name))).task.id;
+    (await databases.createDatabase(newDatabase('a1', name), theService)).task.id;
   const old = [await create('d1'), await create('d2')];
   const { sweep } = testSweeper(management);
   assert.deepEqual((await sweep()).toSorted(), old.toSorted());
@@ -46,7 +47,7 @@ test('the first sweep sends every queued task, later ones those whose message se
 test('a task whose worker died is queued again, one that is worked on is left alone', async (t) => {
   const { management } = await testRegion(t);
   const { databases, tasks, clock } = management;
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const claimed = (await tasks.claim(task.id, 'w1'))!;
   const { sweep } = testSweeper(management);
   assert.deepEqual(await sweep(), []);
@@ -65,7 +66,9 @@ test('a task whose worker died is queued again, one that is worked on is left al
 test('the task of a worker that is known to be dead is queued again at once', async (t) => {
   const { management } = await testRegion(t);
   const { databases, tasks } = management;
-  const [d1, d2] = await Promise.all(['d1', 'd2'].map((name) => databases.createDatabase(newDatabase('a1', name))));
+  const [d1, d2] = await Promise.all(
+    ['d1', 'd2'].map((name) => databases.createDatabase(newDatabase('a1', name), theService)),
+  );
   await tasks.claim(d1!.task.id, 'dead');
   await tasks.claim(d2!.task.id, 'alive');
   assert.deepEqual(await testSweeper(management).sweep(), [d1!.task.id]);
@@ -75,7 +78,7 @@ test('many sweepers send a task once', async (t) => {
   const { management } = await testRegion(t);
   const sweepers = [1, 2, 3, 4].map(() => testSweeper(management));
   for (const { sweep } of sweepers) await sweep();
-  await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   management.clock.aheadMs += 10_500;
   const sent = await Promise.all(sweepers.map(({ sweep }) => sweep()));
   assert.equal(sent.flat().length, 1);
@@ -83,7 +86,7 @@ test('many sweepers send a task once', async (t) => {
 
 test('while the queue is away nothing is taken over', async (t) => {
   const { management } = await testRegion(t);
-  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const { sweep, queue } = testSweeper(management);
   queue.away = true;
   await assert.rejects(sweep());

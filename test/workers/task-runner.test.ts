@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { theService } from '../../src/management/audit.ts';
 import { newDatabase } from '../management/region.ts';
 import { until } from '../until.ts';
 import { testRegion } from './region.ts';
 
 test('two workers with one message: one does the task', async (t) => {
   const { management, worker } = await testRegion(t);
-  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   let runs = 0;
   const kind = {
     run: async () => {
@@ -21,7 +22,7 @@ test('two workers with one message: one does the task', async (t) => {
 
 test('a fault: back to the queue with the reason, later each time', async (t) => {
   const { management, worker } = await testRegion(t);
-  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const kind = { run: () => Promise.reject(new Error('the agent is away', { cause: new Error('ECONNREFUSED') })) };
   const { runner, sent } = worker({ kind });
   for (let i = 0; i < 7; i++) await runner.run(task.id);
@@ -44,7 +45,7 @@ test('a fault: back to the queue with the reason, later each time', async (t) =>
 
 test('after twenty attempts it is given up, once what it left behind is in order', async (t) => {
   const { management, worker } = await testRegion(t);
-  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const calls: string[] = [];
   const kind = {
     run: () => Promise.reject(new Error('hopeless')),
@@ -63,7 +64,7 @@ test('after twenty attempts it is given up, once what it left behind is in order
 test('a task whose workers end again and again is given up without another try', async (t) => {
   const { management, worker } = await testRegion(t);
   const { tasks, databases, clock } = management;
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   for (let i = 0; i < 20; i++) {
     await tasks.claim(task.id, `w${i}`);
     clock.aheadMs += 15_001;
@@ -76,7 +77,7 @@ test('a task whose workers end again and again is given up without another try',
 
 test('a worker that stops hands its task back at once', async (t) => {
   const { management, worker } = await testRegion(t);
-  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const started = Promise.withResolvers<void>();
   const first = worker({
     kind: {
@@ -100,7 +101,7 @@ test('a worker that stops hands its task back at once', async (t) => {
 test('a worker that was overtaken leaves the task alone', async (t) => {
   const { management, worker } = await testRegion(t);
   const { tasks, databases, clock } = management;
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const gate = Promise.withResolvers<void>();
   const slow = worker({ kind: { run: () => gate.promise } });
   const running = slow.runner.run(task.id);
@@ -115,7 +116,7 @@ test('a worker that was overtaken leaves the task alone', async (t) => {
 
 test('DynamoDB goes away under a task: the message must come again', async (t) => {
   const { management, worker, dynoxide } = await testRegion(t);
-  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'));
+  const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const { runner } = worker({ kind: { run: async () => void dynoxide.child.kill('SIGKILL') } });
   await assert.rejects(runner.run(task.id));
 });

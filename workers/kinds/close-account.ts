@@ -35,7 +35,7 @@ async function removeDatabases({ task, services, log }: TaskRun): Promise<number
   const left = await databases.listDatabases(task.accountId);
   for (const { name, status } of left) {
     if (status !== 'active' && status !== 'failed') continue;
-    const removal = await databases.requestDelete(task.accountId, name);
+    const removal = await databases.requestDelete(task.accountId, name, theService);
     await services.announce(removal.task);
     log.info('a database of a closed account is removed', { taskId: task.id, databaseId: removal.database.id });
   }

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { Redis } from 'ioredis';
 import { keepEnvironment } from '../../../infra/local/environment.ts';
 import { cacheKeys } from '../../../src/base/names.ts';
+import { theService } from '../../../src/management/audit.ts';
 import { createSns, ensureTopic } from '../../../src/management/topic.ts';
 import { ensureFeedQueue } from '../../../src/tasks/feed-queue.ts';
 import { createSqs } from '../../../src/tasks/queue.ts';
@@ -48,11 +49,11 @@ test('what differs from DynamoDB is found, and repaired', async (t) => {
   sqs.destroy();
   const { tokens, accounts, databases, close } = await openManagement(dynoxide.endpoint, { redis: server.endpoint });
   t.after(close);
-  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] });
-  const other = await tokens.createToken({ accountId: 'a1', name: 'other', scopes: ['read'] });
-  await accounts.createAccount('acme');
-  await databases.createDatabase({ accountId: 'a1', name: 'x/y', region, volumes: 1, schema: 'flexible' });
-  await tokens.revokeToken('a1', other.token.id);
+  const { token, secret } = await tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
+  const other = await tokens.createToken({ accountId: 'a1', name: 'other', scopes: ['read'] }, theService);
+  await accounts.createAccount('acme', theService);
+  await databases.createDatabase({ accountId: 'a1', name: 'x/y', region, volumes: 1, schema: 'flexible' }, theService);
+  await tokens.revokeToken('a1', other.token.id, theService);
   await tokens.findToken('a guess');
 
   const folder = temporaryFolder();
