@@ -1,4 +1,5 @@
 import { apiError } from '../base/errors.ts';
+import { limitsOf } from '../management/plans.ts';
 import { type Scope, scopes, type Token } from '../management/records.ts';
 import { accountAccess } from './access.ts';
 import { actorOf } from './actor.ts';
@@ -56,6 +57,7 @@ export const createToken: Step[] = [
         scopes: input.scopes,
         databases: input.databases ?? null,
         expiresAt: expiresMs === undefined ? null : new Date(expiresMs).toISOString(),
+        maxTokens: limitsOf(context.account!).tokens,
       },
       actorOf(context),
     );

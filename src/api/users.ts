@@ -1,3 +1,4 @@
+import { limitsOf } from '../management/plans.ts';
 import { type Role, roles, type User } from '../management/records.ts';
 import { accountAccess } from './access.ts';
 import { actorOf } from './actor.ts';
@@ -21,7 +22,9 @@ export const createUser: Step[] = [
     const { name, role } = context.json as { name: string; role: Role };
     requireName(name);
     const { accountId } = context.token!;
-    const user = await context.services.management.users.createUser({ accountId, name, role }, actorOf(context));
+    const maxUsers = limitsOf(context.account!).users;
+    const { users } = context.services.management;
+    const user = await users.createUser({ accountId, name, role, maxUsers }, actorOf(context));
     replyJson(context, 201, { user: shownUser(user) });
   },
 ];

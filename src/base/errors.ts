@@ -124,6 +124,14 @@ export const errorRegistry = {
     status: 409,
     message: 'The account has {limit} databases, its limit; delete one, or ask for a larger plan',
   },
+  TooManyUsers: {
+    status: 409,
+    message: 'The account has {limit} users, its limit; remove one, or ask for a larger plan',
+  },
+  TooManyTokens: {
+    status: 409,
+    message: 'The account has {limit} tokens, its limit; revoke one, or ask for a larger plan',
+  },
   TooManySeries: {
     status: 409,
     message: 'Database {database} has {limit} series, its limit; drop one, or ask for a larger plan',

@@ -21,25 +21,40 @@ export function countKey(accountId: string): Item {
   return { id: `count#${accountId}` };
 }
 
-/** Refused when the count would leave the range. */
+export type Counted = 'databases' | 'owners' | 'users' | 'tokens';
+
+/** At most one count of a transaction is bounded. */
+export interface CountBound {
+  readonly of: Counted;
+  /** What is left at least. */
+  readonly min?: number;
+  /** What there may be; null: any number. */
+  readonly max?: number | null;
+}
+
+/** What an account has more, or less, of. Refused when a count would leave its range. */
 export function countItem(
   accountId: string,
-  what: 'owners' | 'databases',
-  by: 1 | -1,
-  { min, max }: { readonly min?: number; readonly max?: number | null } = {},
+  counts: Partial<Record<Counted, number>>,
+  bound?: CountBound,
 ): TransactionItem {
-  const bound = max ?? min;
+  const names = Object.keys(counts) as Counted[];
+  const limit = bound?.max ?? bound?.min;
   return {
     Update: {
       TableName: tables.accounts,
       Key: countKey(accountId),
-      UpdateExpression: 'ADD #what :by',
-      ExpressionAttributeNames: { '#what': what },
-      ExpressionAttributeValues: { ':by': by, ...(bound !== undefined && { ':bound': bound }) },
-      ...(max != null && {
-        ConditionExpression: `#what < :bound${max > 0 ? ' OR attribute_not_exists(#what)' : ''}`,
+      UpdateExpression: `ADD ${[...names, 'changes'].map((name) => `#${name} :${name}`).join(', ')}`,
+      ExpressionAttributeNames: Object.fromEntries([...names, 'changes'].map((name) => [`#${name}`, name])),
+      ExpressionAttributeValues: {
+        ...Object.fromEntries(names.map((name) => [`:${name}`, counts[name]])),
+        ':changes': 1,
+        ...(limit !== undefined && { ':limit': limit }),
+      },
+      ...(bound?.max != null && {
+        ConditionExpression: `#${bound.of} < :limit${bound.max > 0 ? ` OR attribute_not_exists(#${bound.of})` : ''}`,
       }),
-      ...(min !== undefined && { ConditionExpression: '#what > :bound' }),
+      ...(bound?.min !== undefined && { ConditionExpression: `#${bound.of} > :limit` }),
     },
   };
 }

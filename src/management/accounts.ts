@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
-import { countKey } from './account-items.ts';
+import { countItem, countKey } from './account-items.ts';
 import { type Actor, auditPut, theService } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
@@ -64,7 +64,7 @@ export class Accounts {
     );
     try {
       await this.#changes.commit(
-        [...accountPuts(account, by, this.#clock()), ...first.items],
+        [...accountPuts(account, by, this.#clock()), ...first.items, countItem(account.id, { tokens: 1 })],
         [accountChange(account), first.change],
       );
     } catch (error) {

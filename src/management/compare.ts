@@ -7,6 +7,7 @@ import { invalidationChannel } from '../base/names.ts';
 import { type Dynamo, type Item, readItems } from './dynamo.ts';
 import { type Entry, entryOf } from './entry.ts';
 import { type RecordKind, recordKinds } from './record-kinds.ts';
+import type { Token } from './records.ts';
 
 /** Changes that are under way when it is first looked at are through by then. */
 const settleMs = 3_000;
@@ -80,12 +81,20 @@ async function differencesOf(
     for (const [i, { key, version, record }] of cached.entries()) {
       const { version: storedVersion, record: storedRecord } = stored[i]!;
       const same =
+        (storedVersion === 0 && isOver(kind, record)) ||
         (record === null && storedRecord === null) ||
         (version === storedVersion && (record === undefined || isDeepStrictEqual(record, storedRecord)));
       if (!same) found.push({ kind, key, cachedVersion: version, storedVersion });
     }
   }
   return found;
+}
+
+/** An expired token leaves DynamoDB by itself; what a cache has of it is good for nothing. */
+function isOver(kind: RecordKind, record: object | null | undefined): boolean {
+  if (kind !== 'token' || !record) return false;
+  const { expiresAt } = record as Token;
+  return expiresAt !== null && Date.parse(expiresAt) <= Date.now();
 }
 
 async function readCached(redis: Redis, kind: RecordKind, redisKeys: readonly string[]): Promise<Cached[]> {

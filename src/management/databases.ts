@@ -77,7 +77,7 @@ export class Databases {
         [
           databasePut(database, before.version),
           requireOpen(accountId),
-          countItem(accountId, 'databases', 1, { max: fields.maxDatabases ?? null }),
+          countItem(accountId, { databases: 1 }, { of: 'databases', max: fields.maxDatabases ?? null }),
           taskPut(task),
           this.#auditPut(database, by, 'createDatabase'),
         ],
@@ -87,7 +87,7 @@ export class Databases {
       if (!(error instanceof ConditionFailed)) throw error;
       if (error.refused[0]) throw apiError('DatabaseExists', { database: name });
       if (error.refused[1]) throw apiError('AccountClosed', { account: accountId, status: 'not active' });
-      throw apiError('TooManyDatabases', { limit: fields.maxDatabases ?? 0 });
+      throw apiError('TooManyDatabases', { limit: fields.maxDatabases ?? 0 }, { extra: { limit: 'databases' } });
     }
     return { database, task };
   }
@@ -191,7 +191,7 @@ export class Databases {
       [
         versionedPut(tables.databases, removed, database.version),
         ...(hostId === null ? [] : [releaseSlot(hostId)]),
-        countItem(accountId, 'databases', -1),
+        countItem(accountId, { databases: -1 }),
       ],
       { kind: 'database', key: databaseKey(database), version, record: null },
     );

@@ -17,10 +17,10 @@ export function tombstone(key: Item, version: number, nowMs: number): Item {
   return { ...key, version, goneAtS: Math.ceil((nowMs + tombstoneKeptMs) / 1_000) };
 }
 
-/** The item under a key as an entry: a record, a tombstone or nothing. */
+/** The item under a key as an entry: a record, a tombstone or nothing. Every record has `createdAt`, and may have a `goneAtS` of its own. */
 export function entryOf<T>(item: Item | undefined, toRecord: (item: Item) => T): Entry<T> {
   if (!item) return { version: 0, record: null };
-  return { version: item['version'] as number, record: 'goneAtS' in item ? null : toRecord(item) };
+  return { version: item['version'] as number, record: 'createdAt' in item ? toRecord(item) : null };
 }
 
 /** Writes a record or a tombstone if the key still has the version that was read before; 0: nothing was ever there. */

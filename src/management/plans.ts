@@ -4,6 +4,8 @@ import type { SchemaMode } from '../kdb/engine.ts';
 
 export const limitNames = [
   'databases',
+  'users',
+  'tokens',
   'series',
   'tagSets',
   'pointsPerSecond',
@@ -24,6 +26,8 @@ const gigabyte = 1e9;
 export const plans: Readonly<Record<PlanName, Limits>> = {
   trial: {
     databases: 2,
+    users: 5,
+    tokens: 20,
     series: 100,
     tagSets: 10_000,
     pointsPerSecond: 10_000,
@@ -32,6 +36,8 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
   },
   standard: {
     databases: 20,
+    users: 100,
+    tokens: 500,
     series: 10_000,
     tagSets: 1_000_000,
     pointsPerSecond: 250_000,
@@ -40,6 +46,8 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
   },
   large: {
     databases: 200,
+    users: 1_000,
+    tokens: 2_000,
     series: 50_000,
     tagSets: 5_000_000,
     pointsPerSecond: 2_000_000,
@@ -49,6 +57,8 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
   /** The operator's own account. */
   unlimited: {
     databases: null,
+    users: null,
+    tokens: null,
     series: null,
     tagSets: null,
     pointsPerSecond: null,

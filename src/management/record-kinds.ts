@@ -56,7 +56,7 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     table: tables.tokens,
     prefix: cacheKeys.token,
     itemKey: (hash) => ({ hash }),
-    toRecord: (item) => item as unknown as Token,
+    toRecord: toToken,
     usableMs: 15 * minuteMs,
     settled: () => true,
     maxRecords: 50_000,
@@ -82,6 +82,11 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     maxRecords: 1_000,
   },
 };
+
+/** When it leaves by itself is the item's. */
+export function toToken({ goneAtS: _goneAtS, ...item }: Item): Token {
+  return item as unknown as Token;
+}
 
 export function userKey({ accountId, id }: Pick<User, 'accountId' | 'id'>): string {
   return `${accountId}/${id}`;

@@ -160,7 +160,11 @@ export class SeriesCatalogue {
       if (!(error instanceof ConditionFailed)) throw error;
       if (!error.refused[0]) throw apiError('Conflict', { what: `Series ${draft.name}` }, { cause: error });
       if ((await this.readHead(database.id)).removed) throw apiError('DatabaseNotFound', { database: database.name });
-      throw apiError('TooManySeries', { database: database.name, limit: maxSeries ?? 0 });
+      throw apiError(
+        'TooManySeries',
+        { database: database.name, limit: maxSeries ?? 0 },
+        { extra: { limit: 'series' } },
+      );
     }
   }
 

@@ -1,8 +1,8 @@
 import { hash as digest, randomBytes, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { apiError } from '../base/errors.ts';
+import { ApiError, apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
-import { requireOpen } from './account-items.ts';
+import { countItem, requireOpen } from './account-items.ts';
 import { accountChange, accountPuts, newAccount } from './accounts.ts';
 import { type Actor, auditPut, theService } from './audit.ts';
 import type { RecordCache } from './cache.ts';
@@ -11,11 +11,17 @@ import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from '
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
 import { type Page, queryPage } from './page.ts';
-import { loadEntry } from './record-kinds.ts';
+import { loadEntry, toToken } from './record-kinds.ts';
 import { type Scope, scopes, type Token } from './records.ts';
+import { TokenCount } from './token-count.ts';
 
 /** Hashing takes some 1.5 µs, finding a known secret a tenth of that. */
 const maxKnownSecrets = 10_000;
+
+/** An expired token can be looked at for so long. */
+const expiredKeptMs = 7 * 24 * 3_600_000;
+/** A transaction takes 100 items: per token what remains of it, its audit and its event. */
+const maxRevokedAtOnce = 33;
 
 /** The operator's own tenant: what a region on one machine starts with. */
 export const localAccount = 'local';
@@ -30,6 +36,8 @@ export interface NewToken {
   readonly databases?: readonly string[] | null;
   /** ISO time; without it, never. */
   readonly expiresAt?: string | null;
+  /** That the account may have; without it, any number. */
+  readonly maxTokens?: number | null;
 }
 
 interface TokensOptions {
@@ -43,6 +51,7 @@ export class Tokens {
   readonly #dynamo: Dynamo;
   readonly #cache: RecordCache<Token>;
   readonly #changes: Changes;
+  readonly #count: TokenCount;
   readonly #clock: () => number;
   /** Hashes of secrets that were good, in this process's memory and nowhere else. */
   readonly #hashes = new LRUCache<string, string>({ max: maxKnownSecrets });
@@ -51,40 +60,63 @@ export class Tokens {
     this.#dynamo = dynamo;
     this.#cache = cache;
     this.#changes = changes;
+    this.#count = new TokenCount({ dynamo, clock });
     this.#clock = clock;
   }
 
   /** The secret is shown here and never again. */
   async createToken(fields: NewToken, by: Actor): Promise<{ token: Token; secret: string }> {
-    const { token, secret, items, change } = this.draftToken(fields, by);
-    const user = token.userId === null ? [] : [requireUser(token.accountId, token.userId)];
     try {
-      await this.#changes.commit([...items, requireOpen(token.accountId), ...user], [change]);
+      return await this.#createToken(fields, by);
+    } catch (error) {
+      // Some that were counted may have expired since.
+      const isFull = error instanceof ApiError && error.code === 'TooManyTokens';
+      if (!isFull || !(await this.#count.countAgain(fields.accountId))) throw error;
+      return this.#createToken(fields, by);
+    }
+  }
+
+  async #createToken(fields: NewToken, by: Actor): Promise<{ token: Token; secret: string }> {
+    const { token, secret, items, change } = this.draftToken(fields, by);
+    const { accountId, userId } = token;
+    const max = fields.maxTokens ?? null;
+    try {
+      await this.#changes.commit(
+        [
+          requireOpen(accountId),
+          countItem(accountId, { tokens: 1 }, { of: 'tokens', max }),
+          ...items,
+          ...(userId === null ? [] : [requireUser(accountId, userId)]),
+        ],
+        [change],
+      );
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
-      if (error.refused[items.length])
-        throw apiError('AccountClosed', { account: token.accountId, status: 'not active' }, { cause: error });
-      throw apiError('UserNotFound', { user: token.userId ?? '' }, { cause: error });
+      const [notOpen, full] = error.refused;
+      if (notOpen) throw apiError('AccountClosed', { account: accountId, status: 'not active' }, { cause: error });
+      if (full) throw apiError('TooManyTokens', { limit: max ?? 0 }, { cause: error, extra: { limit: 'tokens' } });
+      throw apiError('UserNotFound', { user: userId ?? '' }, { cause: error });
     }
     return { token, secret };
   }
 
-  async listTokens(accountId: string): Promise<Token[]> {
-    const items = await queryItems(this.#dynamo, {
-      TableName: tables.tokens,
-      IndexName: indexes.tokensByAccount,
-      KeyConditionExpression: 'accountId = :account',
-      ExpressionAttributeValues: { ':account': accountId },
-    });
-    return (items as unknown as Token[]).toSorted(byCreation);
-  }
-
   /** Each page in the order of their creation. */
-  async pageOfTokens(accountId: string, after: string | undefined): Promise<Page<Token>> {
+  async pageOfTokens(accountId: string, after?: string): Promise<Page<Token>> {
     const partition = ['accountId', accountId] as const;
     const query = { table: tables.tokens, index: indexes.tokensByAccount, partition, sort: 'id', after };
-    const page = await queryPage(this.#dynamo, query, (item) => item as unknown as Token);
-    return { ...page, records: page.records.toSorted(byCreation) };
+    const page = await queryPage(this.#dynamo, query, toToken);
+    // DynamoDB may take two days to remove what is over.
+    const shown = page.records.filter((token) => !isExpired(token, this.#clock() - expiredKeptMs));
+    return { ...page, records: shown.toSorted(byCreation) };
+  }
+
+  async *#pages(accountId: string): AsyncGenerator<readonly Token[]> {
+    let after: string | undefined;
+    do {
+      const { records, next } = await this.pageOfTokens(accountId, after);
+      yield records;
+      after = next ?? undefined;
+    } while (after !== undefined);
   }
 
   async revokeToken(accountId: string, id: string, by: Actor): Promise<void> {
@@ -94,17 +126,23 @@ export class Tokens {
       KeyConditionExpression: 'accountId = :account AND id = :id',
       ExpressionAttributeValues: { ':account': accountId, ':id': id },
     });
-    const token = item as unknown as Token | undefined;
+    const token = item && toToken(item);
     // Without it nobody could act as the operator until the next start.
     if (token?.operator)
       throw apiError('InvalidRequest', { reason: "the operator's token ends when a start gives another one" });
-    if (!token || !(await this.#remove(token, by))) throw apiError('TokenNotFound', { token: id });
+    if (!token || !(await this.#remove([token], by))) throw apiError('TokenNotFound', { token: id });
   }
 
   /** Of one user, or, when it is null, every one of the account. */
   async revokeTokens(accountId: string, userId: string | null, by: Actor): Promise<void> {
-    for (const token of await this.listTokens(accountId)) {
-      if (userId === null || token.userId === userId) await this.#remove(token, by);
+    for await (const page of this.#pages(accountId)) {
+      const theirs = page.filter((token) => userId === null || token.userId === userId);
+      for (let at = 0; at < theirs.length; at += maxRevokedAtOnce) {
+        const some = theirs.slice(at, at + maxRevokedAtOnce);
+        if (await this.#remove(some, by)) continue;
+        // Somebody else revokes one of them.
+        for (const token of some) await this.#remove([token], by);
+      }
     }
   }
 
@@ -142,13 +180,18 @@ export class Tokens {
       };
       await this.#unlessDone(
         this.#changes.commit(
-          [versionedPut(tables.tokens, token, version), this.#auditPut(token, theService, 'createToken')],
+          [
+            versionedPut(tables.tokens, token, version),
+            this.#auditPut(token, theService, 'createToken'),
+            countItem(localAccount, { tokens: 1 }),
+          ],
           [tokenChange(token)],
         ),
       );
     }
-    for (const token of await this.listTokens(localAccount)) {
-      if (token.operator && token.hash !== hash) await this.#remove(token, theService);
+    for await (const page of this.#pages(localAccount)) {
+      const former = page.filter((token) => token.operator && token.hash !== hash);
+      for (const token of former) await this.#remove([token], theService);
     }
   }
 
@@ -171,32 +214,32 @@ export class Tokens {
       version: 1,
       createdAt: new Date(this.#clock()).toISOString(),
     };
-    const items = [versionedPut(tables.tokens, token, 0), this.#auditPut(token, by, 'createToken')];
+    const items = [versionedPut(tables.tokens, tokenItem(token), 0), this.#auditPut(token, by, 'createToken')];
     return { token, secret, items, change: tokenChange(token) };
   }
 
   #good(secret: string, hash: string, token: Token | null): Token | undefined {
-    if (!token || (token.expiresAt !== null && Date.parse(token.expiresAt) <= this.#clock())) return undefined;
+    if (!token || isExpired(token, this.#clock())) return undefined;
     if (!this.#hashes.has(secret)) this.#hashes.set(secret, hash);
     return token;
   }
 
-  /** False when somebody else removed it before. */
-  async #remove(token: Token, by: Actor): Promise<boolean> {
-    const { hash, version: before } = token;
-    const version = before + 1;
+  /** All of them, of one account, or, when somebody else removed one before, none. */
+  async #remove(tokens: readonly Token[], by: Actor): Promise<boolean> {
+    const nowMs = this.#clock();
     try {
       await this.#changes.commit(
-        [
-          versionedPut(tables.tokens, tombstone({ hash }, version, this.#clock()), before),
+        tokens.flatMap((token) => [
+          versionedPut(tables.tokens, tombstone({ hash: token.hash }, token.version + 1, nowMs), token.version),
           this.#auditPut(token, by, 'revokeToken'),
-        ],
-        [{ kind: 'token', key: hash, version, record: null }],
+        ]),
+        tokens.map(({ hash, version }) => ({ kind: 'token', key: hash, version: version + 1, record: null })),
       );
     } catch (error) {
       if (error instanceof ConditionFailed) return false;
       throw error;
     }
+    await this.#count.removed(tokens.filter((token) => !isExpired(token, nowMs)));
     return true;
   }
 
@@ -217,6 +260,16 @@ export class Tokens {
       if (!(error instanceof ConditionFailed)) throw error;
     }
   }
+}
+
+function isExpired({ expiresAt }: Token, atMs: number): boolean {
+  return expiresAt !== null && Date.parse(expiresAt) <= atMs;
+}
+
+/** One that expires leaves by itself. */
+function tokenItem(token: Token): object {
+  if (token.expiresAt === null) return token;
+  return { ...token, goneAtS: Math.ceil((Date.parse(token.expiresAt) + expiredKeptMs) / 1_000) };
 }
 
 function byCreation(a: Token, b: Token): number {

@@ -5,7 +5,7 @@ import { countItem, requireOpen } from './account-items.ts';
 import { type Actor, auditPut, type Deed } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
-import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
+import { ConditionFailed, type Dynamo, type TransactionItem } from './dynamo.ts';
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
 import { type Page, queryPage } from './page.ts';
@@ -16,6 +16,8 @@ export interface NewUser {
   readonly accountId: string;
   readonly name: string;
   readonly role: Role;
+  /** That the account may have; without it, any number. */
+  readonly maxUsers?: number | null;
 }
 
 interface UsersOptions {
@@ -40,7 +42,7 @@ export class Users {
     this.#clock = clock;
   }
 
-  async createUser({ accountId, name, role }: NewUser, by: Actor): Promise<User> {
+  async createUser({ accountId, name, role, maxUsers = null }: NewUser, by: Actor): Promise<User> {
     const createdAt = new Date(this.#clock()).toISOString();
     const user: User = { accountId, id: `${idPrefix}${randomUUID()}`, name, role, version: 1, createdAt };
     try {
@@ -49,7 +51,7 @@ export class Users {
           versionedPut(tables.users, user, 0),
           namePut(user),
           requireOpen(accountId),
-          ...(role === 'owner' ? [countItem(accountId, 'owners', 1)] : []),
+          countItem(accountId, { users: 1, ...(role === 'owner' && { owners: 1 }) }, { of: 'users', max: maxUsers }),
           this.#auditPut(user, by, 'createUser', { role }),
         ],
         [userChange(user)],
@@ -57,21 +59,10 @@ export class Users {
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
       if (error.refused[1]) throw apiError('UserExists', { user: name });
-      throw apiError('AccountClosed', { account: accountId, status: 'not active' });
+      if (error.refused[2]) throw apiError('AccountClosed', { account: accountId, status: 'not active' });
+      throw apiError('TooManyUsers', { limit: maxUsers ?? 0 }, { extra: { limit: 'users' } });
     }
     return user;
-  }
-
-  /** In the order of their names. */
-  async listUsers(accountId: string): Promise<User[]> {
-    const items = await queryItems(this.#dynamo, {
-      TableName: tables.users,
-      KeyConditionExpression: 'accountId = :account AND begins_with(id, :prefix)',
-      FilterExpression: 'attribute_not_exists(goneAtS)',
-      ExpressionAttributeValues: { ':account': accountId, ':prefix': idPrefix },
-      ConsistentRead: true,
-    });
-    return (items as unknown as User[]).toSorted(byName);
   }
 
   /** Each page in the order of their names. */
@@ -133,20 +124,25 @@ export class Users {
     );
   }
 
-  /** Of an account that is closed: its last owner too. */
+  /** Of an account that is closed: its last owner too. Their count goes with the account's. */
   async removeAll(accountId: string, by: Actor): Promise<void> {
-    for (const user of await this.listUsers(accountId)) {
-      const version = user.version + 1;
-      const { id } = user;
-      await this.#changes.commit(
-        [
-          versionedPut(tables.users, tombstone({ accountId, id }, version, this.#clock()), user.version),
-          { Delete: { TableName: tables.users, Key: { accountId, id: nameKey(user.name) } } },
-          this.#auditPut(user, by, 'removeUser', { role: user.role }),
-        ],
-        [{ kind: 'user', key: userKey(user), version, record: null }],
-      );
-    }
+    let after: string | undefined;
+    do {
+      const { records, next } = await this.pageOfUsers(accountId, after);
+      for (const user of records) {
+        const version = user.version + 1;
+        const { id } = user;
+        await this.#changes.commit(
+          [
+            versionedPut(tables.users, tombstone({ accountId, id }, version, this.#clock()), user.version),
+            { Delete: { TableName: tables.users, Key: { accountId, id: nameKey(user.name) } } },
+            this.#auditPut(user, by, 'removeUser', { role: user.role }),
+          ],
+          [{ kind: 'user', key: userKey(user), version, record: null }],
+        );
+      }
+      after = next ?? undefined;
+    } while (after !== undefined);
   }
 
   async #commit(
@@ -175,11 +171,12 @@ function byName(a: User, b: User): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** What a change of role does to the number of owners, which must not become 0 by it; null: the user goes. */
-function countOwners(user: User, role: Role | null): TransactionItem[] {
-  if (user.role === role) return [];
-  if (role === 'owner') return [countItem(user.accountId, 'owners', 1)];
-  return user.role === 'owner' ? [countItem(user.accountId, 'owners', -1, { min: 1 })] : [];
+/** What another role does to the number of owners, which must not become 0 by it; null: the user goes. */
+function countOwners({ accountId, role: before }: User, role: Role | null): TransactionItem[] {
+  const users = role === null ? { users: -1 } : {};
+  if (before === 'owner') return [countItem(accountId, { ...users, owners: -1 }, { of: 'owners', min: 1 })];
+  if (role === 'owner') return [countItem(accountId, { owners: 1 })];
+  return role === null ? [countItem(accountId, users)] : [];
 }
 
 function namePut({ accountId, name, id }: User): TransactionItem {

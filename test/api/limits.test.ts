@@ -38,6 +38,51 @@ test('databases: no more than the plan has, also when many are made at once; a l
   assert.equal((await create('h')).status, 202);
 });
 
+test('users and tokens: no more than the plan has, also when many are made at once', async () => {
+  // The account comes with a token.
+  const { id, service } = await account('crowd', { limits: { users: 2, tokens: 3 } });
+  for (const [kind, left, code] of [
+    ['users', 2, 'TooManyUsers'],
+    ['tokens', 2, 'TooManyTokens'],
+  ] as const) {
+    const create = (name: string): Promise<Reply> =>
+      service.ask(`/v1/${kind}`, {
+        body: kind === 'users' ? { name, role: 'member' } : { name, scopes: ['read'], user: null },
+      });
+    const replies = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(create));
+    assert.equal(replies.filter(({ status }) => status === 201).length, left);
+    const refused = replies.find(({ status }) => status !== 201)!;
+    assert.deepEqual([refused.status, refused.json.code, refused.json.limit], [409, code, kind]);
+    const one = replies.find(({ status }) => status === 201)!.json;
+    const path = `/v1/${kind}/${(one.user ?? one.token).id}`;
+    for (const name of ['f', 'g']) {
+      assert.equal((await service.ask(path, { method: 'DELETE' })).status, name === 'f' ? 204 : 404);
+      assert.equal((await create(name)).status, name === 'f' ? 201 : 409);
+    }
+  }
+  await operator.ask(`/v1/accounts/${id}`, { method: 'PATCH', body: { limits: { tokens: 4 } } });
+  assert.equal((await service.ask('/v1/tokens', { body: { name: 'more', scopes: ['read'] } })).status, 201);
+});
+
+test('tokens: one that has expired does not count, and later is not seen any more', async (t) => {
+  const { service } = await account('expiring', { limits: { tokens: 2 } });
+  const create = (expiresAt?: string): Promise<Reply> =>
+    service.ask('/v1/tokens', { body: { name: 't', scopes: ['read'], ...(expiresAt && { expiresAt }) } });
+  const dayMs = 24 * 3_600_000;
+  t.after(() => {
+    management.clock.aheadMs = 0;
+  });
+  assert.equal((await create(new Date(Date.now() + dayMs).toISOString())).status, 201);
+  assert.equal((await create()).json.code, 'TooManyTokens');
+  management.clock.aheadMs += dayMs + 1_000;
+  assert.equal((await service.ask('/v1/tokens')).json.tokens.length, 2);
+  assert.equal((await create()).status, 201);
+  assert.equal((await create()).json.code, 'TooManyTokens');
+  management.clock.aheadMs += 7 * dayMs;
+  // Whether or not DynamoDB has removed it by now.
+  assert.equal((await service.ask('/v1/tokens')).json.tokens.length, 2);
+});
+
 test('points per second: what is over is refused and stores nothing, and later it goes on', async () => {
   const { id, service } = await account('points', { limits: { pointsPerSecond: 50 } });
   await database(id, 'plant');

@@ -80,6 +80,19 @@ test("a change of role holds from the next request; a removed user's tokens are 
   assert.deepEqual((await service.ask(`/v1/tokens?user=${id}`)).json.tokens, []);
 });
 
+test('however many tokens a removed user has, they go in few transactions', async () => {
+  const { id: accountId, service } = await account('busy');
+  await create(service, 'boss', 'owner');
+  const userId = await create(service, 'ann', 'member');
+  const token = { accountId, userId, name: 't', scopes: ['read' as const] };
+  for (let i = 0; i < 100; i++) await management.tokens.createToken(token, theService);
+  const before = management.cache.dynamoCalls();
+  assert.equal((await service.ask(`/v1/users/${userId}`, { method: 'DELETE' })).status, 204);
+  // Per transaction of 33 tokens: itself and their count. The rest is the user.
+  assert.ok(management.cache.dynamoCalls() - before < 20, `${management.cache.dynamoCalls() - before} calls`);
+  assert.deepEqual((await service.ask(`/v1/tokens?user=${userId}`)).json.tokens, []);
+});
+
 test('a removed user ends its tokens also where they were not removed', async () => {
   const { id: accountId, service } = await account('crash');
   await create(service, 'boss', 'owner');

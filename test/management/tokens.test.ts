@@ -28,10 +28,10 @@ test('tokens of an account are listed in the order of their creation, and no oth
     clock.aheadMs += 1;
   }
   assert.deepEqual(
-    (await tokens.listTokens('a2')).map(({ name }) => name),
+    (await tokens.pageOfTokens('a2')).records.map(({ name }) => name),
     names,
   );
-  assert.deepEqual(await tokens.listTokens('a3'), []);
+  assert.deepEqual((await tokens.pageOfTokens('a3')).records, []);
 });
 
 test('a revoked token is unknown at once, and cannot be revoked by another account or twice', async () => {
@@ -41,14 +41,19 @@ test('a revoked token is unknown at once, and cannot be revoked by another accou
   assert.ok(await tokens.findToken(secret));
   await tokens.revokeToken('a4', token.id, theService);
   assert.equal(await tokens.findToken(secret), undefined);
-  assert.deepEqual(await tokens.listTokens('a4'), []);
+  assert.deepEqual((await tokens.pageOfTokens('a4')).records, []);
   await assert.rejects(tokens.revokeToken('a4', token.id, theService), code('TokenNotFound'));
 });
 
-test('a token ends when it expires', async () => {
+test('a token ends when it expires', async (t) => {
   const expiresAt = new Date(clock() + 60_000).toISOString();
   const { secret } = await tokens.createToken({ accountId: 'a6', name: 't', scopes: ['read'], expiresAt }, theService);
   assert.ok(await tokens.findToken(secret));
+  // Until then it is a token, though its item says when it may go.
+  assert.equal((await tokens.pageOfTokens('a6')).records[0]?.expiresAt, expiresAt);
+  const other = await openManagement(dynoxide.endpoint);
+  t.after(other.close);
+  assert.ok(await other.tokens.findToken(secret));
   clock.aheadMs += 60_001;
   assert.equal(await tokens.findToken(secret), undefined);
 });
@@ -63,7 +68,7 @@ test("the operator's token owns the account local and follows its secret", async
   // Back to a secret that was used before.
   await tokens.ensureOperator('one');
   assert.equal((await tokens.findToken('one'))?.version, 3);
-  const [operator, ...others] = await tokens.listTokens('local');
+  const [operator, ...others] = (await tokens.pageOfTokens('local')).records;
   assert.deepEqual(others, []);
   await assert.rejects(tokens.revokeToken('local', operator!.id, theService), code('InvalidRequest'));
 });

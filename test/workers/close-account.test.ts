@@ -34,7 +34,10 @@ test('a closing account is left alone until its time, then everything goes, over
   assert.deepEqual(await databases.listDatabases(account.id), []);
   await runner.run(task.id);
   assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
-  assert.deepEqual([await users.listUsers(account.id), await tokens.listTokens(account.id)], [[], []]);
+  assert.deepEqual(
+    [(await users.pageOfUsers(account.id)).records, (await tokens.pageOfTokens(account.id)).records],
+    [[], []],
+  );
   const { account: heir } = await accounts.createAccount('acme', theService);
   // What is gone cannot be closed again: the name is another's now.
   await assert.rejects(accounts.requestClose(account.id, 0, theService), { code: 'AccountClosed' });
@@ -56,5 +59,5 @@ test('opened again, or closed once more: the first task does nothing', async (t)
   clock.aheadMs += hourMs;
   await worker().runner.run(first.task.id);
   assert.equal((await accounts.getAccount(account.id))?.status, 'closing');
-  assert.equal((await tokens.listTokens(account.id)).length, 1);
+  assert.equal((await tokens.pageOfTokens(account.id)).records.length, 1);
 });
