@@ -12,6 +12,9 @@ import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { defineMissing } from './strict-series.ts';
 
+/** Of a body that writes nothing: reading it took as long as if it did. */
+const bytesPerPoint = 100;
+
 export const write: Step[] = [
   ...dataAccess('write'),
   withinStorage,
@@ -24,8 +27,9 @@ export const write: Step[] = [
   readBody,
   async function write(context: Context): Promise<void> {
     const batch = decode(context);
-    if (batch.faultCount > 0) throw invalidLines(batch);
     if (batch.points > 0) await insert(context, batch);
+    else takeUnwritten(context, batch.lines);
+    if (batch.faultCount > 0) throw invalidLines(batch);
     replyJson(context, 200, { accepted: batch.points, rejected: 0, errors: [] });
   },
 ];
@@ -33,10 +37,17 @@ export const write: Step[] = [
 function decode(context: Context): Batch {
   const { nowNs } = context.services;
   const decoder = decoderFor(context.request.headers['content-type']);
-  return decoder(context.body!, {
-    precision: (context.parameters!['precision'] ?? 'ns') as Precision,
-    nowNs: nowNs(),
-  });
+  const precision = (context.parameters!['precision'] ?? 'ns') as Precision;
+  try {
+    return decoder(context.body!, { precision, nowNs: nowNs() });
+  } catch (error) {
+    takeUnwritten(context, 0);
+    throw error;
+  }
+}
+
+function takeUnwritten({ services, account, body }: Context, lines: number): void {
+  services.throttle.take(account!, 'pointsPerSecond', Math.max(lines, Math.ceil(body!.length / bytesPerPoint)));
 }
 
 async function insert(context: Context, batch: Batch): Promise<void> {

@@ -97,6 +97,23 @@ test('points per second: what is over is refused and stores nothing, and later i
   assert.equal(stored, before + 1);
 });
 
+test('points per second: what is refused for its form counts too', async () => {
+  const bodies: [body: string, type: string, status: number][] = [
+    [Array.from({ length: 60 }, () => 'x').join('\n'), 'text/plain', 400],
+    ['x'.repeat(6_000), 'text/plain', 400],
+    [`#${'x'.repeat(6_000)}`, 'text/plain', 200],
+    [`[${' '.repeat(6_000)}`, 'application/json', 400],
+  ];
+  for (const [i, [body, type, status]] of bodies.entries()) {
+    const { id, service } = await account(`form-${i}`, { limits: { pointsPerSecond: 50 } });
+    await database(id, 'plant');
+    const write = (): Promise<Reply> =>
+      service.ask('/v1/databases/plant/write', { body, headers: { 'Content-Type': type } });
+    assert.equal((await write()).status, status);
+    assertLimited(await write(), 'pointsPerSecond');
+  }
+});
+
 test('query seconds: queries are refused, writes go on', async () => {
   const { id, service } = await account('queries', { limits: { querySecondsPerMinute: 0 } });
   await database(id, 'plant');
