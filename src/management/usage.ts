@@ -66,6 +66,24 @@ export class Usage {
     await this.#set(database, `stored#${dayOf(this.#clock())}#${database.id}`, { bytes, sampledAt });
   }
 
+  /** The database is removed: what it stored counts no more. The day's sample stays. */
+  async endStored({ accountId, id }: Pick<UsedDatabase, 'accountId' | 'id'>): Promise<void> {
+    const nowMs = this.#clock();
+    for (const day of new Set([dayOf(nowMs - sampleValidMs), dayOf(nowMs)])) {
+      try {
+        await updateItem(this.#dynamo, {
+          TableName: tables.usage,
+          Key: { accountId, entry: `stored#${day}#${id}` },
+          UpdateExpression: 'SET removed = :true',
+          ConditionExpression: 'attribute_exists(entry)',
+          ExpressionAttributeValues: { ':true': true },
+        });
+      } catch (error) {
+        if (!(error instanceof ConditionFailed)) throw error;
+      }
+    }
+  }
+
   /** Days from `fromDay` to the one before `untilDay`, by day and name. */
   async listDays(accountId: string, fromDay: string, untilDay: string): Promise<DayOfUsage[]> {
     const [work, stored] = await Promise.all([
@@ -100,7 +118,7 @@ export class Usage {
     const items = await this.#between(accountId, `stored#${dayOf(nowMs - sampleValidMs)}`, `stored#${dayOf(nowMs)}~`);
     const newest = new Map<string, number>();
     for (const item of items) {
-      if ((item['sampledAt'] as string) >= since)
+      if ((item['sampledAt'] as string) >= since && !item['removed'])
         newest.set((item['entry'] as string).split('#')[2]!, item['bytes'] as number);
     }
     return [...newest.values()].reduce((sum, bytes) => sum + bytes, 0);

@@ -99,6 +99,10 @@ test('stored bytes are the last samples, while there are any', async () => {
       ['plant', 1_500],
     ],
   );
+  await usage.endStored(plant!);
+  await usage.endStored({ accountId: 'a6', id: 'db-never-measured' });
+  assert.equal(await usage.storedBytes('a6'), 200);
+  assert.deepEqual(await usage.listDays('a6', today(), tomorrow()), days);
   clock.aheadMs += 3_600_000;
   assert.equal(await usage.storedBytes('a6'), 0);
 });

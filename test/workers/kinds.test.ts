@@ -57,18 +57,22 @@ test('provision: the worker dies at any step, and the next one finishes', async 
 
 test('deprovision: the worker dies at any step, and the next one finishes', async (t) => {
   const { management, worker, addMemoryHost } = await testRegion(t);
-  const { databases, series, tasks, hosts, clock } = management;
+  const { accounts, databases, series, tasks, hosts, usage, clock } = management;
   const memory = await addMemoryHost('h1');
+  const { id: accountId } = (await accounts.createAccount('acme', theService, { limits: { storageBytes: 500 } }))
+    .account;
   let died = 0;
   for (const lastStep of lastSteps) {
     const name = `died after step ${lastStep}`;
     await hosts.heartbeat('h1');
-    const creation = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
+    const creation = await databases.createDatabase(newDatabase(accountId, 'plant'), theService);
     await worker({ memory }).runner.run(creation.task.id);
     assert.equal(memory.databases.size, 1, name);
     const { id } = creation.database;
     await series.follow(id, ['cpu'], async (name) => ({ series: name, tags: [], fields: [] }));
-    const { task } = await databases.requestDelete('a1', 'plant', theService);
+    await usage.setStored(creation.database, 1_000);
+    await accounts.judgeStorage(accountId, 1_000);
+    const { task } = await databases.requestDelete(accountId, 'plant', theService);
     const mortal = new Mortal(lastStep);
     await worker({ mortal, memory })
       .runner.run(task.id)
@@ -77,10 +81,12 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
     clock.aheadMs += 15_001;
     await worker({ memory }).runner.run(task.id);
     assert.equal((await tasks.getTask(task.id))?.state, 'succeeded', name);
-    assert.equal(await databases.getDatabase('a1', 'plant'), undefined, name);
+    assert.equal(await databases.getDatabase(accountId, 'plant'), undefined, name);
     assert.deepEqual(await series.listSeries(id), [], name);
     assert.equal((await hosts.getHost('h1'))?.usedSlots, 0, name);
     assert.equal(memory.databases.size, 0, name);
+    assert.equal((await accounts.getAccount(accountId))?.overStorageBytes, null, name);
+    assert.equal(await usage.storedBytes(accountId), 0, name);
     if (!mortal.dead) break;
   }
   assert.ok(died >= 6, `only ${died} deaths`);

@@ -1,10 +1,10 @@
 import { failDatabase, taskDatabase } from './database.ts';
 import type { Kind } from './kind.ts';
 
-/** Has the agent stop the process and remove the data, removes its series, then lets go of the slot and the name. */
+/** Has the agent stop the process and remove the data, removes its series, corrects what the account stores, then lets go of the slot and the name. */
 export const deprovision: Kind = {
   async run({ task, services, signal, progress }) {
-    const { databases, hosts, series } = services.management;
+    const { accounts, databases, hosts, series, usage } = services.management;
     const database = await taskDatabase(task, services.management);
     if (database?.status !== 'deleting') return;
     if (database.hostId !== null) {
@@ -14,6 +14,9 @@ export const deprovision: Kind = {
     }
     await progress(1, 2);
     await series.removeAll(database.id);
+    // A host measures what is there; with its last database gone, nobody would see that the account has room again.
+    await usage.endStored(database);
+    await accounts.judgeStorage(database.accountId, await usage.storedBytes(database.accountId));
     await databases.remove(database);
     await progress(2, 2);
   },
