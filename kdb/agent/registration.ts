@@ -64,7 +64,11 @@ export class Registration {
   async #report(): Promise<void> {
     const { management, host } = this.#options;
     if (this.#registered) await management.hosts.heartbeat(host.id);
-    else await management.hosts.register(host);
+    else {
+      await management.hosts.register(host);
+      // The list grows by one that comes, so whoever comes clears it.
+      await management.hosts.removeForgotten();
+    }
     this.#registered = true;
     await this.#correctEndpoints();
   }

@@ -12,6 +12,7 @@ import {
   BatchGetCommand,
   type BatchGetCommandInput,
   type BatchGetCommandOutput,
+  DeleteCommand,
   DynamoDBDocumentClient,
   GetCommand,
   PutCommand,
@@ -140,6 +141,24 @@ export async function putItem(
         ConditionExpression: condition.expression,
         ...(condition.names && { ExpressionAttributeNames: condition.names }),
         ...(condition.values && { ExpressionAttributeValues: condition.values }),
+      }),
+    ),
+  );
+}
+
+export async function deleteItem(
+  dynamo: Dynamo,
+  table: string,
+  key: Item,
+  condition: { readonly expression: string; readonly values: Item },
+): Promise<void> {
+  await guarded(() =>
+    dynamo.send(
+      new DeleteCommand({
+        TableName: table,
+        Key: key,
+        ConditionExpression: condition.expression,
+        ExpressionAttributeValues: condition.values,
       }),
     ),
   );

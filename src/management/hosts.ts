@@ -1,7 +1,18 @@
 import { indexes, tables } from '../base/names.ts';
-import { assignments, type Dynamo, queryItems, readItem, type TransactionItem, updateItem } from './dynamo.ts';
+import {
+  assignments,
+  ConditionFailed,
+  type Dynamo,
+  deleteItem,
+  queryItems,
+  readItem,
+  type TransactionItem,
+  updateItem,
+} from './dynamo.ts';
 import type { Host } from './records.ts';
 
+/** A host that was not heard of for so long and has no database is not coming back. */
+const forgottenMs = 7 * 24 * 3_600_000;
 /** Three heartbeats missed: the host gets no new databases. */
 const heartbeatValidMs = 15_000;
 
@@ -45,6 +56,27 @@ export class Hosts {
       ConditionExpression: 'attribute_exists(id)',
       ExpressionAttributeValues: { ':now': new Date(this.#clock()).toISOString() },
     });
+  }
+
+  /** Hosts come and go; those that went and hold nothing leave the list. One that comes back after all registers again. */
+  async removeForgotten(): Promise<void> {
+    const since = new Date(this.#clock() - forgottenMs).toISOString();
+    const forgotten = (await this.listHosts()).filter((host) => host.usedSlots === 0 && host.heartbeatAt < since);
+    for (const { id, heartbeatAt } of forgotten) {
+      try {
+        await deleteItem(
+          this.#dynamo,
+          tables.hosts,
+          { id },
+          {
+            expression: 'usedSlots = :none AND heartbeatAt = :seen',
+            values: { ':none': 0, ':seen': heartbeatAt },
+          },
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionFailed)) throw error;
+      }
+    }
   }
 
   async getHost(id: string): Promise<Host | undefined> {

@@ -51,6 +51,25 @@ test('a host that registers again keeps what is placed on it', async () => {
   assert.deepEqual(host.agent, { host: '10.0.0.2', port: 7001 });
 });
 
+test('a host that was not heard of for a week and has no database leaves', async () => {
+  const report = { region, zone, agent, slots: 4, volumes: 4 };
+  for (const id of ['left', 'holding', 'back']) await hosts.register({ ...report, id });
+  const { database } = await databases.createDatabase(newDatabase('a2', 'plant'), theService);
+  await databases.place(database, (await hosts.getHost('holding'))!);
+  clock.aheadMs += 7 * 24 * 3_600_000 + 1_000;
+  await hosts.heartbeat('back');
+  await hosts.register({ ...report, id: 'new' });
+  await hosts.removeForgotten();
+  const ids = (await hosts.listHosts()).map(({ id }) => id);
+  assert.deepEqual(
+    ['left', 'holding', 'back', 'new'].map((id) => ids.includes(id)),
+    [false, true, true, true],
+  );
+  await assert.rejects(hosts.heartbeat('left'));
+  await hosts.register({ ...report, id: 'left' });
+  assert.equal((await hosts.getHost('left'))?.usedSlots, 0);
+});
+
 test('a host that is not registered has no heartbeat', async () => {
   await assert.rejects(hosts.heartbeat('nobody'));
   assert.equal(await hosts.getHost('nobody'), undefined);
