@@ -28,7 +28,7 @@ async function main(config: ApiConfig): Promise<void> {
   const tasks = createTasks(config);
   const engines = new Engines();
   const follower = new SeriesFollower({ engines, management, log });
-  const rates = createRates(config, log);
+  const rates = createRates(config.zone, management.redis);
   const { throttle } = rates;
   const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: Date.now, log });
   const metrics = new Metrics({ region: config.region, zone: config.zone });

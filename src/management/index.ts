@@ -61,6 +61,8 @@ export interface Management {
     /** Of the one process that sweeps the outbox. */
     lease(owner: string): Lease;
   };
+  /** Of every zone of the region, by the zone's name. */
+  readonly redis: ReadonlyMap<string, Redis>;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Does DynamoDB answer? */
@@ -155,6 +157,7 @@ export function managementOver(options: ManagementOptions): Management {
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),
     clock,
+    redis: new Map(Object.entries(redis)),
     audit: new Audit({ dynamo, clock }),
     usage: new Usage({ dynamo, clock }),
     cache: {
