@@ -1,5 +1,5 @@
-// SQS loses nothing, but what stands in for it on one machine forgets its messages when it ends, and a queue can be purged. So when a
-// replicator starts, and once the queue has been away, every entry of the region's caches is compared with DynamoDB.
+// Events may pass a zone by: it is away for longer than they are kept for it, or the queue is another one than before, with nothing in it. Then
+// every entry of the zone's cache is compared with DynamoDB, once the zone answers.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -9,10 +9,14 @@ import type { Dynamo } from '../src/management/dynamo.ts';
 
 /** What is in the queue comes first. */
 const graceMs = 5_000;
+/** Between two comparisons, as a multiple of what the last one took: they read every record from DynamoDB. */
+const restPerWork = 3;
 
 export interface CacheMenderOptions {
-  readonly redis: readonly Redis[];
+  /** Of the zone. */
+  readonly redis: Redis;
   readonly dynamo: Dynamo;
+  readonly elapsedMs: () => number;
   readonly log: Log;
 }
 
@@ -20,7 +24,10 @@ export class CacheMender {
   readonly #options: CacheMenderOptions;
   readonly #stop = new AbortController();
   #wanted = false;
-  #mending: Promise<void> | undefined;
+  #isMending = false;
+  #restUntilMs = 0;
+  /** Comparisons that were made to their end. */
+  comparisons = 0;
 
   constructor(options: CacheMenderOptions) {
     this.#options = options;
@@ -29,32 +36,40 @@ export class CacheMender {
   /** Soon, and again if it is asked for meanwhile. */
   mend(): void {
     this.#wanted = true;
-    this.#mending ??= this.#mendAll().finally(() => {
-      this.#mending = undefined;
-    });
+    if (!this.#isMending) void this.#keepMending();
   }
 
-  async stop(): Promise<void> {
+  /** A comparison under way need not end: the next replicator begins with one. */
+  stop(): void {
     this.#stop.abort();
-    await this.#mending;
   }
 
-  async #mendAll(): Promise<void> {
-    const { redis, dynamo, log } = this.#options;
-    while (this.#wanted) {
-      await delay(graceMs, undefined, { signal: this.#stop.signal }).catch(() => {});
-      if (this.#stop.signal.aborted) return;
-      this.#wanted = false;
-      for (const client of redis) {
-        try {
-          const { entries, differences } = await compareZone(client, dynamo);
-          await repairZone(client, differences);
-          log.info('the cache was compared with DynamoDB', { entries, repaired: differences.length });
-        } catch (error) {
-          log.warn('the cache will be compared with DynamoDB again', { error });
-          this.#wanted = true;
-        }
-      }
+  async #keepMending(): Promise<void> {
+    const { elapsedMs } = this.#options;
+    this.#isMending = true;
+    while (this.#wanted && !this.#stop.signal.aborted) {
+      const waitMs = Math.max(graceMs, this.#restUntilMs - elapsedMs());
+      await delay(waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      if (!this.#stop.signal.aborted) await this.#mendOnce();
     }
+    this.#isMending = false;
+  }
+
+  async #mendOnce(): Promise<void> {
+    const { redis, dynamo, elapsedMs, log } = this.#options;
+    const startedMs = elapsedMs();
+    this.#wanted = false;
+    try {
+      const { entries, differences } = await compareZone(redis, dynamo);
+      await repairZone(redis, differences);
+      this.comparisons += 1;
+      log.info('the cache was compared with DynamoDB', { entries, repaired: differences.length });
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      log.warn('the cache will be compared with DynamoDB again', { error });
+      this.#wanted = true;
+    }
+    const nowMs = elapsedMs();
+    this.#restUntilMs = nowMs + restPerWork * (nowMs - startedMs);
   }
 }

@@ -1,5 +1,5 @@
 // The consumer of the change feed: brings every event to the caches of all zones of its region. A message is deleted when every zone
-// has it; until then it comes again.
+// has it, or is known to have lost it; until then it comes again.
 
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import { Ajv } from 'ajv';
@@ -7,7 +7,7 @@ import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
 import type { ChangeEvent, FeedEvent } from '../src/management/event.ts';
 import { recordKinds } from '../src/management/record-kinds.ts';
-import { feedVisibilityS } from '../src/tasks/feed-queue.ts';
+import { type FeedQueue, feedVisibilityS, findFeedQueue } from '../src/tasks/feed-queue.ts';
 import { contentOf, deadLetter, QueueConsumer } from './queue-consumer.ts';
 import type { ZoneWriter } from './zone-writer.ts';
 
@@ -16,7 +16,11 @@ const batch = 10;
 /** An event from so long ago says nothing about now, whatever way it came: the zones outlive it with what remains of a removed record. */
 const believableMs = 3_600_000;
 /** An event that could not be applied and does not come back was applied by another replicator. */
-const heldAtMostMs = 60_000;
+const comesBackWithinMs = 60_000;
+/** A zone that does not take an event for so long is compared with DynamoDB when it is back. */
+const heldAtMostMs = 300_000;
+/** Five heartbeats. Whoever heard nothing for so long because the queue was away does not rely on it that nothing was lost. */
+const absenceMs = 10_000;
 
 const isFeedEvent = new Ajv().compile<FeedEvent>({
   oneOf: [
@@ -42,10 +46,8 @@ const isFeedEvent = new Ajv().compile<FeedEvent>({
 
 export interface FeedConsumerOptions {
   readonly sqs: SQSClient;
-  readonly queueUrl: string;
+  readonly queue: FeedQueue;
   readonly zones: readonly ZoneWriter[];
-  /** The queue was away, so events may have been lost with it. */
-  readonly onReturn: () => void;
   /** Milliseconds since 1970, and milliseconds that pass evenly. */
   readonly clock: () => number;
   readonly elapsedMs: () => number;
@@ -55,23 +57,25 @@ export interface FeedConsumerOptions {
 export class FeedConsumer {
   readonly #options: FeedConsumerOptions;
   readonly #consumer: QueueConsumer;
+  /** When the last heartbeat came. */
+  #beatMs: number;
+  #queueMadeAt: string;
   /** Events that some zone did not take: since when, and when they came last. */
   readonly #held = new Map<string, { sinceMs: number; lastMs: number }>();
 
   constructor(options: FeedConsumerOptions) {
     this.#options = options;
-    const { sqs, queueUrl, zones, log } = options;
+    const { sqs, queue, log } = options;
+    this.#queueMadeAt = queue.madeAt;
+    this.#beatMs = options.elapsedMs();
     this.#consumer = new QueueConsumer({
       sqs,
-      queueUrl,
+      queueUrl: queue.url,
       lanes,
       batch,
       visibilityS: feedVisibilityS,
       handle: (messages) => this.#handle(messages),
-      onReturn: () => {
-        for (const zone of zones) zone.miss();
-        options.onReturn();
-      },
+      onReturn: () => this.#returned(),
       log,
     });
   }
@@ -83,6 +87,17 @@ export class FeedConsumer {
   /** Takes no more messages, and resolves when what is in hand is done. */
   stop(): Promise<void> {
     return this.#consumer.stop();
+  }
+
+  /** One call that failed is no reason to read every record again. */
+  async #returned(): Promise<void> {
+    const { sqs, zones, elapsedMs, log } = this.#options;
+    const { madeAt } = await findFeedQueue(sqs);
+    const absentMs = Math.round(elapsedMs() - this.#beatMs);
+    if (madeAt === this.#queueMadeAt && absentMs < absenceMs) return;
+    log.warn('events may have been lost with the queue', { madeAt, absentMs });
+    this.#queueMadeAt = madeAt;
+    for (const zone of zones) zone.lose();
   }
 
   async #handle(messages: Message[]): Promise<Message[]> {
@@ -102,33 +117,38 @@ export class FeedConsumer {
     const queuedMs = queuedFor(message);
     const delayMs = queuedMs === undefined ? undefined : queuedMs + elapsedMs() - receivedMs;
     if (event.kind !== 'heartbeat') return this.#change(event, delayMs);
+    this.#beatMs = elapsedMs();
     // One that comes again is of no use: the next is on its way.
     if (delayMs !== undefined) await Promise.all(zones.map((zone) => zone.beat(delayMs, this.#heldMs())));
     return true;
   }
 
   async #change(event: ChangeEvent, delayMs: number | undefined): Promise<boolean> {
-    const { zones, clock, elapsedMs } = this.#options;
+    const { zones, clock } = this.#options;
     // A copy of it that comes late, to a zone that has lost what it knew, is as old as the event. Of two machines' clocks only so much is
     // asked that they agree to the hour; a writer's that is behind makes its events older than they are, and somebody reads once more.
     const sinceMs = clock() - Date.parse(event.at);
     const believable = delayMs !== undefined && Math.abs(sinceMs) < believableMs;
     const ageMs = believable ? Math.max(delayMs, sinceMs) : undefined;
     const taken = await Promise.all(zones.map((zone) => zone.apply(event, ageMs)));
-    if (!taken.includes(false)) {
-      this.#held.delete(event.id);
-      return true;
-    }
-    const nowMs = elapsedMs();
-    this.#held.set(event.id, { sinceMs: this.#held.get(event.id)?.sinceMs ?? nowMs, lastMs: nowMs });
-    return false;
+    if (taken.includes(false) && !this.#heldTooLong(event)) return false;
+    this.#held.delete(event.id);
+    for (const [i, zone] of zones.entries()) if (!taken[i]) zone.lose();
+    return true;
+  }
+
+  #heldTooLong({ id }: ChangeEvent): boolean {
+    const nowMs = this.#options.elapsedMs();
+    const sinceMs = this.#held.get(id)?.sinceMs ?? nowMs;
+    this.#held.set(id, { sinceMs, lastMs: nowMs });
+    return nowMs - sinceMs > heldAtMostMs;
   }
 
   #heldMs(): number {
     const nowMs = this.#options.elapsedMs();
     let oldestMs = nowMs;
     for (const [id, { sinceMs, lastMs }] of this.#held) {
-      if (nowMs - lastMs > heldAtMostMs) this.#held.delete(id);
+      if (nowMs - lastMs > comesBackWithinMs) this.#held.delete(id);
       else oldestMs = Math.min(oldestMs, sinceMs);
     }
     return nowMs - oldestMs;

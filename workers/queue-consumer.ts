@@ -21,8 +21,8 @@ export interface QueueConsumerOptions {
   readonly visibilityS: number;
   /** Gives those that are done; the others come again. */
   readonly handle: (messages: Message[]) => Promise<Message[]>;
-  /** The queue answers again. */
-  readonly onReturn?: () => void;
+  /** The queue answers again. No message is handled before this is through. */
+  readonly onReturn?: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -33,6 +33,7 @@ export class QueueConsumer {
   readonly #busy = new Set<Consumer>();
   readonly #stop = new AbortController();
   #away = false;
+  #returning: Promise<void> | undefined;
 
   constructor(options: QueueConsumerOptions) {
     this.#options = options;
@@ -57,7 +58,7 @@ export class QueueConsumer {
   }
 
   #createConsumer(): Consumer {
-    const { sqs, queueUrl, batch, visibilityS, handle, onReturn, log } = this.#options;
+    const { sqs, queueUrl, batch, visibilityS, handle, log } = this.#options;
     const consumer = Consumer.create({
       sqs,
       queueUrl,
@@ -69,10 +70,7 @@ export class QueueConsumer {
       authenticationErrorTimeout: pauseMs,
       strictReturn: true,
       preReceiveMessageCallback: () => this.#pauseWhileAway(),
-      postReceiveMessageCallback: async () => {
-        if (this.#away) onReturn?.();
-        this.#away = false;
-      },
+      postReceiveMessageCallback: () => this.#returned(),
       handleMessageBatch: handle,
     });
     consumer.on('message_received', () => this.#busy.add(consumer));
@@ -87,6 +85,17 @@ export class QueueConsumer {
 
   async #pauseWhileAway(): Promise<void> {
     if (this.#away) await delay(pauseMs, undefined, { signal: this.#stop.signal });
+  }
+
+  async #returned(): Promise<void> {
+    if (!this.#away) return;
+    this.#returning ??= (async () => {
+      await this.#options.onReturn?.();
+      this.#away = false;
+    })().finally(() => {
+      this.#returning = undefined;
+    });
+    await this.#returning;
   }
 }
 

@@ -5,7 +5,7 @@ import { onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
 import { createDynamo } from '../src/management/dynamo.ts';
 import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
-import { feedQueueUrl } from '../src/tasks/feed-queue.ts';
+import { findFeedQueue } from '../src/tasks/feed-queue.ts';
 import { createSqs } from '../src/tasks/queue.ts';
 import { CacheMender } from './cache-mender.ts';
 import { FeedConsumer } from './feed-consumer.ts';
@@ -22,17 +22,19 @@ async function main(config: RegionConfig): Promise<void> {
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint, maxAttempts: 1 });
   const redis = Object.values(config.redisUrls).map(createRedis);
   const dynamo = createDynamo({ region: config.homeRegion, endpoint: config.dynamodbEndpoint });
-  const mender = new CacheMender({ redis, dynamo, log });
-  const zones = redis.map(
-    (client) => new ZoneWriter(new ZoneCache({ redis: client, deadlineMs: zoneDeadlineMs, clock: elapsedMs, log })),
-  );
+  const menders = redis.map((client) => new CacheMender({ redis: client, dynamo, elapsedMs, log }));
+  const zones = redis.map((client, i) => {
+    const cache = new ZoneCache({ redis: client, deadlineMs: zoneDeadlineMs, clock: elapsedMs, log });
+    return new ZoneWriter(cache, menders[i]!);
+  });
   const stopped = new AbortController();
   let consumer: FeedConsumer | undefined;
 
   onStop(
     async () => {
       stopped.abort();
-      await Promise.all([consumer?.stop(), mender.stop()]);
+      for (const mender of menders) mender.stop();
+      await consumer?.stop();
       sqs.destroy();
       for (const client of redis) client.disconnect();
       dynamo.destroy();
@@ -40,12 +42,13 @@ async function main(config: RegionConfig): Promise<void> {
     { stopWithParent: config.stopWithParent, log },
   );
 
-  const queueUrl = await untilQueue(() => feedQueueUrl(sqs), stopped.signal, log);
-  if (queueUrl === undefined) return;
-  consumer = new FeedConsumer({ sqs, queueUrl, zones, onReturn: () => mender.mend(), clock: Date.now, elapsedMs, log });
+  const queue = await untilQueue(() => findFeedQueue(sqs), stopped.signal, log);
+  if (!queue) return;
+  // What the replicator before this one knew of losses went with it.
+  for (const mender of menders) mender.mend();
+  consumer = new FeedConsumer({ sqs, queue, zones, clock: Date.now, elapsedMs, log });
   consumer.start();
-  mender.mend();
-  log.info('listening', { zones: Object.keys(config.redisUrls), queueUrl });
+  log.info('listening', { zones: Object.keys(config.redisUrls), queueUrl: queue.url });
 }
 
 try {

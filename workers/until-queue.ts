@@ -4,15 +4,11 @@ import type { Log } from '../src/base/log.ts';
 const retryMs = 500;
 
 /** The queue may come up after its consumer. Undefined when the consumer is stopped before. */
-export async function untilQueue(
-  url: () => Promise<string>,
-  stopped: AbortSignal,
-  log: Log,
-): Promise<string | undefined> {
+export async function untilQueue<T>(find: () => Promise<T>, stopped: AbortSignal, log: Log): Promise<T | undefined> {
   let reported = false;
   while (!stopped.aborted) {
     try {
-      return await url();
+      return await find();
     } catch (error) {
       if (!reported) log.warn('the queue is not there yet', { error });
       reported = true;

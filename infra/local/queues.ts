@@ -1,6 +1,6 @@
 // The process that stands in for SQS and SNS in every region; a client's region is part of its queues' identity. It keeps them in memory
 // only, so it makes them anew at every start. The sweepers send again the tasks that were in them; events of the change feed that were are
-// lost, and every replicator sees that its queue was away and compares its caches with DynamoDB (workers/cache-mender.ts).
+// lost, and every replicator sees that its queue is another one and compares its caches with DynamoDB (workers/cache-mender.ts).
 // Usage: node infra/local/queues.ts <port> <region> …
 import { once } from 'node:events';
 import { createServer } from 'node:http';

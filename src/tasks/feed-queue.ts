@@ -7,8 +7,8 @@ import { deadRetentionS } from './queue.ts';
 
 /** Short: what a replicator had in hand when it died reaches the caches when this is over. */
 export const feedVisibilityS = 10;
-/** SQS's most. A zone may be away for hours, and its events come again every ten seconds. */
-const maxReceives = 1_000;
+/** Far more than the replicator wants to see an event again (five minutes); what comes so often ends its replicators. */
+const maxReceives = 100;
 
 /** Creates the queue where it is missing and subscribes it: for regions on one machine; on AWS they are part of the stack. */
 export async function ensureFeedQueue(sqs: SQSClient, sns: SNSClient, topicArn: string): Promise<void> {
@@ -32,8 +32,18 @@ export async function ensureFeedQueue(sqs: SQSClient, sns: SNSClient, topicArn: 
   );
 }
 
-export async function feedQueueUrl(sqs: SQSClient): Promise<string> {
-  return (await sqs.send(new GetQueueUrlCommand({ QueueName: queues.feed }))).QueueUrl!;
+export interface FeedQueue {
+  readonly url: string;
+  /** SQS loses nothing, but a queue that was made anew has nothing of what was in the one before. */
+  readonly madeAt: string;
+}
+
+export async function findFeedQueue(sqs: SQSClient): Promise<FeedQueue> {
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queues.feed }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['CreatedTimestamp'] }),
+  );
+  return { url: QueueUrl!, madeAt: Attributes!['CreatedTimestamp']! };
 }
 
 async function createQueue(sqs: SQSClient, name: string, attributes: Record<string, string>): Promise<string> {

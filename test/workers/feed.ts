@@ -5,16 +5,20 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { Redis } from 'ioredis';
 import { cacheKeys } from '../../src/base/names.ts';
 import { compareZone } from '../../src/management/compare.ts';
 import { type ChangeEvent, encodeEvent } from '../../src/management/event.ts';
 import type { Token } from '../../src/management/records.ts';
 import { createSns, ensureTopic, Topic } from '../../src/management/topic.ts';
-import { ensureFeedQueue, feedQueueUrl } from '../../src/tasks/feed-queue.ts';
+import { createRedis, ZoneCache } from '../../src/management/zone-cache.ts';
+import { ensureFeedQueue, findFeedQueue } from '../../src/tasks/feed-queue.ts';
 import { createSqs } from '../../src/tasks/queue.ts';
+import { CacheMender } from '../../workers/cache-mender.ts';
+import { FeedConsumer } from '../../workers/feed-consumer.ts';
 import { OutboxSweeper } from '../../workers/outbox-sweeper.ts';
+import { ZoneWriter } from '../../workers/zone-writer.ts';
 import { region as home, openManagement, silent, type TestManagement } from '../management/region.ts';
 import { requireProgram } from '../programs.ts';
 import { startDynoxide, startFauxqsProcess, startRedis, type TestProgram } from '../servers.ts';
@@ -25,15 +29,26 @@ export interface TestRegion {
   /** One process's view. */
   open(): Promise<TestManagement>;
   startReplicator(): Promise<ChildProcess>;
+  /** What a replicator is made of, in this process. */
+  startConsumer(): Promise<TestConsumer>;
   /** As the topic would. */
   send(event: ChangeEvent): Promise<void>;
   /** The version of a token that the cache of a zone holds, and of each zone; null: none. */
   version(zone: 0 | 1, hash: string): Promise<number | null>;
   versions(hash: string): Promise<(number | null)[]>;
-  /** The token as both zones would hold it if they had missed everything since. */
-  plant(token: Token): Promise<void>;
+  /** The token as the zones would hold it if they had missed everything since. */
+  plant(token: Token, zones: readonly (0 | 1)[]): Promise<void>;
   /** How many entries the caches of both zones hold that differ from DynamoDB. */
   differences(): Promise<number>;
+}
+
+export interface TestConsumer {
+  readonly menders: readonly CacheMender[];
+  readonly clock: { aheadMs: number };
+  /** The next call for messages does. */
+  failOnce(): Promise<void>;
+  /** Messages that are not done. */
+  waiting(): Promise<number>;
 }
 
 export interface TestFeed {
@@ -115,16 +130,50 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
           });
           return child;
         },
+        async startConsumer() {
+          const { dynamo } = await open();
+          const queue = await findFeedQueue(sqs);
+          const clock = { aheadMs: 0 };
+          const elapsedMs = (): number => performance.now() + clock.aheadMs;
+          const receiver = faulty(sqs);
+          const redis = zones.map(({ endpoint }) => createRedis(endpoint));
+          const menders = redis.map((client) => new CacheMender({ redis: client, dynamo, elapsedMs, log: silent }));
+          const writers = redis.map((client, i) => {
+            const cache = new ZoneCache({ redis: client, deadlineMs: 1_000, clock: elapsedMs, log: silent });
+            return new ZoneWriter(cache, menders[i]!);
+          });
+          const options = { queue, zones: writers, clock: Date.now, elapsedMs, log: silent };
+          const consumer = new FeedConsumer({ sqs: receiver.sqs, ...options });
+          t.after(async () => {
+            for (const mender of menders) mender.stop();
+            await consumer.stop();
+            for (const client of redis) client.disconnect();
+          });
+          await until('the zones to be connected', () => redis.every(({ status }) => status === 'ready'));
+          consumer.start();
+          return {
+            menders,
+            clock,
+            failOnce: receiver.failOnce,
+            async waiting() {
+              const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
+              const { Attributes } = await sqs.send(
+                new GetQueueAttributesCommand({ QueueUrl: queue.url, AttributeNames: [...AttributeNames] }),
+              );
+              return AttributeNames.reduce((sum, name) => sum + Number(Attributes![name]), 0);
+            },
+          };
+        },
         async send(event) {
-          const QueueUrl = await feedQueueUrl(sqs);
+          const { url: QueueUrl } = await findFeedQueue(sqs);
           await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: encodeEvent(event) }));
         },
         version: (zone, hash) => versionIn(clients[zone]!, hash),
         versions: (hash) => Promise.all(clients.map((client) => versionIn(client, hash))),
-        async plant(token) {
+        async plant(token, where) {
           const { hash, version } = token;
-          for (const client of clients)
-            await client.hset(cacheKeys.token + hash, { version, record: JSON.stringify(token), readAt: 1 });
+          for (const zone of where)
+            await clients[zone]!.hset(cacheKeys.token + hash, { version, record: JSON.stringify(token), readAt: 1 });
         },
         async differences() {
           const { dynamo } = await open();
@@ -139,6 +188,23 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
       const lease = feed.lease(`w${Math.random()}`);
       return { clock, sweeper: new OutboxSweeper({ lease, outbox: feed.outbox, topic, elapsedMs, log: silent }) };
     },
+  };
+}
+
+/** Takes messages like the other one, until it is told to fail. */
+function faulty(sqs: SQSClient): { sqs: SQSClient; failOnce: () => Promise<void> } {
+  let failed: (() => void) | undefined;
+  const send = async (command: unknown, ...more: unknown[]): Promise<unknown> => {
+    if (failed && command instanceof ReceiveMessageCommand) {
+      failed();
+      failed = undefined;
+      throw new Error('a call fails');
+    }
+    return (sqs.send as (...args: unknown[]) => Promise<unknown>).call(sqs, command, ...more);
+  };
+  return {
+    sqs: new Proxy(sqs, { get: (target, name) => (name === 'send' ? send : Reflect.get(target, name)) }),
+    failOnce: () => new Promise((resolve) => (failed = resolve)),
   };
 }
 

@@ -122,7 +122,7 @@ test('events that were lost: what differs from DynamoDB is taken out when a repl
   await region.startReplicator();
   await mended();
 
-  await region.plant(token);
+  await region.plant(token, [0, 1]);
   await feed.loseQueues();
   await mended();
   assert.equal(await region.differences(), 0);

@@ -10,7 +10,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { createSns } from '../../../src/management/topic.ts';
-import { feedQueueUrl } from '../../../src/tasks/feed-queue.ts';
+import { findFeedQueue } from '../../../src/tasks/feed-queue.ts';
 import { createSqs } from '../../../src/tasks/queue.ts';
 import type { LocalRegion } from '../region.ts';
 import { home } from './world.ts';
@@ -75,7 +75,7 @@ export class Replay {
   /** To the feed of a region, thrice each and in no order. */
   async send(region: string, random: () => number): Promise<void> {
     const sqs = createSqs({ region, endpoint: this.#regions.environment(region)['TSG_SQS_ENDPOINT'] });
-    const QueueUrl = await feedQueueUrl(sqs);
+    const { url: QueueUrl } = await findFeedQueue(sqs);
     const shuffled = Array.from({ length: copies }, () => this.#events)
       .flat()
       .map((body) => ({ body, at: random() }))

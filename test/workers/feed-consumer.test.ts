@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { theService } from '../../src/management/audit.ts';
+import type { TestManagement } from '../management/region.ts';
+import { until } from '../until.ts';
+import { startFeed } from './feed.ts';
+
+const create = (management: TestManagement) =>
+  management.tokens.createToken({ accountId: 'a1', name: 't', scopes: ['read'] }, theService);
+
+test('a call that fails makes nobody read every record again; an absence of ten seconds does, once', async (t) => {
+  const feed = await startFeed(t);
+  if (!feed) return;
+  const here = await (await feed.startRegion('eu-west-1')).open();
+  const region = await feed.startRegion('us-west-1');
+  const consumer = await region.startConsumer();
+  const { sweeper } = feed.sweeper(here);
+  const comparisons = (): number[] => consumer.menders.map((mender) => mender.comparisons);
+  const failAndGoOn = async (): Promise<void> => {
+    let failed = false;
+    void consumer.failOnce().then(() => {
+      failed = true;
+    });
+    // Whoever gets one asks for more.
+    await until('a call to fail', async () => {
+      await create(here);
+      return failed;
+    });
+    const { token } = await create(here);
+    await until('the queue to be read again', async () =>
+      (await region.versions(token.hash)).every((version) => version === 1),
+    );
+  };
+  await sweeper.sweep();
+  await failAndGoOn();
+  consumer.clock.aheadMs = 11_000;
+  await failAndGoOn();
+  await until('both zones to be compared', () => comparisons().every((count) => count > 0));
+  assert.deepEqual(comparisons(), [1, 1]);
+});
+
+test('a zone that is away for longer than events are kept for it is compared with DynamoDB when it is back', async (t) => {
+  const feed = await startFeed(t);
+  if (!feed) return;
+  const here = await (await feed.startRegion('eu-west-1')).open();
+  const region = await feed.startRegion('us-west-1');
+  const consumer = await region.startConsumer();
+  const { token } = await create(here);
+  await until('it is there', async () => (await region.versions(token.hash)).every((version) => version === 1));
+  const [, b] = region.zones;
+  b.child.kill('SIGKILL');
+  await here.tokens.revokeToken('a1', token.id, theService);
+  await until('the other zone knows', async () => (await region.version(0, token.hash)) === 2);
+  assert.equal(await consumer.waiting(), 1);
+  await until(
+    'nobody to keep the event',
+    async () => {
+      consumer.clock.aheadMs += 1_000;
+      return (await consumer.waiting()) === 0;
+    },
+    40_000,
+  );
+  await b.restart();
+  await until('it to be reached', () =>
+    region.plant(token, [1]).then(
+      () => true,
+      () => false,
+    ),
+  );
+  await until('what the zone missed is gone', async () => (await region.version(1, token.hash)) === null);
+  assert.equal(await region.differences(), 0);
+  assert.equal(await region.version(0, token.hash), 2);
+});
