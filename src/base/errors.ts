@@ -113,6 +113,7 @@ export const errorRegistry = {
   FieldNotFound: { status: 404, message: 'Series {series} has no field {field}' },
   TagNotFound: { status: 404, message: 'Series {series} has no tag {tag}' },
   TaskNotFound: { status: 404, message: 'There is no task {task}' },
+  BackupNotFound: { status: 404, message: 'There is no backup {backup}' },
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
   AccountNotFound: { status: 404, message: 'There is no account {account}' },
   UserNotFound: { status: 404, message: 'There is no user {user}' },
@@ -142,6 +143,7 @@ export const errorRegistry = {
     message: 'Database {database} could not be made; its task says why. Delete it and create it again',
   },
   DatabaseBusy: { status: 409, message: 'Database {database} is {status}; wait for its task to end' },
+  BackupBusy: { status: 409, message: 'Backup {backup} is {status}; wait for its task to end, or cancel it' },
   Conflict: { status: 409, message: '{what} was changed by somebody else at the same time; read it again and retry' },
   // The service
   InternalError: { status: 500, message: 'Something failed on our side; the request id finds it in our logs' },

@@ -8,6 +8,7 @@ export const tables = {
   series: 'tsg-series',
   hosts: 'tsg-hosts',
   tasks: 'tsg-tasks',
+  backups: 'tsg-backups',
   usage: 'tsg-usage',
   audit: 'tsg-audit',
   outbox: 'tsg-outbox',
@@ -51,4 +52,5 @@ export const indexes = {
   hostsByRegion: 'hosts-by-region',
   tasksByAccount: 'tasks-by-account',
   tasksDue: 'tasks-due',
+  backupsByAccount: 'backups-by-account',
 } as const;

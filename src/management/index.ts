@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import { tables } from '../base/names.ts';
 import { Accounts } from './accounts.ts';
 import { Audit } from './audit.ts';
+import { Backups } from './backups.ts';
 import type { CacheCounters } from './cache.ts';
 import { createCaches } from './caches.ts';
 import { Changes } from './commit.ts';
@@ -40,6 +41,7 @@ export interface Management {
   readonly series: SeriesCatalogue;
   readonly hosts: Hosts;
   readonly tasks: Tasks;
+  readonly backups: Backups;
   readonly changes: Changes;
   readonly audit: Audit;
   readonly usage: Usage;
@@ -156,6 +158,7 @@ export function managementOver(options: ManagementOptions): Management {
     databases: new Databases({ dynamo, cache: caches.database, changes, clock }),
     hosts: new Hosts({ dynamo, region, clock }),
     tasks: new Tasks({ dynamo, region, clock }),
+    backups: new Backups({ dynamo, clock }),
     clock,
     redis: new Map(Object.entries(redis)),
     audit: new Audit({ dynamo, clock }),

@@ -131,3 +131,39 @@ export interface Task extends Versioned {
   readonly progress: { readonly done: number; readonly total: number } | null;
   readonly error: string | null;
 }
+
+export type BackupStatus = 'running' | 'complete' | 'failed' | 'expiring';
+/** manual: asked for. scheduled: kept by the rule (backup-rule.ts). final: of a database that is deleted. move: of one that is moved. */
+export const backupReasons = ['manual', 'scheduled', 'final', 'move'] as const;
+export type BackupReason = (typeof backupReasons)[number];
+
+/** A file of a database's journal. The incarnation tells it from the journal of the database that it was restored from. */
+export interface JournalPlace {
+  readonly incarnation: string;
+  readonly generation: number;
+}
+
+export interface Backup extends Versioned {
+  /** Key: databaseId and id. Ids are in the order of time. */
+  readonly databaseId: string;
+  readonly id: string;
+  readonly accountId: string;
+  readonly databaseName: string;
+  readonly region: string;
+  readonly taskId: string;
+  readonly status: BackupStatus;
+  readonly reason: BackupReason;
+  /** Every file was uploaded anew. */
+  readonly full: boolean;
+  /** The backup whose objects it may name; null: none. */
+  readonly base: string | null;
+  readonly volumes: number;
+  readonly schema: SchemaMode;
+  readonly bytes: number;
+  readonly uploadedBytes: number;
+  readonly rows: number;
+  readonly journal: JournalPlace | null;
+  readonly completedAt: string | null;
+  /** Null: by the rule when it is scheduled, else when it is deleted. */
+  readonly expiresAt: string | null;
+}

@@ -75,6 +75,11 @@ export const tableDefinitions: readonly TableDefinition[] = [
     timeToLive: 'goneAtS',
   },
   {
+    name: tables.backups,
+    key: { partition: 'databaseId', sort: 'id' },
+    indexes: { [indexes.backupsByAccount]: { partition: 'accountId', sort: 'id' } },
+  },
+  {
     name: tables.audit,
     key: { partition: 'accountId', sort: 'place' },
     indexes: {},
