@@ -1,4 +1,5 @@
 import type { SchemaMode } from '../src/kdb/engine.ts';
+import type { Recovery } from '../src/management/host-agent.ts';
 import type { ProcessLimits } from '../src/management/plans.ts';
 
 /** What a database process is started with, whichever engine it runs: a JSON file that the host agent keeps. */
@@ -12,4 +13,14 @@ export interface DatabaseConfig extends ProcessLimits {
   readonly schema: SchemaMode;
   /** Its directories, the home first. */
   readonly volumes: readonly string[];
+  /** Names the journal that it ships. */
+  readonly incarnation: string;
+  /** It takes no writes. */
+  readonly held: boolean;
+  /** Its directories take files of a backup; it has no process yet. */
+  readonly filling: boolean;
+  /** Its directories hold files of a backup, each on any volume, and the journal is applied up to that time. Null: they are its own. */
+  readonly restore: { readonly untilMs: number | null } | null;
+  /** What became of that. */
+  readonly recovered: Recovery | null;
 }

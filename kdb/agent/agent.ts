@@ -1,10 +1,21 @@
 // The databases of one host: what the control port may do with them.
 
+import { randomBytes } from 'node:crypto';
 import type { Log } from '../../src/base/log.ts';
-import type { DatabaseReport, WantedDatabase } from '../../src/management/host-agent.ts';
+import type { DatabaseReport, HostHealth, StartOptions, WantedDatabase } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
+import {
+  FileNotFound,
+  type FileRange,
+  type OpenedFile,
+  readDatabaseFile,
+  removeBackup,
+  removeUnfinishedFiles,
+  writeDatabaseFile,
+} from './database-files.ts';
 import { DatabaseProcess } from './database-process.ts';
+import { hostHealth } from './health.ts';
 import { changeHome, createHome, findHomes, removeHome } from './home.ts';
 
 /** How long a PUT waits for a new process to listen: a new one takes under a second. */
@@ -12,6 +23,12 @@ const startWaitMs = 10_000;
 
 /** Every slot is taken. */
 export class HostFull extends Error {}
+
+/** The host does not have the database. */
+export class NoDatabase extends Error {}
+
+/** Files are for databases that are being filled. */
+export class NotFilling extends Error {}
 
 export interface AgentOptions {
   /** Where databases listen. */
@@ -27,6 +44,8 @@ export interface AgentOptions {
 export class Agent {
   readonly #options: AgentOptions;
   readonly #processes = new Map<string, DatabaseProcess>();
+  /** Those that are being filled. */
+  readonly #filling = new Map<string, DatabaseConfig>();
   /** Changes of one database, one after the other. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
@@ -42,26 +61,91 @@ export class Agent {
       // The volumes may have come from a host with another address.
       const config = { ...home, host };
       if (home.host !== host) await changeHome(config);
-      this.#startProcess(config);
+      if (config.filling) {
+        await removeUnfinishedFiles(config.volumes);
+        this.#filling.set(config.databaseId, config);
+      } else this.#startProcess(config);
     }
   }
 
   /** Creates the database where it is not there yet, and waits a while for it to listen. */
   put(id: string, wanted: WantedDatabase): Promise<DatabaseReport> {
     return this.#inTurn(id, async () => {
-      const process = this.#processes.get(id) ?? (await this.#create(id, wanted));
-      await process.settled(startWaitMs);
-      return report(process);
+      if (!this.#find(id)) await this.#create(id, wanted);
+      await this.#processes.get(id)?.settled(startWaitMs);
+      return this.#report(id);
     });
   }
 
   get(id: string): DatabaseReport | undefined {
-    const process = this.#processes.get(id);
-    return process && report(process);
+    return this.#find(id) && this.#report(id);
   }
 
   list(): DatabaseReport[] {
-    return [...this.#processes.values()].map(report);
+    return [...this.#processes.keys(), ...this.#filling.keys()].map((id) => this.#report(id));
+  }
+
+  /** A file of the database or of one of its backups; null where the range begins behind its end. */
+  readFile(id: string, volume: number, path: readonly string[], range: FileRange | null): Promise<OpenedFile | null> {
+    return readDatabaseFile(this.#directory(id, volume), path, range);
+  }
+
+  /** Resolves when the file lasts. */
+  async writeFile(
+    id: string,
+    volume: number,
+    name: string,
+    sha256: string,
+    contents: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const directory = this.#directory(id, volume);
+    this.#checkFilling(id);
+    await writeDatabaseFile(directory, name, sha256, contents, (rename) =>
+      this.#inTurn(id, async () => {
+        this.#checkFilling(id);
+        await rename();
+      }),
+    );
+  }
+
+  /** Ends the filling; nothing but its process's start happens to a database that was started before. */
+  startFilled(id: string, { recover }: StartOptions): Promise<DatabaseReport> {
+    return this.#inTurn(id, async () => {
+      const filled = this.#filling.get(id);
+      if (filled) {
+        const config = { ...filled, filling: false, restore: { untilMs: recover?.untilMs ?? null } };
+        await removeUnfinishedFiles(config.volumes);
+        await changeHome(config);
+        this.#filling.delete(id);
+        this.#startProcess(config);
+      }
+      const process = this.#processes.get(id);
+      if (!process) throw new NoDatabase(`there is no database ${id}`);
+      await process.settled(startWaitMs);
+      return this.#report(id);
+    });
+  }
+
+  /** When it resolves no write is on its way any more, or writes are taken again. */
+  hold(id: string, held: boolean): Promise<DatabaseReport> {
+    return this.#inTurn(id, async () => {
+      const process = this.#processes.get(id);
+      if (!process) throw new NoDatabase(`there is no database ${id} that runs`);
+      await process.hold(held);
+      return this.#report(id);
+    });
+  }
+
+  removeBackup(id: string, name: string): Promise<void> {
+    return this.#inTurn(id, async () => {
+      const config = this.#find(id);
+      if (config) await removeBackup(config.volumes, name);
+    });
+  }
+
+  health(): Promise<HostHealth> {
+    const { volumes, slots } = this.#options;
+    return hostHealth(volumes, slots, this.list());
   }
 
   /** Tells the process how much it may have now. */
@@ -74,7 +158,8 @@ export class Agent {
     return this.#inTurn(id, async () => {
       await this.#processes.get(id)?.stop();
       await removeHome(this.#options.volumes, id);
-      if (this.#processes.delete(id)) this.#options.log.info('a database was removed', { databaseId: id });
+      const wasThere = this.#processes.delete(id) || this.#filling.delete(id);
+      if (wasThere) this.#options.log.info('a database was removed', { databaseId: id });
     });
   }
 
@@ -82,18 +167,57 @@ export class Agent {
     await Promise.all([...this.#processes.values()].map((process) => process.stop()));
   }
 
-  async #create(id: string, wanted: WantedDatabase): Promise<DatabaseProcess> {
-    const { host, slots } = this.#options;
-    if (this.#processes.size >= slots) throw new HostFull(`all ${slots} slots are taken`);
-    const config = await createHome(this.#options.volumes, { ...wanted, databaseId: id, host });
-    return this.#startProcess(config);
+  async #create(id: string, wanted: WantedDatabase): Promise<void> {
+    const { host, slots, volumes } = this.#options;
+    if (this.#processes.size + this.#filling.size >= slots) throw new HostFull(`all ${slots} slots are taken`);
+    const config = await createHome(volumes, {
+      ...wanted,
+      databaseId: id,
+      host,
+      incarnation: randomBytes(8).toString('hex'),
+      held: false,
+      filling: wanted.filling ?? false,
+      restore: null,
+      recovered: null,
+    });
+    if (config.filling) this.#filling.set(id, config);
+    else this.#startProcess(config);
   }
 
-  #startProcess(config: DatabaseConfig): DatabaseProcess {
+  #startProcess(config: DatabaseConfig): void {
     const { command, log, moved } = this.#options;
-    const process = new DatabaseProcess(config, { command, log, moved });
-    this.#processes.set(config.databaseId, process);
-    return process;
+    this.#processes.set(config.databaseId, new DatabaseProcess(config, { command, log, moved }));
+  }
+
+  #find(id: string): DatabaseConfig | undefined {
+    return this.#processes.get(id)?.config ?? this.#filling.get(id);
+  }
+
+  #directory(id: string, volume: number): string {
+    const config = this.#find(id);
+    if (!config) throw new NoDatabase(`there is no database ${id}`);
+    const directory = config.volumes[volume];
+    if (directory === undefined) throw new FileNotFound(`the database has ${config.volumes.length} volumes`);
+    return directory;
+  }
+
+  #checkFilling(id: string): void {
+    if (!this.#filling.has(id)) throw new NotFilling(`the database ${id} is not being filled`);
+  }
+
+  /** Of a database that is there. */
+  #report(id: string): DatabaseReport {
+    const process = this.#processes.get(id);
+    const { host, port, held, incarnation, recovered } = this.#find(id)!;
+    return {
+      id,
+      state: process?.state ?? 'filling',
+      endpoint: port === 0 ? null : { host, port },
+      fault: process?.fault ?? null,
+      held,
+      incarnation,
+      recovered,
+    };
   }
 
   #inTurn<T>(id: string, change: () => Promise<T>): Promise<T> {
@@ -107,9 +231,4 @@ export class Agent {
     this.#changes.set(id, done);
     return result;
   }
-}
-
-function report({ config, state, fault }: DatabaseProcess): DatabaseReport {
-  const endpoint = config.port === 0 ? null : { host: config.host, port: config.port };
-  return { id: config.databaseId, state, endpoint, fault };
 }

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
 import { portFault } from '../../src/base/ports.ts';
-import type { ProcessState } from '../../src/management/host-agent.ts';
+import type { ProcessState, Recovery } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
@@ -21,8 +21,12 @@ const maxBackoffMs = 5_000;
 const settledBackoffs = 5;
 /** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
 const stopPatienceMs = 20_000;
+/** How long a process that is to take no writes may finish what it does: a checkpoint, a deletion. */
+const holdPatienceMs = 20_000;
 /** Of what the process last wrote to standard error: for whoever asks why it does not run. */
 const keptLines = 10;
+/** What a process says of a start from files of a backup, before it listens. */
+const recoveredSign = 'recovered ';
 
 export interface DatabaseProcessOptions {
   /** Program and arguments; `--config <file>` is added. */
@@ -54,6 +58,10 @@ export class DatabaseProcess {
   #child: ChildProcess | undefined;
   #runsSinceMs: number | undefined;
   #listening = Promise.withResolvers<void>();
+  /** The process of an agent before this one is gone. */
+  #isAlone = false;
+  /** The process has read its configuration again. */
+  #configured = Promise.withResolvers<void>();
 
   constructor(config: DatabaseConfig, options: DatabaseProcessOptions) {
     this.config = config;
@@ -76,6 +84,30 @@ export class DatabaseProcess {
     if (this.config.maxTagSets === maxTagSets && this.config.maxSeries === maxSeries) return;
     await this.#change({ maxTagSets, maxSeries });
     this.#child?.kill('SIGHUP');
+  }
+
+  /** Resolves when no process takes writes any more, or when it takes them again. */
+  async hold(held: boolean): Promise<void> {
+    if (this.config.held !== held) await this.#change({ held });
+    const child = this.#child;
+    if (!child && !this.#isAlone) throw new Error('the process of an earlier agent has not ended yet');
+    if (!child) return;
+    this.#configured = Promise.withResolvers();
+    const waited = new AbortController();
+    const { signal } = waited;
+    child.kill('SIGHUP');
+    try {
+      await Promise.race([
+        this.#configured.promise,
+        // What is started next reads what was written above.
+        once(child, 'exit', { signal }),
+        delay(holdPatienceMs, undefined, { signal, ref: false }).then(() => {
+          throw new Error('the process does not answer');
+        }),
+      ]);
+    } finally {
+      waited.abort();
+    }
   }
 
   async stop(): Promise<void> {
@@ -114,6 +146,7 @@ export class DatabaseProcess {
   async #runOnce(): Promise<string> {
     const notePath = join(dirname(configPath(this.config)), 'process.json');
     await endFormerProcess(notePath, stopPatienceMs);
+    this.#isAlone = true;
     const { host, port } = this.config;
     // Another program may have taken the port while the database was down.
     if (port !== 0 && (await portFault(host, port)) !== null) await this.#change({ port: 0 });
@@ -142,9 +175,12 @@ export class DatabaseProcess {
 
   /** Takes the port from standard output, passes standard error on, and gives the lines that it keeps of it. */
   #read(child: ChildProcess): readonly string[] {
+    let recovered: Recovery | null = null;
     createInterface({ input: child.stdout! }).on('line', (line) => {
       const port = /^listening (\d+)$/.exec(line)?.[1];
-      if (port !== undefined) void this.#listens(Number(port), child);
+      if (port !== undefined) void this.#listens(Number(port), recovered, child);
+      else if (line === 'configured') this.#configured.resolve();
+      else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
     });
     const kept: string[] = [];
     createInterface({ input: child.stderr! }).on('line', (line) => {
@@ -154,11 +190,12 @@ export class DatabaseProcess {
     return kept;
   }
 
-  async #listens(port: number, child: ChildProcess): Promise<void> {
+  async #listens(port: number, recovered: Recovery | null, child: ChildProcess): Promise<void> {
     const { databaseId } = this.config;
     const moved = port !== this.config.port;
     try {
-      if (moved) await this.#change({ port });
+      if (recovered) await this.#change({ port, recovered, restore: null });
+      else if (moved) await this.#change({ port });
     } catch (error) {
       this.#options.log.error('the port cannot be noted', { databaseId, error });
       child.kill('SIGTERM');
@@ -181,7 +218,7 @@ export class DatabaseProcess {
     });
   }
 
-  async #change(change: Partial<Pick<DatabaseConfig, 'port' | keyof ProcessLimits>>): Promise<void> {
+  async #change(change: Partial<DatabaseConfig>): Promise<void> {
     this.config = { ...this.config, ...change };
     await changeHome(this.config);
   }

@@ -5,6 +5,7 @@ import { access, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseConfig } from '../database-config.ts';
 
+/** What the home's first configuration is made of; its port and its directories are chosen here. */
 export type NewHome = Omit<DatabaseConfig, 'port' | 'volumes'> & { readonly volumes: number };
 
 const configName = 'database.json';
@@ -53,10 +54,11 @@ export async function createHome(volumes: readonly string[], fields: NewHome): P
     const path = join(volume, databaseId, configName);
     if (await isThere(path)) throw new Error(`${path} is there, but its database was not found at start`);
   }
-  const config = (await findDraft(volumes, databaseId)) ?? {
+  const draft = await findDraft(volumes, databaseId);
+  const config = {
     ...fields,
     port: 0,
-    volumes: (await emptiest(volumes, fields.volumes)).map((volume) => join(volume, databaseId)),
+    volumes: draft?.volumes ?? (await emptiest(volumes, fields.volumes)).map((volume) => join(volume, databaseId)),
   };
   const [home, ...others] = config.volumes as [string, ...string[]];
   await mkdir(home, { recursive: true, mode: 0o700 });
@@ -144,7 +146,7 @@ async function writeConfig(path: string, config: DatabaseConfig): Promise<void> 
   await syncDirectory(dirname(path));
 }
 
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();
@@ -158,7 +160,7 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** ENOTDIR: a file lies where a database's directory would be. */
-function whenMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
+export function whenMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {
   return (error) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return value;
     throw error;

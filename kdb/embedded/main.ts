@@ -57,9 +57,15 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
     });
   };
   process.on('SIGHUP', () => {
-    const { maxTagSets, maxSeries } = readConfig(values.config!);
+    const { maxTagSets, maxSeries, held } = readConfig(values.config!);
     store.limit({ maxTagSets: maxTagSets ?? null, maxSeries: maxSeries ?? null });
-    log.info('configuration read again', { maxTagSets, maxSeries });
+    store.hold(held).then(
+      () => {
+        log.info('configuration read again', { maxTagSets, maxSeries, held });
+        process.stdout.write('configured\n');
+      },
+      (error: unknown) => log.error('the configuration cannot be applied', { error }),
+    );
   });
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));

@@ -32,7 +32,7 @@ import { rawPoints } from './query/raw.ts';
 import { Readers } from './query/readers.ts';
 import { Source, spanOf, spanOfPart, spanWithin } from './query/source.ts';
 import { AppliedBatches } from './storage/applied-batches.ts';
-import { writeBackup } from './storage/backup.ts';
+import { type Checksums, writeBackup } from './storage/backup.ts';
 import type { FileLayer } from './storage/files.ts';
 import { Journal } from './storage/journal.ts';
 import type { JournalRecord } from './storage/journal-record.ts';
@@ -54,6 +54,7 @@ export interface StoreLimits {
 }
 
 export interface StoreOptions extends StoreLimits {
+  readonly held?: boolean;
   /** This database's directory on each of its volumes. */
   readonly volumes: readonly string[];
   readonly schema: SchemaMode;
@@ -87,17 +88,24 @@ export class Store implements Engine, FrameSink {
   readonly #readers = new Readers();
   readonly #volumes: number;
   readonly #lock: { release(): void };
+  readonly #checksums: Checksums = new Map();
+  /** No writes are taken. */
+  #isHeld: boolean;
 
   private constructor(options: StoreOptions, storage: Storage, lock: { release(): void }) {
     const budgetBytes = options.budgetBytes ?? defaultBudgetBytes;
     this.#volumes = options.volumes.length;
     this.#lock = lock;
+    this.#isHeld = options.held ?? false;
     this.#storage = storage;
     this.#cache = new SliceCache(budgetBytes * cacheShare);
     this.#catalogue = new Catalogue(options.schema, Number.POSITIVE_INFINITY);
     this.#journal = new Journal(options.files, options.volumes);
     this.#applied = new AppliedBatches(options.now ?? Date.now, budgetBytes * batchIdShare, options.log);
-    this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => this.#upkeep.admit());
+    this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => {
+      this.#refuseHeld();
+      this.#upkeep.admit();
+    });
     this.#upkeep = new Upkeep(
       { catalogue: this.#catalogue, journal: this.#journal, applied: this.#applied, writer: this.#writer, storage },
       {
@@ -136,6 +144,12 @@ export class Store implements Engine, FrameSink {
     this.#catalogue.maxSeries = maxSeries ?? Number.POSITIVE_INFINITY;
   }
 
+  /** When it resolves, what was taken in before is applied, and nothing else will be; or writes are taken again. */
+  async hold(held: boolean): Promise<void> {
+    this.#isHeld = held;
+    if (held) await this.#upkeep.exclusively(() => this.#writer.alone(() => undefined));
+  }
+
   async close(): Promise<void> {
     try {
       await this.#upkeep.stop();
@@ -157,12 +171,14 @@ export class Store implements Engine, FrameSink {
   }
 
   async define(definition: SeriesDefinition): Promise<SeriesInfo> {
+    this.#refuseHeld();
     await this.#writer.define(definition);
     return this.describe(definition.series);
   }
 
   drop(series: string, catalogueVersion?: bigint): Promise<void> {
     return this.#writer.alone(async () => {
+      this.#refuseHeld();
       this.#catalogue.get(series);
       const { version } = this.#catalogue;
       if (catalogueVersion !== undefined && catalogueVersion !== version)
@@ -253,11 +269,13 @@ export class Store implements Engine, FrameSink {
     };
     const deletion = new PointDeletion(series, spec, this.#storage.parts, open);
     const count = await deletion.count(new Pace());
-    if (spec.dryRun || count === 0) return BigInt(count);
-    return BigInt(await this.#upkeep.remove(deletion));
+    if (spec.dryRun) return BigInt(count);
+    this.#refuseHeld();
+    return count === 0 ? 0n : BigInt(await this.#upkeep.remove(deletion));
   }
 
   async retain(beforeNs: bigint): Promise<bigint> {
+    this.#refuseHeld();
     const retention = new Retention(beforeNs, () => this.#catalogue.all());
     const range = { fromNs: -(2n ** 63n), toNs: retention.cutNs };
     const isOld = this.#catalogue.all().some((series) => spanWithin(this.#spans(series), range) !== null);
@@ -269,7 +287,7 @@ export class Store implements Engine, FrameSink {
   }
 
   backup(name: string): Promise<readonly BackupFile[]> {
-    return this.#upkeep.exclusively(() => writeBackup(this.#storage, this.#journal, name));
+    return this.#upkeep.exclusively(() => writeBackup(this.#storage, this.#journal, this.#checksums, name));
   }
 
   async tail(spec: TailSpec): Promise<TailResult> {
@@ -291,6 +309,10 @@ export class Store implements Engine, FrameSink {
     } finally {
       this.#readers.remove(source);
     }
+  }
+
+  #refuseHeld(): void {
+    if (this.#isHeld) throw new EngineError('DatabaseHeld');
   }
 
   #info(series: SeriesStore): SeriesInfo {

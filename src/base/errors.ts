@@ -150,6 +150,11 @@ export const errorRegistry = {
   DatabaseNotReady: { status: 503, message: 'Database {database} is {status}; retry', retryAfterS: 1 },
   DatabaseUnavailable: { status: 503, message: 'Database {database} does not answer; retry', retryAfterS: 2 },
   DatabaseOverloaded: { status: 503, message: 'Database {database} is overloaded; retry', retryAfterS: 1 },
+  DatabaseHeld: {
+    status: 503,
+    message: 'Database {database} is being moved and takes no writes for up to a minute; nothing was changed. Retry',
+    retryAfterS: 5,
+  },
   DeadlineExceeded: {
     status: 503,
     message: 'The request took longer than it may (30 s for a query) and was cancelled; narrow it or retry',

@@ -28,6 +28,8 @@ export const engineErrorCodes = {
   CursorGone: ['generation'],
   StorageFull: [],
   EngineBusy: [],
+  /** Its writes are stopped for a while: it is being moved. */
+  DatabaseHeld: [],
   DeadlineExceeded: [],
   Cancelled: [],
   /** A volume cannot be read or written. */

@@ -1,19 +1,21 @@
-// What workers and host agents say to each other on the agent's control port: PUT, GET and DELETE of /databases/<id>.
+// What workers and host agents say to each other on the agent's control port.
 
 import type { SchemaMode } from '../kdb/engine.ts';
 import type { ProcessLimits } from './plans.ts';
 import type { Endpoint } from './records.ts';
 
-/** The body of a PUT. */
+/** The body of PUT /databases/<id>. */
 export interface WantedDatabase extends ProcessLimits {
   readonly volumes: number;
   readonly schema: SchemaMode;
   /** Of the database process. */
   readonly user: string;
   readonly password: string;
+  /** Only its directories are made: they take files (PUT …/files/…) until POST …/start. */
+  readonly filling?: boolean;
 }
 
-export type ProcessState = 'starting' | 'running' | 'crashed' | 'stopped';
+export type ProcessState = 'filling' | 'starting' | 'running' | 'crashed' | 'stopped';
 
 /** The answer. */
 export interface DatabaseReport {
@@ -23,7 +25,52 @@ export interface DatabaseReport {
   readonly endpoint: Endpoint | null;
   /** Why it does not run. */
   readonly fault: string | null;
+  /** It takes no writes. */
+  readonly held: boolean;
+  /** Names the journal that it ships; a database that is filled from a backup begins a new one. */
+  readonly incarnation: string;
+  /** What was found when it was started from files of a backup. */
+  readonly recovered: Recovery | null;
+}
+
+/** The body of POST /databases/<id>/start. */
+export interface StartOptions {
+  /** The journal is applied up to what arrived at this time; null: as far as it goes, and its loss is refused. */
+  readonly recover: { readonly untilMs: number } | null;
+}
+
+/** What a start from files of a backup applied of the journal. */
+export interface Recovery {
+  readonly untilMs: number | null;
+  readonly records: number;
+  /** When the last of them arrived; null: there was none. */
+  readonly lastArrivalMs: number | null;
+}
+
+/** What GET /health answers. */
+export interface HostHealth {
+  readonly slots: number;
+  /** Databases by state. */
+  readonly databases: Readonly<Partial<Record<ProcessState, number>>>;
+  readonly volumes: readonly VolumeRoom[];
+  /** Of the last minute, per processor. */
+  readonly load: number;
+}
+
+/** A volume that cannot be read has no bytes. */
+export interface VolumeRoom {
+  readonly bytes: number;
+  readonly freeBytes: number;
 }
 
 /** Statuses by which a host refuses a database that another host may take: every slot is taken; it has too few volumes. */
 export const refusals = { hostFull: 507, tooFewVolumes: 409 } as const;
+
+/** Statuses of the calls about files. */
+export const fileFaults = { notFound: 404, volumeFull: 413, isCorrupt: 422, notFilling: 423 } as const;
+
+/** Beside a file that is sent: what its contents must be. */
+export const checksumHeader = 'x-content-sha256';
+
+/** As .tsg.backup takes it; it becomes a directory name. */
+export const backupNamePattern = '[A-Za-z0-9][A-Za-z0-9._-]{0,99}';
