@@ -13,6 +13,7 @@ import { ApiError } from './base/errors.ts';
 import { onStop } from './base/lifecycle.ts';
 import { createLog, type Log } from './base/log.ts';
 import { Metrics } from './base/metrics.ts';
+import { openObjectStore } from './base/objects/open.ts';
 import { Engines } from './kdb/engines.ts';
 import { createManagement } from './management/index.ts';
 import type { Tokens } from './management/tokens.ts';
@@ -26,6 +27,7 @@ async function main(config: ApiConfig): Promise<void> {
   const log = createLog('api', config.logLevel);
   const management = createManagement(config, log);
   const tasks = createTasks(config);
+  const objects = openObjectStore(config, log);
   const engines = new Engines();
   const follower = new SeriesFollower({ engines, management, log });
   const rates = createRates(config.zone, management.redis);
@@ -34,7 +36,19 @@ async function main(config: ApiConfig): Promise<void> {
   const metrics = new Metrics({ region: config.region, zone: config.zone });
   addFigures({ metrics, management, follower, throttle, meter });
   const nowNs = createClock();
-  const server = createServer({ config, log, management, tasks, engines, follower, throttle, meter, metrics, nowNs });
+  const server = createServer({
+    config,
+    log,
+    management,
+    tasks,
+    objects,
+    engines,
+    follower,
+    throttle,
+    meter,
+    metrics,
+    nowNs,
+  });
 
   const stopped = new AbortController();
   if (config.adminToken !== undefined) await ensureOperator(management.tokens, config.adminToken, stopped.signal, log);

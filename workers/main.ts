@@ -3,6 +3,7 @@
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
+import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
 import { createTasks } from '../src/tasks/index.ts';
@@ -31,6 +32,7 @@ async function main(config: WorkerConfig): Promise<void> {
     management,
     announce: (task) => tasks.announce(task, log),
     agents: new AgentClient(config.agentSecret),
+    objects: openObjectStore(config, log),
     hello,
   };
   const runner = new TaskRunner({ owner, kinds, services, queue, log });

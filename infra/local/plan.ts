@@ -32,6 +32,7 @@ export async function planRun(
   const home = settings.regions[0]!.name;
   const adminToken = settings.adminToken ?? keptSecret(dataDir, 'admin-token', 'tsg_');
   const agentSecret = keptSecret(dataDir, 'agent-secret', '');
+  const linkSecret = keptSecret(dataDir, 'link-secret', '');
   const logFolder = openLogFolder(dataDir);
   const logPath = (name: string): string => join(logFolder, `${name}.log`);
   const bare = bareEnvironment(env);
@@ -45,7 +46,7 @@ export async function planRun(
   const services: ChildDefinition[] = [];
   for (const { name, port } of regions) {
     const definitions = await planRegion({
-      ...{ name, dataDir, host, port, bare, adminToken, agentSecret, logPath },
+      ...{ name, dataDir, host, port, bare, adminToken, agentSecret, linkSecret, logPath },
       zone: caches.zones[name]![0]!,
       redisUrls: caches.urls[name]!,
       shared: {

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { freePort } from '../../src/base/ports.ts';
 import type { ChildDefinition } from './child.ts';
 import { type Environment, keepEnvironment, list, regionDirectory } from './environment.ts';
@@ -28,16 +29,31 @@ export interface RegionOptions {
   readonly shared: Environment;
   readonly adminToken: string;
   readonly agentSecret: string;
+  readonly linkSecret: string;
   readonly logPath: (name: string) => string;
 }
 
 export async function planRegion(options: RegionOptions): Promise<ChildDefinition[]> {
-  const { name: region, dataDir, host, port, zone, redisUrls, bare, adminToken, agentSecret, logPath } = options;
+  const {
+    name: region,
+    dataDir,
+    host,
+    port,
+    zone,
+    redisUrls,
+    bare,
+    adminToken,
+    agentSecret,
+    linkSecret,
+    logPath,
+  } = options;
   const told: Environment = {
     ...options.shared,
     TSG_REGION: region,
     TSG_ZONE: zone,
     ...(redisUrls[zone] !== undefined && { REDIS_URL: redisUrls[zone], TSG_REDIS_URLS: list(redisUrls) }),
+    TSG_OBJECT_STORE: pathToFileURL(join(regionDirectory(dataDir, region), 'objects')).href,
+    TSG_LINK_SECRET: linkSecret,
     // The stand-ins take any.
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',

@@ -2,6 +2,7 @@ import type { Throttle } from '../auth/throttle.ts';
 import type { ApiConfig } from '../base/config.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import type { ObjectStore } from '../base/object-store.ts';
 import type { Engines } from '../kdb/engines.ts';
 import type { Management } from '../management/index.ts';
 import type { UsageMeter } from '../management/usage-meter.ts';
@@ -14,6 +15,7 @@ export interface Services {
   readonly log: Log;
   readonly management: Management;
   readonly tasks: Tasks;
+  readonly objects: ObjectStore;
   readonly engines: Engines;
   readonly follower: SeriesFollower;
   readonly throttle: Throttle;

@@ -1,5 +1,7 @@
 // The environment of each process: read once, checked, frozen, handed down. Nothing else reads process.env.
 
+import { fileURLToPath } from 'node:url';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A variable is missing or wrong: the process must not start. The message names it. */
@@ -24,10 +26,17 @@ export interface RegionConfig {
   readonly redisUrls: Readonly<Record<string, string>>;
   /** The public address of every region's API, by the region's name. */
   readonly regionEndpoints: Readonly<Record<string, string>>;
+  readonly objectStore: ObjectStoreConfig;
   readonly logLevel: string;
   /** Stop when standard input ends: the parent is gone. */
   readonly stopWithParent: boolean;
 }
+
+export type ObjectStoreConfig =
+  /** `linkSecret` signs download addresses of the region's API. */
+  | { readonly kind: 'directory'; readonly path: string; readonly linkSecret: string }
+  /** `endpoint` undefined: AWS's own. */
+  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string; readonly endpoint: string | undefined };
 
 export interface ApiConfig extends RegionConfig {
   readonly host: string;
@@ -108,6 +117,7 @@ function readRegionConfig(env: Environment): RegionConfig {
     redisUrl,
     redisUrls: Object.freeze(redisUrls),
     regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS')),
+    objectStore: Object.freeze(objectStore(env)),
     logLevel: text(env, 'TSG_LOG_LEVEL', 'info'),
     stopWithParent: env['TSG_STOP_WITH_PARENT'] === '1',
   };
@@ -124,6 +134,16 @@ function urls(env: Environment, name: string): Record<string, string> {
       return [key, url!.replace(/\/$/, '')];
     }),
   );
+}
+
+/** `file:///path` or `s3://bucket/prefix`. */
+function objectStore(env: Environment): ObjectStoreConfig {
+  const value = text(env, 'TSG_OBJECT_STORE');
+  if (value.startsWith('file:///'))
+    return { kind: 'directory', path: fileURLToPath(value), linkSecret: text(env, 'TSG_LINK_SECRET') };
+  const [, bucket, prefix] = /^s3:\/\/([a-z0-9.-]+)\/?(.*?)\/?$/.exec(value) ?? [];
+  if (bucket === undefined) throw new ConfigError('TSG_OBJECT_STORE must be file:///path or s3://bucket/prefix');
+  return { kind: 's3', bucket, prefix: prefix!, endpoint: env['TSG_S3_ENDPOINT'] || undefined };
 }
 
 function text(env: Environment, name: string, fallback?: string): string {

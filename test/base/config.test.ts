@@ -7,6 +7,8 @@ const least = {
   TSG_ZONE: 'a1',
   TSG_REGION_ENDPOINTS: 'a=http://127.0.0.1:1',
   TSG_AGENT_SECRET: 'secret',
+  TSG_OBJECT_STORE: 'file:///objects',
+  TSG_LINK_SECRET: 'links',
 };
 
 const read: readonly (readonly [env: Record<string, string>, expected: Partial<RegionConfig>])[] = [
@@ -20,6 +22,12 @@ const read: readonly (readonly [env: Record<string, string>, expected: Partial<R
   [
     { TSG_REGION_ENDPOINTS: 'a=http://127.0.0.1:1/,b=https://b.example' },
     { regionEndpoints: { a: 'http://127.0.0.1:1', b: 'https://b.example' } },
+  ],
+  [{}, { objectStore: { kind: 'directory', path: '/objects', linkSecret: 'links' } }],
+  [{ TSG_OBJECT_STORE: 's3://b' }, { objectStore: { kind: 's3', bucket: 'b', prefix: '', endpoint: undefined } }],
+  [
+    { TSG_OBJECT_STORE: 's3://b.x/a/b/', TSG_S3_ENDPOINT: 'http://s3' },
+    { objectStore: { kind: 's3', bucket: 'b.x', prefix: 'a/b', endpoint: 'http://s3' } },
   ],
 ];
 
@@ -35,6 +43,9 @@ const refused: readonly (readonly [env: Record<string, string>, message: RegExp]
   [{ TSG_ZONE: '' }, /^TSG_ZONE is not set$/],
   [{ TSG_REGION_ENDPOINTS: 'b=http://x' }, /^TSG_REGION_ENDPOINTS does not name a,/],
   [{ TSG_REDIS_URLS: 'redis://:password@x' }, /^TSG_REDIS_URLS must be a list of name=url$/],
+  [{ TSG_OBJECT_STORE: '' }, /^TSG_OBJECT_STORE is not set$/],
+  [{ TSG_OBJECT_STORE: 'objects' }, /^TSG_OBJECT_STORE must be file:\/\/\/path or s3:\/\/bucket\/prefix$/],
+  [{ TSG_LINK_SECRET: '' }, /^TSG_LINK_SECRET is not set$/],
   [{ TSG_REDIS_URLS: 'a1=password' }, /^TSG_REDIS_URLS must be a list of name=url$/],
 ];
 

@@ -113,6 +113,7 @@ export async function startFeed(t: TestContext): Promise<TestFeed | undefined> {
               TSG_REGION: name,
               TSG_HOME_REGION: home,
               TSG_ZONE: 'a',
+              TSG_OBJECT_STORE: 's3://none',
               TSG_DYNAMODB_ENDPOINT: dynoxide.endpoint,
               TSG_SQS_ENDPOINT: fauxqs.endpoint,
               TSG_REDIS_URLS: `a=${a},b=${b}`,

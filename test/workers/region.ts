@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Agent } from '../../kdb/agent/agent.ts';
 import { createControl } from '../../kdb/agent/control.ts';
+import { DirectoryStore } from '../../src/base/objects/directory.ts';
 import type { Hello } from '../../src/kdb/engine.ts';
 import { managementOver } from '../../src/management/index.ts';
 import type { Endpoint } from '../../src/management/records.ts';
@@ -14,7 +15,7 @@ import type { Kind } from '../../workers/kinds/kind.ts';
 import { TaskRunner } from '../../workers/task-runner.ts';
 import { answers, type TestHost, testHost } from '../agent/host.ts';
 import { openManagement, region, silent, type TestManagement } from '../management/region.ts';
-import { startDynoxide, type TestProgram } from '../servers.ts';
+import { startDynoxide, type TestProgram, temporaryFolder } from '../servers.ts';
 import { MemoryHost } from './memory-host.ts';
 import { Mortal } from './mortal.ts';
 
@@ -46,6 +47,8 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
   const management = await openManagement(dynoxide.endpoint);
   t.after(management.close);
   const { dynamo, clock } = management;
+  const folder = temporaryFolder();
+  t.after(folder.remove);
   let workers = 0;
 
   return {
@@ -75,6 +78,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
             log: silent,
           }),
           announce: async ({ id }) => void sent.push({ taskId: id, delayMs: 0 }),
+          objects: new DirectoryStore({ path: folder.path, link: () => 'http://link' }),
           agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
           hello: memory?.hello ?? hello,
         },

@@ -1,4 +1,5 @@
 import type { Log } from '../../src/base/log.ts';
+import type { ObjectStore } from '../../src/base/object-store.ts';
 import type { Hello } from '../../src/kdb/engine.ts';
 import type { Management } from '../../src/management/index.ts';
 import type { Database, Endpoint, Task } from '../../src/management/records.ts';
@@ -10,6 +11,7 @@ export interface WorkerServices {
   /** Tells the workers of the task's region of it. */
   readonly announce: (task: Task) => Promise<void>;
   readonly agents: Pick<AgentClient, 'putDatabase' | 'deleteDatabase'>;
+  readonly objects: ObjectStore;
   /** Asks a database process whether it is up. */
   readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
 }

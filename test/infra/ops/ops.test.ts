@@ -62,6 +62,7 @@ test('what differs from DynamoDB is found, and repaired', async (t) => {
   const environment = {
     TSG_REGION: region,
     TSG_ZONE: 'a',
+    TSG_OBJECT_STORE: 's3://none',
     TSG_DYNAMODB_ENDPOINT: dynoxide.endpoint,
     TSG_SQS_ENDPOINT: fauxqs.endpoint,
     TSG_REDIS_URLS: `a=${server.endpoint}`,
