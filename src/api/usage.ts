@@ -4,6 +4,7 @@ import { dayOf } from '../management/usage.ts';
 import { parseTimeRange } from '../query/time-range.ts';
 import { access } from './access.ts';
 import { chosenAccount } from './chosen-account.ts';
+import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson } from './reply.ts';
 import { readParameters, single, singleId } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -18,7 +19,7 @@ export const listUsage: Step[] = [
   readParameters({
     type: 'object',
     additionalProperties: false,
-    properties: { account: singleId, from: single, until: single },
+    properties: { account: singleId, from: single, until: single, cursor },
   }),
   async function listUsage(context: Context): Promise<void> {
     const { account, from, until } = context.parameters as Readonly<Record<string, string | undefined>>;
@@ -30,11 +31,16 @@ export const listUsage: Step[] = [
       throw apiError('InvalidRequest', { reason: `from and until are more than ${maxDays} days apart` });
     // Whole days: the one that `until` lies in counts, unless it only begins there.
     const [fromDay, untilDay] = [dayOf(fromMs), dayOf(untilMs - 1 + dayMs)];
-    const days = await context.services.management.usage.listDays(chosenAccount(context, account), fromDay, untilDay);
+    const beginDay = pageAfter(context) ?? fromDay;
+    if (!/^\d{4}-\d\d-\d\d$/.test(beginDay) || beginDay < fromDay || beginDay > untilDay)
+      throw apiError('InvalidRequest', { reason: 'cursor is not one that this route gave for these days' });
+    const { usage } = context.services.management;
+    const page = await usage.pageOfDays(chosenAccount(context, account), beginDay, untilDay);
     replyJson(context, 200, {
       from: fromDay,
       until: untilDay,
-      days: days.filter(({ database }) => coversDatabase(token, database)),
+      days: page.records.filter(({ database }) => coversDatabase(token, database)),
+      next: nextCursor(page),
     });
   },
 ];

@@ -102,11 +102,13 @@ export class UsageMeter {
   }
 
   async #write(total: Total): Promise<void> {
-    const { usage, bootId } = this.#options;
+    const { usage, bootId, log } = this.#options;
     const { database, dayNumber, points, queries, queryMs } = total;
     total.isDirty = false;
     try {
-      await usage.setWork(database, dayOf(dayNumber * dayMs), bootId, { points, queries, queryMs });
+      const day = dayOf(dayNumber * dayMs);
+      if (!(await usage.setWork(database, day, bootId, { points, queries, queryMs })))
+        log.error('the usage of a day could not be written in time and is lost', { databaseId: database.id, day });
     } catch {
       total.isDirty = true;
     }

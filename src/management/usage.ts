@@ -2,12 +2,33 @@
 // changes nothing, and a process that dies takes only what it had not written yet.
 
 import { tables } from '../base/names.ts';
-import { assignments, ConditionFailed, type Dynamo, type Item, queryItems, updateItem } from './dynamo.ts';
+import {
+  assignments,
+  ConditionFailed,
+  type Dynamo,
+  type Item,
+  queryItems,
+  type TransactionItem,
+  transact,
+  updateItem,
+} from './dynamo.ts';
+import type { Page } from './page.ts';
 import type { Database } from './records.ts';
 
 const dayMs = 24 * 3_600_000;
 /** Totals are kept for so long. */
 const keptMs = 400 * dayMs;
+/** From its beginning, until when processes write their totals of a day, and from when on these may be folded: no two clocks are a day apart. */
+const writableMs = 2 * dayMs;
+const foldableMs = 3 * dayMs;
+/** Days that are looked at for what is to be folded, in case nobody did. */
+const foldedDays = 7;
+/** A transaction takes 100 items; one is the sum. */
+const foldedAtOnce = 99;
+/** A page ends with the days in which it comes to so many rows, or days. */
+const rowsPerPage = 1_000;
+const daysPerPage = 32;
+const daysAtOnce = 8;
 /** Bytes are sampled once a minute; what was not sampled for so long is not stored any more. */
 const sampleValidMs = 10 * 60_000;
 
@@ -40,13 +61,14 @@ export class Usage {
     this.#clock = clock;
   }
 
-  /** The total of a process: `bootId` is no other's, not even an earlier life's. */
+  /** The total of a process: `bootId` is no other's, not even an earlier life's. False: it is too late for that day. */
   async setWork(
     database: UsedDatabase,
     day: string,
     bootId: string,
     { points, queries, queryMs }: Work,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    if (this.#clock() - Date.parse(day) >= writableMs) return false;
     const total = { points, queries, queryMs };
     try {
       // A write that was held up must not undo a later one.
@@ -59,6 +81,51 @@ export class Usage {
     } catch (error) {
       if (!(error instanceof ConditionFailed)) throw error;
     }
+    return true;
+  }
+
+  /** Of days that are over: what each process did becomes one sum. Done again, or by two at once, it changes nothing. */
+  async foldWork(database: UsedDatabase): Promise<void> {
+    const newestMs = this.#clock() - foldableMs;
+    for (let i = 0; i < foldedDays; i++) await this.#foldDay(database, dayOf(newestMs - i * dayMs));
+  }
+
+  async #foldDay(database: UsedDatabase, day: string): Promise<void> {
+    const { accountId, id } = database;
+    const prefix = `work#${day}#${id}#`;
+    const sum = `${prefix}sum`;
+    const items = await this.#between(accountId, prefix, `${prefix}~`);
+    if (items.length < 2) return;
+    const totals = items.filter(({ entry }) => entry !== sum);
+    try {
+      for (let at = 0; at < totals.length; at += foldedAtOnce) {
+        const some = totals.slice(at, at + foldedAtOnce);
+        // Each is taken away by the transaction that adds it, so it cannot be added twice.
+        await transact(this.#dynamo, [this.#addition(accountId, sum, some), ...some.map(removal)]);
+      }
+    } catch (error) {
+      // Somebody else folds it.
+      if (!(error instanceof ConditionFailed)) throw error;
+    }
+  }
+
+  #addition(accountId: string, entry: string, totals: readonly Item[]): TransactionItem {
+    const sumOf = (name: string): number => totals.reduce((sum, item) => sum + (item[name] as number), 0);
+    return {
+      Update: {
+        TableName: tables.usage,
+        Key: { accountId, entry },
+        UpdateExpression:
+          'ADD points :points, queries :queries, queryMs :queryMs SET databaseName = :name, goneAtS = :gone',
+        ExpressionAttributeValues: {
+          ':points': sumOf('points'),
+          ':queries': sumOf('queries'),
+          ':queryMs': sumOf('queryMs'),
+          ':name': totals.at(-1)!['databaseName'],
+          ':gone': totals.at(-1)!['goneAtS'],
+        },
+      },
+    };
   }
 
   async setStored(database: UsedDatabase, bytes: number): Promise<void> {
@@ -84,31 +151,40 @@ export class Usage {
     }
   }
 
-  /** Days from `fromDay` to the one before `untilDay`, by day and name. */
-  async listDays(accountId: string, fromDay: string, untilDay: string): Promise<DayOfUsage[]> {
+  /** Whole days from `fromDay` to the one before `untilDay`, by day and name; the next page begins with the day `next`. */
+  async pageOfDays(accountId: string, fromDay: string, untilDay: string): Promise<Page<DayOfUsage>> {
+    const rows: DayOfUsage[] = [];
+    let day = fromDay;
+    for (let read = 0; day < untilDay && read < daysPerPage && rows.length < rowsPerPage; read += daysAtOnce) {
+      const days: string[] = [];
+      for (; day < untilDay && days.length < daysAtOnce; day = dayOf(Date.parse(day) + dayMs)) days.push(day);
+      rows.push(...(await Promise.all(days.map((each) => this.#day(accountId, each)))).flat());
+    }
+    return { records: rows, next: day < untilDay ? day : null };
+  }
+
+  async #day(accountId: string, day: string): Promise<DayOfUsage[]> {
     const [work, stored] = await Promise.all([
-      this.#between(accountId, `work#${fromDay}`, `work#${untilDay}`),
-      this.#between(accountId, `stored#${fromDay}`, `stored#${untilDay}`),
+      this.#between(accountId, `work#${day}#`, `work#${day}#~`),
+      this.#between(accountId, `stored#${day}#`, `stored#${day}#~`),
     ]);
     const days = new Map<string, { -readonly [K in keyof DayOfUsage]: DayOfUsage[K] }>();
-    const dayAndDatabase = (item: Item) => {
-      const day = (item['entry'] as string).split('#')[1]!;
+    const ofDatabase = (item: Item) => {
       const database = item['databaseName'] as string;
-      const key = `${day}#${database}`;
-      const found = days.get(key) ?? { day, database, points: 0, queries: 0, querySeconds: 0, storedBytes: null };
-      days.set(key, found);
+      const found = days.get(database) ?? { day, database, points: 0, queries: 0, querySeconds: 0, storedBytes: null };
+      days.set(database, found);
       return found;
     };
     for (const item of work) {
-      const sum = dayAndDatabase(item);
+      const sum = ofDatabase(item);
       sum.points += item['points'] as number;
       sum.queries += item['queries'] as number;
       sum.querySeconds += (item['queryMs'] as number) / 1_000;
     }
     // A name may have been another database's earlier that day: the younger sample is the one that holds.
     for (const item of stored.toSorted((a, b) => (`${a['sampledAt']}` < `${b['sampledAt']}` ? -1 : 1)))
-      dayAndDatabase(item).storedBytes = item['bytes'] as number;
-    return [...days.keys()].toSorted().map((key) => days.get(key)!);
+      ofDatabase(item).storedBytes = item['bytes'] as number;
+    return [...days.keys()].toSorted().map((database) => days.get(database)!);
   }
 
   /** Of all the account's databases, by their last samples. */
@@ -145,6 +221,17 @@ export class Usage {
       ConsistentRead: true,
     });
   }
+}
+
+function removal({ accountId, entry, points, queries, queryMs }: Item): TransactionItem {
+  return {
+    Delete: {
+      TableName: tables.usage,
+      Key: { accountId, entry },
+      ConditionExpression: 'points = :points AND queries = :queries AND queryMs = :queryMs',
+      ExpressionAttributeValues: { ':points': points, ':queries': queries, ':queryMs': queryMs },
+    },
+  };
 }
 
 /** UTC. */

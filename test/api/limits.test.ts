@@ -174,6 +174,16 @@ test('usage: points, queries and bytes per day and database, for those who may s
     from: '2020-01-01',
     until: '2020-02-01',
     days: [],
+    next: null,
   });
   assert.equal((await service.ask('/v1/usage?from=2010-01-01')).status, 400);
+  const long = (await service.ask('/v1/usage?from=-390d')).json;
+  assert.deepEqual(long.days, []);
+  let { next } = long;
+  while (next !== null) {
+    const page = (await service.ask(`/v1/usage?from=-390d&cursor=${next}`)).json;
+    if (page.next === null) assert.equal(page.days.length, 2);
+    next = page.next;
+  }
+  assert.equal((await service.ask(`/v1/usage?cursor=${long.next}`)).json.code, 'InvalidRequest');
 });
