@@ -22,6 +22,7 @@ import type {
   TailSpec,
 } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
+import type { DatabaseConfig } from '../database-config.ts';
 import { Catalogue } from './memory/catalogue.ts';
 import type { SeriesStore } from './memory/series-store.ts';
 import { Pace } from './pace.ts';
@@ -55,6 +56,8 @@ export interface StoreLimits {
 
 export interface StoreOptions extends StoreLimits {
   readonly held?: boolean;
+  /** The volumes hold the files of a backup. */
+  readonly restore?: DatabaseConfig['restore'];
   /** This database's directory on each of its volumes. */
   readonly volumes: readonly string[];
   readonly schema: SchemaMode;
@@ -126,7 +129,7 @@ export class Store implements Engine, FrameSink {
     }
     const lock = lockDirectories(volumes);
     try {
-      const store = new Store(options, await Storage.open(files, volumes), lock);
+      const store = new Store(options, await Storage.open(files, volumes, options.restore != null), lock);
       await store.#recover(log);
       // What is there was let in under the limit of its time.
       store.limit(options);

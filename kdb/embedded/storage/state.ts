@@ -63,6 +63,8 @@ type Piece =
   | { readonly kind: 'ids'; readonly index: readonly Int32Array[]; readonly newest: SavedNewest }
   | { readonly kind: 'latest'; readonly field: number; readonly number: number; readonly values: NewestValues };
 
+/** A state file begins with this; its last character is the version of what follows. */
+const magic = Buffer.from('TSGS0001', 'latin1');
 const itemsAtOnce = 8192;
 const packedTogetherBytes = 1 << 20;
 
@@ -87,6 +89,7 @@ export async function writeState(
 
 /** Packed as it is written: a million tag sets are 300 MB. */
 async function* packed(state: State): AsyncGenerator<Buffer> {
+  yield magic;
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
   for (const piece of piecesOf(state)) {
@@ -133,8 +136,12 @@ export async function readState(
   });
   if (bytes.length !== entry.bytes || crc32(bytes) !== entry.crc)
     throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
+  if (!bytes.subarray(0, magic.length).equals(magic))
+    throw new Error(
+      `${path} begins with ${JSON.stringify(bytes.toString('latin1', 0, magic.length))} instead of ${magic}: another version of the engine wrote it; start that one`,
+    );
   const reader = new StateReader();
-  for (const chunk of frames(bytes))
+  for (const chunk of frames(bytes.subarray(magic.length)))
     for (const serialized of frames(await decompress(chunk))) reader.add(deserialize(serialized) as Piece);
   return reader.state();
 }

@@ -38,10 +38,15 @@ export class Storage {
     );
   }
 
-  static async open(files: FileLayer, volumes: readonly string[]): Promise<Storage> {
+  /** `isRestored`: its parts came from a backup, and may stand on any volume. */
+  static async open(files: FileLayer, volumes: readonly string[], isRestored = false): Promise<Storage> {
     const manifest = await readManifest(files, volumes[0]!);
-    if (!manifest) await checkIsNew(files, volumes);
-    const storage = new Storage(files, volumes, manifest);
+    if (!manifest) await (isRestored ? refuseWithoutManifest(volumes) : checkIsNew(files, volumes));
+    const storage = new Storage(
+      files,
+      volumes,
+      manifest && isRestored ? await adopt(files, volumes, manifest) : manifest,
+    );
     await storage.#checkParts();
     return storage;
   }
@@ -155,6 +160,26 @@ export class Storage {
       );
     }
   }
+}
+
+/** The manifest with its parts where they stand now. It lasts from here on: after a crash nothing is to be looked for again. */
+async function adopt(files: FileLayer, volumes: readonly string[], manifest: Manifest): Promise<Manifest> {
+  const found = new Map<string, number>();
+  for (const [volume, directory] of volumes.entries())
+    for (const name of await files.list(directory)) found.set(name, volume);
+  const parts = manifest.parts.map((entry) => {
+    const volume = found.get(partName(entry.number));
+    if (volume === undefined) throw new Error(`${partName(entry.number)} is on none of the volumes: restore it`);
+    return { ...entry, volume };
+  });
+  if (parts.every(({ volume }, i) => volume === manifest.parts[i]!.volume)) return manifest;
+  const adopted = { ...manifest, parts };
+  await writeManifest(files, volumes[0]!, adopted);
+  return adopted;
+}
+
+async function refuseWithoutManifest(volumes: readonly string[]): Promise<never> {
+  throw new Error(`${volumes[0]}/${manifestName} is missing: a backup has it on its first volume`);
 }
 
 /** Without a manifest everything is in the journal, from its first file on; unless the manifest is lost, or this is another volume than the first. */
