@@ -1,49 +1,39 @@
 // What the process counts, in the text format of Prometheus. Figures that other parts keep anyway are read when somebody asks.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-/** Seconds: from a cached answer to the deadline of a query. */
-const durationBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+import { Counter, Gauge, Registry } from 'prom-client';
+import { RequestFigures } from './request-figures.ts';
 
 /** Values of one label, and the figure of each. */
 type Figures = Readonly<Record<string, number>>;
 
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter;
-  readonly #durations: Histogram;
+  readonly #requests = new RequestFigures();
 
   constructor(labels: { readonly region: string; readonly zone: string }) {
     this.#registry.setDefaultLabels(labels);
-    const registers = [this.#registry];
-    this.#requests = new Counter({
+    const requests = new Counter({
       name: 'tsg_requests_total',
       help: 'Requests answered, by route and status.',
       labelNames: ['route', 'status'],
-      registers,
+      registers: [this.#registry],
+      collect: () => {
+        requests.reset();
+        for (const { labels, count } of this.#requests.counts()) requests.inc(labels, count);
+      },
     });
-    this.#durations = new Histogram({
-      name: 'tsg_request_duration_seconds',
-      help: 'From the head of a request to the end of its last step, by route.',
-      labelNames: ['route'],
-      buckets: durationBuckets,
-      registers,
-    });
+    this.#registry.registerMetric(
+      this.#requests.histogram(
+        'tsg_request_duration_seconds',
+        'From the head of a request to the end of its last step, by route.',
+      ),
+    );
   }
 
-  /** Counts the requests of a route. Its series are looked up once: 1.6 µs a request. */
+  /** Counts the requests of a route. */
   requestCounter(route: string): (status: number, durationMs: number) => void {
-    const duration = this.#durations.labels(route);
-    const byStatus = new Map<number, Counter.Internal>();
-    return (status, durationMs) => {
-      let count = byStatus.get(status);
-      if (!count) {
-        count = this.#requests.labels(route, String(status));
-        byStatus.set(status, count);
-      }
-      count.inc();
-      duration.observe(durationMs / 1_000);
-    };
+    const figures = this.#requests.route(route);
+    return (status, durationMs) => figures.add(status, durationMs / 1_000);
   }
 
   /** Figures that only grow, one for each value of the label. */
