@@ -11,6 +11,7 @@ import { replyJson } from './reply.ts';
 import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { defineMissing } from './strict-series.ts';
+import { tableOf, tableParameters } from './table.ts';
 
 /** Of a body that writes nothing: reading it took as long as if it did. */
 const bytesPerPoint = 100;
@@ -22,7 +23,7 @@ export const write: Step[] = [
   readParameters({
     type: 'object',
     additionalProperties: false,
-    properties: { precision: { enum: ['ns', 'us', 'ms', 's'] } },
+    properties: { precision: { enum: ['ns', 'us', 'ms', 's'] }, ...tableParameters },
   }),
   readBody,
   async function write(context: Context): Promise<void> {
@@ -38,8 +39,9 @@ function decode(context: Context): Batch {
   const { nowNs } = context.services;
   const decoder = decoderFor(context.request.headers['content-type']);
   const precision = (context.parameters!['precision'] ?? 'ns') as Precision;
+  const table = tableOf(context.parameters!);
   try {
-    return decoder(context.body!, { precision, nowNs: nowNs() });
+    return decoder(context.body!, { precision, nowNs: nowNs(), ...(table && { table }) });
   } catch (error) {
     takeUnwritten(context, 0);
     throw error;

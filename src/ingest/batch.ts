@@ -3,9 +3,11 @@ import type { InsertPart } from '../kdb/engine.ts';
 import { EngineError } from '../kdb/engine-error.ts';
 import { Budget } from './budget.ts';
 import { Faults } from './fault-list.ts';
-import { refusedPoints } from './faults.ts';
+import { refusedPoints, withoutRefused } from './faults.ts';
+import { withoutLines } from './part-rows.ts';
 import type { Refusal } from './refusal.ts';
 import { checkSeriesName, SeriesRows } from './series.ts';
+import type { TableOptions } from './table.ts';
 
 /** Units of integer times, as the zeros that make nanoseconds of them. */
 export const precisions = { ns: 0, us: 3, ms: 6, s: 9 } as const;
@@ -15,15 +17,19 @@ export interface DecodeOptions {
   readonly precision: Precision;
   /** The time of points that give none. */
   readonly nowNs: bigint;
+  /** What the columns of rows are that do not say it themselves: CSV, and NDJSON of plain rows. */
+  readonly table?: TableOptions;
+  /** Good points stay beside bad ones, and every fault is named. */
+  readonly partial?: boolean;
 }
 
-/** One decoded request. With any fault nothing of it is to be written, and there are no parts. */
+/** One decoded request. With any fault nothing of it is to be written, and there are no parts, unless `partial` was asked for. */
 export interface Batch {
   readonly parts: readonly InsertPart[];
   readonly points: number;
   /** Points that the body holds, bad ones included. */
   readonly lines: number;
-  /** The first 100. */
+  /** The first 100, or all (`partial`). */
   readonly faults: readonly PointFault[];
   readonly faultCount: number;
   /** Line numbers of each part's points, by row. */
@@ -32,14 +38,17 @@ export interface Batch {
 
 /** Collects the points of a request, one SeriesRows per series. */
 export class BatchBuilder {
-  readonly faults = new Faults();
+  readonly faults: Faults;
   lines = 0;
   readonly budget: Budget;
   private readonly series: SeriesRows[] = [];
   private readonly byName = new Map<string, SeriesRows>();
+  private readonly partial: boolean;
 
-  constructor(bodyBytes: number) {
+  constructor(bodyBytes: number, { partial = false }: Pick<DecodeOptions, 'partial'> = {}) {
     this.budget = new Budget(bodyBytes);
+    this.partial = partial;
+    this.faults = new Faults(partial ? Number.POSITIVE_INFINITY : undefined);
   }
 
   /** The rows of a series, made when it is new. */
@@ -57,7 +66,7 @@ export class BatchBuilder {
   finish(): Batch {
     const { lines } = this;
     const { named: faults, count: faultCount } = this.faults;
-    if (faultCount > 0) return { parts: [], points: 0, lines, faults, faultCount, lineNumbers: [] };
+    if (faultCount > 0 && !this.partial) return { parts: [], points: 0, lines, faults, faultCount, lineNumbers: [] };
     const given = this.series.filter(({ rows }) => rows > 0);
     const batch: Batch = {
       parts: given.map((rows) => rows.finish()),
@@ -68,7 +77,11 @@ export class BatchBuilder {
       lineNumbers: given.map((rows) => rows.lines),
     };
     const clash = tagFieldClash(batch);
-    return clash === null ? batch : { ...batch, parts: [], points: 0, ...refusedPoints(batch, clash) };
+    // Bad points may have left tag sets behind.
+    if (clash === null) return faultCount > 0 ? withoutLines(batch, new Set()) : batch;
+    return this.partial
+      ? withoutRefused(batch, clash)!
+      : { ...batch, parts: [], points: 0, ...refusedPoints(batch, clash) };
   }
 }
 

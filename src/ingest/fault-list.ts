@@ -21,14 +21,19 @@ export type FaultCode =
   | 'TagFieldClash'
   | 'TooManyFields';
 
-/** Bad lines of one request: any of them, and nothing of it is written. */
+/** Bad lines of one request. */
 export class Faults {
   readonly named: PointFault[] = [];
   count = 0;
+  private readonly most: number;
+
+  constructor(most = maxNamed) {
+    this.most = most;
+  }
 
   /** False once enough are named: the caller need not make a message. */
   get wanted(): boolean {
-    return this.count < maxNamed;
+    return this.count < this.most;
   }
 
   add(fault: PointFault): void {

@@ -1,10 +1,11 @@
 // A refusal of the engine names a series and perhaps a field, a tag or a time: here it becomes one fault per line that gave it.
 
-import { type ErrorCode, sentence } from '../base/errors.ts';
+import { type ErrorCode, type PointFault, sentence } from '../base/errors.ts';
 import type { InsertPart } from '../kdb/engine.ts';
 import type { EngineError, EngineErrorCode } from '../kdb/engine-error.ts';
 import type { Batch } from './batch.ts';
 import { Faults } from './fault-list.ts';
+import { withoutLines } from './part-rows.ts';
 
 type Details = Readonly<Record<string, string>>;
 /** Whether a point of the part is one that the engine means. */
@@ -26,10 +27,24 @@ const meantBy: Partial<Record<EngineErrorCode & ErrorCode, (part: InsertPart, de
 
 /** The batch's faults after the engine refused it; null when the refusal is about the whole request. */
 export function refusedPoints(batch: Batch, error: EngineError): Pick<Batch, 'faults' | 'faultCount'> | null {
+  const faults = new Faults();
+  eachRefused(batch, error, (fault) => faults.add(fault));
+  return faults.count === 0 ? null : { faults: faults.named, faultCount: faults.count };
+}
+
+/** The batch without the points that the engine refused, which become faults of it; null when the refusal is about the whole request. */
+export function withoutRefused(batch: Batch, error: EngineError): Batch | null {
+  const faults: PointFault[] = [];
+  eachRefused(batch, error, (fault) => faults.push(fault));
+  if (faults.length === 0) return null;
+  const kept = withoutLines(batch, new Set(faults.map(({ line }) => line)));
+  return { ...kept, faults: [...batch.faults, ...faults], faultCount: batch.faultCount + faults.length };
+}
+
+function eachRefused(batch: Batch, error: EngineError, add: (fault: PointFault) => void): void {
   const { details } = error;
   const code = error.code as EngineErrorCode & ErrorCode;
   const column = details['field'] ?? details['tag'] ?? details['name'];
-  const faults = new Faults();
   for (const [i, part] of batch.parts.entries()) {
     if (details['series'] !== undefined && details['series'] !== part.series) continue;
     const meant = meantBy[code]?.(part, details);
@@ -37,10 +52,9 @@ export function refusedPoints(batch: Batch, error: EngineError): Pick<Batch, 'fa
     const message = sentence(code, details);
     for (const [row, line] of batch.lineNumbers[i]!.entries()) {
       if (!meant(row)) continue;
-      faults.add({ line, series: part.series, ...(column === undefined ? {} : { column }), code, message });
+      add({ line, series: part.series, ...(column === undefined ? {} : { column }), code, message });
     }
   }
-  return faults.count === 0 ? null : { faults: faults.named, faultCount: faults.count };
 }
 
 function givesField(part: InsertPart, name: string): Meant | null {

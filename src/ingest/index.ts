@@ -2,8 +2,10 @@
 
 import { apiError } from '../base/errors.ts';
 import type { Batch, DecodeOptions } from './batch.ts';
+import { decodeCsv } from './csv.ts';
 import { decodeJson } from './json.ts';
 import { decodeLineProtocol } from './line-protocol.ts';
+import { decodeNdjson } from './ndjson.ts';
 
 export type { Batch, DecodeOptions, Precision } from './batch.ts';
 
@@ -15,11 +17,16 @@ const decoders: Readonly<Record<string, Decoder>> = {
   // What `curl -d` says when nobody tells it otherwise.
   'application/x-www-form-urlencoded': decodeLineProtocol,
   'application/json': decodeJson,
+  'application/x-ndjson': decodeNdjson,
+  'text/csv': decodeCsv,
 };
 
 /** The decoder of a Content-Type header; line protocol when there is none. */
 export function decoderFor(contentType: string | undefined): Decoder {
   const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase() || 'text/plain';
   if (Object.hasOwn(decoders, type)) return decoders[type]!;
-  throw apiError('UnsupportedMediaType', { type, accepted: 'text/plain (line protocol) or application/json' });
+  throw apiError('UnsupportedMediaType', {
+    type,
+    accepted: 'text/plain (line protocol), application/json, application/x-ndjson or text/csv',
+  });
 }

@@ -41,15 +41,28 @@ export class Int64 {
   /** Digits as a time in a unit of 10^zeros ns; false when it is outside minTimeNs to maxTimeNs (base/time.ts). */
   setTime(bytes: Uint8Array, start: number, end: number, negative: boolean, zeros: number): boolean {
     if (!readDigits(bytes, start, end, zeros)) return false;
-    const most = negative ? minTimeBillions : maxBillions;
-    if (billions > most || (billions === most && units > (negative ? minTimeUnits : maxTimeUnits))) return false;
-    this.setParts(negative);
-    return true;
+    return this.setTimeParts(negative);
+  }
+
+  /** Seconds since 1970 and the nanoseconds after them, below a second; false as for setTime. */
+  setUnix(seconds: number, nanoseconds: number): boolean {
+    const negative = seconds < 0;
+    const borrowed = negative && nanoseconds > 0;
+    billions = negative ? -seconds - (borrowed ? 1 : 0) : seconds;
+    units = borrowed ? 1e9 - nanoseconds : nanoseconds;
+    return this.setTimeParts(negative);
   }
 
   /** The nearest double: one rounding, in the sum. */
   toNumber(): number {
     return this.high * twoTo32 + (this.low >>> 0);
+  }
+
+  private setTimeParts(negative: boolean): boolean {
+    const most = negative ? minTimeBillions : maxBillions;
+    if (billions > most || (billions === most && units > (negative ? minTimeUnits : maxTimeUnits))) return false;
+    this.setParts(negative);
+    return true;
   }
 
   private setParts(negative: boolean): void {

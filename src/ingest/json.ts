@@ -1,6 +1,7 @@
 // Points as JSON: rows {"series","tags","fields","time"}, or columns (the same with an array of times and an array per field), one or an
 // array of them. Members come in any order, so each object is passed once to find them and read after that.
 
+import { isUtf8 } from 'node:buffer';
 import { apiError } from '../base/errors.ts';
 import { type Batch, BatchBuilder, type DecodeOptions, precisions } from './batch.ts';
 import { type Column, grown } from './column.ts';
@@ -14,12 +15,13 @@ import type { SeriesRows } from './series.ts';
 const members = ['series', 'tags', 'time', 'fields'] as const;
 
 export function decodeJson(body: Buffer, options: DecodeOptions): Batch {
+  if (!isUtf8(body)) throw apiError('InvalidJson', { reason: 'it is not UTF-8' });
   return new PointsDecoder(body, options).decode();
 }
 
-class PointsDecoder {
-  private readonly json: JsonText;
-  private readonly batch: BatchBuilder;
+export class PointsDecoder {
+  readonly json: JsonText;
+  readonly batch: BatchBuilder;
   private readonly names: JsonNames;
   private readonly values: JsonValues;
   private readonly nowNs: bigint;
@@ -41,9 +43,9 @@ class PointsDecoder {
   /** Halves of its times. */
   private timeWords = new Int32Array(0);
 
-  constructor(body: Buffer, { precision, nowNs }: DecodeOptions) {
+  constructor(body: Buffer, { precision, nowNs, ...rest }: DecodeOptions) {
     this.json = new JsonText(body);
-    this.batch = new BatchBuilder(body.length);
+    this.batch = new BatchBuilder(body.length, rest);
     this.names = new JsonNames(this.json, this.batch);
     this.values = new JsonValues(this.json, precisions[precision]);
     this.nowNs = nowNs;
@@ -82,8 +84,20 @@ class PointsDecoder {
     const end = this.json.pos;
     this.batch.budget.position = end;
     if (this.isColumns()) this.readColumns();
-    else this.readRow();
+    else this.readRow(++this.batch.lines);
     this.json.pos = end;
+  }
+
+  /** A row that stands alone on a line; `isWhole` is asked when its object has been passed. */
+  readLine(line: number, isWhole: () => Refusal | null): Refusal | null {
+    this.begin();
+    this.base = line - 1;
+    this.findMembers();
+    const end = this.json.pos;
+    const refusal = isWhole();
+    if (refusal === null) this.readRow(line);
+    this.json.pos = end;
+    return refusal;
   }
 
   private begin(): void {
@@ -124,8 +138,7 @@ class PointsDecoder {
     return json.kind() === 'array';
   }
 
-  private readRow(): void {
-    const line = ++this.batch.lines;
+  private readRow(line: number): void {
     const refusal = this.readIdentity() ?? this.readTime() ?? this.readFields(this.series!);
     if (refusal === null) this.series!.commit(this.key, this.values.time, line);
     else this.fault(0, refusal);

@@ -68,10 +68,10 @@ class LineDecoder {
   /** After a fault: where the rest of the line begins. */
   private resume = 0;
 
-  constructor(body: Buffer, { precision, nowNs }: DecodeOptions) {
+  constructor(body: Buffer, { precision, nowNs, ...rest }: DecodeOptions) {
     this.body = body;
     this.view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-    this.batch = new BatchBuilder(body.length);
+    this.batch = new BatchBuilder(body.length, rest);
     this.batch.budget.position = body.indexOf(newline);
     this.valid = isUtf8(body);
     this.zeros = precisions[precision];
