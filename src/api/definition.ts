@@ -4,7 +4,12 @@ import { engineCall } from './engine-call.ts';
 import type { Context } from './step.ts';
 
 /** Series definitions by database id and name. What they say may be old: fields and tags are added by writes that went elsewhere. */
-const known = new LRUCache<string, SeriesInfo>({ max: 10_000 });
+const known = new LRUCache<string, SeriesInfo>({
+  max: 10_000,
+  // Columns, some 100 bytes each: a series may have a thousand.
+  maxSize: 500_000,
+  sizeCalculation: ({ tags, fields }) => 1 + tags.length + fields.length,
+});
 
 export interface Definition {
   readonly info: SeriesInfo;
