@@ -10,12 +10,16 @@ import { EngineError } from '../src/kdb/engine-error.ts';
 import type { Management } from '../src/management/index.ts';
 import type { Database, Series } from '../src/management/records.ts';
 import { holdsColumns, sameColumns } from '../src/management/series-definition.ts';
+import { type SeriesPair, seriesInOrder } from './series-in-order.ts';
 
 const compareEveryMs = 10 * 60_000;
 /** Until a comparison finds nothing: a strict database gives up one left series a round, and others may be changing things. */
 const maxRounds = 20;
 
-export interface ComparedEngine extends Pick<Engine, 'hello' | 'stats' | 'describe' | 'define' | 'drop'> {
+/** Whatever the sizes of the two sides, so many are held at a time. */
+const mendedAtOnce = 1_000;
+
+export interface ComparedEngine extends Pick<Engine, 'hello' | 'series' | 'describe' | 'define' | 'drop'> {
   close(): Promise<void>;
 }
 
@@ -85,27 +89,25 @@ export class SeriesComparison {
     const { catalogueVersion } = await engine.hello();
     const { compared } = head;
     if (compared?.catalogueVersion === Number(catalogueVersion) && compared.changes === head.changes) return true;
-    const defined = new Map((await series.listSeries(id)).map((record) => [record.name, record]));
-    const found = new Map((await engine.stats()).series.map((info) => [info.series, info]));
-    const names = [...new Set([...defined.keys(), ...found.keys()])];
     const agree = schema === 'strict' ? holdsColumns : sameColumns;
-    const different = names.filter((name) => {
-      const [there, wanted] = [found.get(name), defined.get(name)];
-      return !there || !wanted || !agree(there, wanted);
-    });
+    const different: SeriesPair[] = [];
+    for await (const pair of seriesInOrder(engine, series.everySeries(id))) {
+      if (pair.found && pair.wanted && agree(pair.found, pair.wanted)) continue;
+      different.push(pair);
+      if (different.length === mendedAtOnce) break;
+    }
     if (different.length === 0) {
       await series.markCompared(id, head, catalogueVersion);
       return true;
     }
     this.#options.log.info('series differ', { databaseId: id, series: different.length });
-    if (schema === 'flexible') await series.follow(id, different, (name) => described(engine, name));
-    else {
+    if (schema === 'flexible') {
+      const names = different.map(({ name }) => name);
+      await series.follow(id, names, (name) => described(engine, name));
+    } else {
       // First what has to go: each definition makes the catalogue another one.
-      const [kept, left] = [
-        different.filter((name) => defined.has(name)),
-        different.filter((name) => !defined.has(name)),
-      ];
-      for (const name of [...left, ...kept]) await bring(engine, name, defined.get(name), catalogueVersion);
+      const [kept, left] = [different.filter(({ wanted }) => wanted), different.filter(({ wanted }) => !wanted)];
+      for (const { name, wanted } of [...left, ...kept]) await bring(engine, name, wanted, catalogueVersion);
     }
     return false;
   }

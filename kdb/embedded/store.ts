@@ -16,6 +16,8 @@ import type {
   SchemaMode,
   SeriesDefinition,
   SeriesInfo,
+  SeriesPage,
+  SeriesPageSpec,
   Stats,
   TagValues,
   TailResult,
@@ -252,10 +254,14 @@ export class Store implements Engine, FrameSink {
     return counted;
   }
 
+  async series({ after, limit }: SeriesPageSpec): Promise<SeriesPage> {
+    const { series, next } = this.#catalogue.page(after, limit);
+    return { series: series.map((one) => this.#info(one)), next };
+  }
+
   async stats(): Promise<Stats> {
     const all = this.#catalogue.all();
     return {
-      series: all.map((series) => this.#info(series)),
       bytesPerVolume: await this.#storage.bytesPerVolume(),
       journalBytes: BigInt(this.#journal.bytes),
       hotRows: BigInt(this.#hotRows()),

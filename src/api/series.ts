@@ -8,8 +8,9 @@ import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { definition } from './definition.ts';
 import { engineCall } from './engine-call.ts';
+import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson, replyNothing } from './reply.ts';
-import { readJson } from './schema.ts';
+import { readJson, readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { defineStrict, dropStrict } from './strict-series.ts';
 
@@ -17,6 +18,8 @@ interface NewSeries {
   readonly tags?: readonly string[];
   readonly fields?: Readonly<Record<string, FieldType>>;
 }
+
+const maxPageSeries = 1_000;
 
 /** Creates the series or adds to it. */
 export const defineSeries: Step[] = [
@@ -61,9 +64,16 @@ function toDefinition(series: string, { tags = [], fields = {} }: NewSeries): Se
 
 export const listSeries: Step[] = [
   ...dataAccess('read'),
+  readParameters({
+    type: 'object',
+    additionalProperties: false,
+    properties: { limit: { type: 'string', pattern: '^([1-9]\\d{0,2}|1000)$' }, cursor },
+  }),
   async function listSeries(context: Context): Promise<void> {
-    const { series } = await engineCall(context, (engine) => engine.stats());
-    replyJson(context, 200, { series: series.map(shownSeries) });
+    const after = pageAfter(context) ?? null;
+    const limit = Number(context.parameters!['limit'] ?? maxPageSeries);
+    const page = await engineCall(context, (engine) => engine.series({ after, limit }));
+    replyJson(context, 200, { series: page.series.map(shownSeries), next: nextCursor(page) });
   },
 ];
 

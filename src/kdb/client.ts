@@ -2,7 +2,7 @@ import type { CallCodec } from './calls/grammar.ts';
 import { insert } from './calls/insert.ts';
 import { explain, latest, query } from './calls/query.ts';
 import { badReply, requestFrame } from './calls/request.ts';
-import { define, describe, drop, stats, tags } from './calls/series.ts';
+import { define, describe, drop, series, stats, tags } from './calls/series.ts';
 import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
 import { calls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
@@ -19,6 +19,8 @@ import type {
   QuerySpec,
   SeriesDefinition,
   SeriesInfo,
+  SeriesPage,
+  SeriesPageSpec,
   Stats,
   TagValues,
   TailResult,
@@ -73,6 +75,10 @@ export class EngineClient implements Engine {
 
   tags(series: string): Promise<readonly TagValues[]> {
     return this.#call(tags, series);
+  }
+
+  series(spec: SeriesPageSpec): Promise<SeriesPage> {
+    return this.#call(series, spec);
   }
 
   stats(): Promise<Stats> {

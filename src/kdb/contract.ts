@@ -73,9 +73,16 @@ export const calls = {
   },
   '.tsg.latest': { arguments: '(s series; :: | filter; S fields)', reply: 'result', lane: 'query', timeoutMs: 30_000 },
   '.tsg.tags': { arguments: 's series', reply: '[(s tag; S values; I tagSets)]', lane: 'query', timeoutMs: 30_000 },
+  /** In the order of their names (UTF-8 bytes), from the one after `after`; `next` is the `after` of the next page. ` is none. */
+  '.tsg.series': {
+    arguments: '(s after; j limit)',
+    reply: '([series]; s next)',
+    lane: 'query',
+    timeoutMs: 10_000,
+  },
   '.tsg.stats': {
     arguments: '::',
-    reply: '([series]; J bytesPerVolume; j journalBytes; j hotRows; j lateRows; j parts)',
+    reply: '(J bytesPerVolume; j journalBytes; j hotRows; j lateRows; j parts)',
     lane: 'query',
     timeoutMs: 10_000,
   },

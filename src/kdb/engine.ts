@@ -174,8 +174,20 @@ export interface SeriesInfo extends SeriesDefinition {
   readonly rows: bigint;
 }
 
-export interface Stats {
+export interface SeriesPageSpec {
+  /** A name; null: from the first one on. */
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** In the order of their names. A page may have fewer series than the limit and not be the last. */
+export interface SeriesPage {
   readonly series: readonly SeriesInfo[];
+  /** Where the next page begins: `after`; null at the end. */
+  readonly next: string | null;
+}
+
+export interface Stats {
   readonly bytesPerVolume: BigInt64Array;
   readonly journalBytes: bigint;
   readonly hotRows: bigint;
@@ -246,6 +258,7 @@ export interface Engine {
   explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation>;
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult>;
   tags(series: string): Promise<readonly TagValues[]>;
+  series(spec: SeriesPageSpec): Promise<SeriesPage>;
   stats(): Promise<Stats>;
   /** The points that match; they are gone when it resolves, unless dryRun. */
   delete(spec: DeleteSpec): Promise<bigint>;

@@ -69,15 +69,18 @@ export class SeriesCatalogue {
     return loadEntry(this.#dynamo, 'series', seriesKey({ databaseId, name }));
   }
 
-  async listSeries(databaseId: string): Promise<Series[]> {
-    const all: Series[] = [];
+  /** In the order of their names. */
+  async *everySeries(databaseId: string): AsyncGenerator<Series, undefined> {
+    for await (const page of this.#pages(databaseId)) yield* page;
+  }
+
+  async *#pages(databaseId: string): AsyncGenerator<readonly Series[], undefined> {
     let after: string | undefined;
     do {
       const { records, next } = await this.pageOfSeries(databaseId, after);
-      all.push(...records);
+      yield records;
       after = next ?? undefined;
     } while (after !== undefined);
-    return all;
   }
 
   /** In the order of their names. */
@@ -142,14 +145,11 @@ export class SeriesCatalogue {
   async removeAll(databaseId: string): Promise<void> {
     await closeHead(this.#dynamo, databaseId, this.#clock());
     // One that was on its way when the head was closed either came before that or is refused.
-    for (const group of grouped(
-      (await this.listSeries(databaseId)).map((record) => ({
-        name: record.name,
-        before: { version: record.version, record },
-        definition: null,
-      })),
-    )) {
-      await this.#changes.commit(...this.#parts(databaseId, group));
+    for await (const page of this.#pages(databaseId)) {
+      const drafts = page.map((record): Draft => {
+        return { name: record.name, before: { version: record.version, record }, definition: null };
+      });
+      for (const group of grouped(drafts)) await this.#changes.commit(...this.#parts(databaseId, group));
     }
   }
 

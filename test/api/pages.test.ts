@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { theService } from '../../src/management/audit.ts';
+import { stubEngine } from '../kdb/stub-engine.ts';
 import { openApi } from './api.ts';
 
-const { account, database, management } = await openApi({ after });
+const engine = stubEngine();
+const { account, database, management } = await openApi({ after }, { engine });
 const { id, service } = await account('acme');
 const plant = await database(id, 'plant', 'strict');
 /** DynamoDB's of a page, and what the JSON around it may add. */
@@ -61,7 +63,25 @@ test('series with many fields', async () => {
     found.map((page) => page.map(({ name }) => name)),
     names,
   );
-  assert.equal((await management.series.listSeries(plant.id)).length, names.length);
+  assert.equal((await Array.fromAsync(management.series.everySeries(plant.id))).length, names.length);
+});
+
+test('series of the database process', async () => {
+  assert.deepEqual((await service.ask('/v1/databases/plant/series')).json, { series: [], next: null });
+  const info = { tags: [], fields: [], tagSets: 0n, firstNs: null, lastNs: null, rows: 0n };
+  const names = ['a', 'x é', 'z'];
+  engine.series = async ({ after, limit }) => {
+    const left = names.filter((name) => after === null || name > after);
+    const some = left.slice(0, limit);
+    return { series: some.map((series) => ({ ...info, series })), next: left.length > limit ? some.at(-1)! : null };
+  };
+  const found = await pages('/v1/databases/plant/series?limit=1', 'series');
+  assert.deepEqual(
+    found.map((page) => page.map(({ name }) => name)),
+    [['a'], ['x é'], ['z']],
+  );
+  for (const limit of ['0', '1001', 'x'])
+    assert.equal((await service.ask(`/v1/databases/plant/series?limit=${limit}`)).json.code, 'InvalidRequest');
 });
 
 test('users; a cursor of no page gives nothing else', async () => {

@@ -26,7 +26,7 @@ let databases = 0;
 const newDatabase = async (): Promise<Database> =>
   (await createActive(management.databases, 'a', `d${++databases}`)).database;
 const stored = async ({ id }: Database): Promise<string[]> =>
-  (await management.series.listSeries(id)).map(({ name }) => name);
+  (await Array.fromAsync(management.series.everySeries(id))).map(({ name }) => name);
 
 /** A database process in which every series asked for is there, but those. */
 function process(gone: readonly string[] = []): { engine: Engine; described: string[] } {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { maxTimeNs, minTimeNs } from '../../src/base/time.ts';
-import type { Engine, InsertBatch, QuerySpec, SchemaMode } from '../../src/kdb/engine.ts';
+import type { Engine, InsertBatch, QuerySpec, SchemaMode, SeriesPage } from '../../src/kdb/engine.ts';
 import { agrees } from './agreement.ts';
 import { batchOf, type Cell, type Point, point, queryOf, rowsOf, type Value } from './points.ts';
 import { fieldNames, fieldTypes, points, query } from './random.ts';
@@ -44,6 +44,27 @@ export function engineBehaves(name: string, open: Open): void {
       ['f:float', 'l:long'],
     );
     assert.deepEqual([info.firstNs, info.lastNs, info.rows], [null, null, 0n]);
+  });
+
+  check('lists series in pages, in the order of the UTF-8 bytes of their names', async (engine, series) => {
+    const names = ['', '.9', '0', 'Z', 'a', 'é', '\uff5e', '\u{1f600}'].map((end) => series + end);
+    const define = (name: string) =>
+      engine.define({ series: name, tags: ['t'], fields: [{ name: 'f', type: 'float' }] });
+    for (const name of names.toReversed()) await define(name);
+    const listed = async (limit: number): Promise<string[]> => {
+      const found: string[] = [];
+      for (let after: string | null = series.slice(0, -1); after !== null; ) {
+        const page: SeriesPage = await engine.series({ after, limit });
+        assert.ok(page.series.length <= limit);
+        found.push(...page.series.map((info) => info.series));
+        after = page.next;
+      }
+      return found.filter((name) => name.startsWith(series));
+    };
+    for (const limit of [1, 3, 1_000]) assert.deepEqual(await listed(limit), names, `${limit}`);
+    await engine.drop(names[1]!);
+    await define(`${series}b`);
+    assert.deepEqual(await listed(2), [...names.slice(0, 1), ...names.slice(2, 5), `${series}b`, ...names.slice(5)]);
   });
 
   check('drops a series; one of the same name begins anew', async (engine, series) => {
@@ -303,7 +324,7 @@ export function engineBehaves(name: string, open: Open): void {
       ],
     );
     for (const when of ['hot', 'in parts']) {
-      const info = (await engine.stats()).series.find((one) => one.series === series)!;
+      const info = await engine.describe(series);
       assert.deepEqual([info.tagSets, info.firstNs, info.lastNs, info.rows], [3n, 3n, 9n, 3n], when);
       await engine.checkpoint();
     }

@@ -56,8 +56,8 @@ export function stubEngine(methods: Partial<Engine & FrameSink> = {}): Engine & 
     }),
     latest: async () => noRows,
     tags: async () => [],
+    series: async () => ({ series: [], next: null }),
     stats: async () => ({
-      series: [],
       bytesPerVolume: BigInt64Array.of(0n),
       journalBytes: 0n,
       hotRows: 0n,

@@ -48,7 +48,7 @@ test('stored, found, extended, listed, removed; a name that comes back goes on c
   await define(database, floats('a/b', 'w', 'v'));
   assert.equal((await catalogue.readSeries(database.id, 'a/b')).version, 2);
   assert.deepEqual(
-    (await catalogue.listSeries(database.id)).map(({ name }) => name),
+    (await Array.fromAsync(catalogue.everySeries(database.id))).map(({ name }) => name),
     ['!', 'a/b'],
   );
   await catalogue.remove(database, 'a/b', await catalogue.readSeries(database.id, 'a/b'), options.deed);
@@ -74,9 +74,9 @@ test('the number of series is bounded, also when many come at the same time', as
   );
   assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 3);
   for (const result of results) if (result.status === 'rejected') assert.equal(result.reason.code, 'TooManySeries');
-  assert.equal((await catalogue.listSeries(database.id)).length, 3);
+  assert.equal((await Array.fromAsync(catalogue.everySeries(database.id))).length, 3);
   // What is there can be extended, and what was removed makes room.
-  const [{ name }] = (await catalogue.listSeries(database.id)) as [Series];
+  const [{ name }] = (await Array.fromAsync(catalogue.everySeries(database.id))) as [Series];
   await define(database, floats(name, 'v', 'w'), 3);
   await catalogue.remove(database, name, await catalogue.readSeries(database.id, name), options.deed);
   await define(database, floats('new', 'v'), 3);
@@ -90,14 +90,14 @@ test('follows a database process: new, extended, gone, and more than one transac
   const describe = async (name: string) => process.get(name) ?? null;
   const names = [...process.keys()];
   assert.equal(await catalogue.follow(database.id, names, describe), true);
-  assert.equal((await catalogue.listSeries(database.id)).length, 120);
+  assert.equal((await Array.fromAsync(catalogue.everySeries(database.id))).length, 120);
   const { changes: before } = await catalogue.readHead(database.id);
   await catalogue.follow(database.id, names, describe);
   assert.equal((await catalogue.readHead(database.id)).changes, before, 'nothing was new');
   process.set('s1', floats('s1', 'v', 'w'));
   process.delete('s2');
   await catalogue.follow(database.id, names, describe);
-  const items = await catalogue.listSeries(database.id);
+  const items = await Array.fromAsync(catalogue.everySeries(database.id));
   assert.deepEqual(fieldsOf(items.find(({ name }) => name === 's1')), ['v', 'w']);
   assert.equal(items.length, 119);
   assert.equal((await catalogue.readHead(database.id)).series, 119);
@@ -108,7 +108,7 @@ test('the widest series that there can be are stored', async () => {
   const wide = (i: number) => floats(`${i}`, ...Array.from({ length: 1024 }, (_, f) => `${f}`.padEnd(255, 'x')));
   const names = ['1', '2', '3', '4', '5'];
   await catalogue.follow(database.id, names, async (name) => wide(Number(name)));
-  assert.equal((await catalogue.listSeries(database.id)).length, 5);
+  assert.equal((await Array.fromAsync(catalogue.everySeries(database.id))).length, 5);
   assert.equal(fieldsOf(await other.series.findSeries(database.id, '5'))!.length, 1024);
 });
 
@@ -146,10 +146,10 @@ test('a database that goes takes its series along, and none can come after that'
   const database = newDatabase();
   const names = Array.from({ length: 60 }, (_, i) => `s${i}`);
   await catalogue.follow(database.id, names, async (name) => floats(name, 'v'));
-  const [{ version }] = (await catalogue.listSeries(database.id)) as [Series];
+  const [{ version }] = (await Array.fromAsync(catalogue.everySeries(database.id))) as [Series];
   await catalogue.removeAll(database.id);
   await catalogue.removeAll(database.id);
-  assert.deepEqual(await catalogue.listSeries(database.id), []);
+  assert.deepEqual(await Array.fromAsync(catalogue.everySeries(database.id)), []);
   assert.equal(await catalogue.findSeries(database.id, 's0'), null);
   assert.deepEqual(await catalogue.readSeries(database.id, 's0'), { version: version + 1, record: null });
   assert.equal(await catalogue.follow(database.id, ['s0', 'new'], async (name) => floats(name, 'v')), false);

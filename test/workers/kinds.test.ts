@@ -82,7 +82,7 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
     await worker({ memory }).runner.run(task.id);
     assert.equal((await tasks.getTask(task.id))?.state, 'succeeded', name);
     assert.equal(await databases.getDatabase(accountId, 'plant'), undefined, name);
-    assert.deepEqual(await series.listSeries(id), [], name);
+    assert.deepEqual(await Array.fromAsync(series.everySeries(id)), [], name);
     assert.equal((await hosts.getHost('h1'))?.usedSlots, 0, name);
     assert.equal(memory.databases.size, 0, name);
     assert.equal((await accounts.getAccount(accountId))?.overStorageBytes, null, name);

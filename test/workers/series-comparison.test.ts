@@ -48,7 +48,7 @@ async function compared(t: TestContext, schema: SchemaMode): Promise<Compared> {
     if (id !== active.id) throw new Error('closed');
     return {
       hello: () => engine.hello(),
-      stats: () => engine.stats(),
+      series: (spec) => engine.series(spec),
       describe: (series) => engine.describe(series),
       define: (wanted) => engine.define(wanted),
       drop: (series, catalogueVersion) => engine.drop(series, catalogueVersion),
@@ -76,7 +76,10 @@ async function store({ id, name }: Database, wanted: SeriesDefinition): Promise<
 }
 
 const stored = async ({ id }: Database): Promise<[string, string[]][]> =>
-  (await management.series.listSeries(id)).map(({ name, fields }) => [name, fields.map((field) => field.name)]);
+  (await Array.fromAsync(management.series.everySeries(id))).map(({ name, fields }) => [
+    name,
+    fields.map((field) => field.name),
+  ]);
 
 test('flexible: the management data become what the process has', async (t) => {
   const { database, engine, compare } = await compared(t, 'flexible');
@@ -101,11 +104,30 @@ test('strict: the process becomes what the management data say', async (t) => {
   await store(database, definition('new', 'v'));
   await store(database, { ...definition('grown', 'v'), tags: ['host', 'rack'] });
   for (let round = 1; !(await compare()); round++) assert.ok(round < 4);
-  const { series } = await engine.stats();
+  const { series } = await engine.series({ after: null, limit: 10 });
   assert.deepEqual(series.map((info) => [info.series, info.tags]).toSorted(), [
     ['grown', ['host', 'rack']],
     ['new', ['host']],
   ]);
+  assert.equal(await compare(), true);
+});
+
+test('more series than are held at a time, on both sides, with names of all kinds', async (t) => {
+  const { database, engine, compare } = await compared(t, 'flexible');
+  const names = ['z', '\uff5e', '\u{1f600}', ...Array.from({ length: 1_100 }, (_, i) => `s${i}`)];
+  await Promise.all(names.map((name) => engine.define(definition(name, 'v'))));
+  for (let round = 1; !(await compare()); round++) assert.ok(round <= 3, `${round}`);
+  assert.deepEqual((await stored(database)).map(([name]) => name).toSorted(), names.toSorted());
+  await engine.drop('s1050');
+  await engine.define(definition('\u{1f600}', 'w'));
+  const followed: number[] = [];
+  const { follow } = management.series;
+  t.mock.method(management.series, 'follow', (...args: Parameters<typeof follow>) => {
+    followed.push(args[1].length);
+    return follow.apply(management.series, args);
+  });
+  assert.equal(await compare(), false);
+  assert.deepEqual(followed, [2]);
   assert.equal(await compare(), true);
 });
 
@@ -114,16 +136,16 @@ test('what was compared is not looked at again until either side changes', async
   await engine.define(definition('cpu', 'v'));
   await compare();
   assert.equal(await compare(), true);
-  const { stats } = engine;
+  const { series } = engine;
   const unread: Compared['engine'] = Object.assign(engine, {
-    stats: async () => {
+    series: async () => {
       throw new Error('asked for all series');
     },
   });
   assert.equal(await compare(), true);
   await engine.define(definition('cpu', 'w'));
   await assert.rejects(compare(), /asked for all series/);
-  unread.stats = stats;
+  unread.series = series;
   assert.equal(await compare(), false);
   assert.equal(await compare(), true);
   await store(database, definition('other', 'v'));

@@ -48,6 +48,7 @@ const answers: Readonly<Record<CallName, (asked: Asked) => Promise<QValue>>> = {
   '.tsg.explain': answer(codecs['.tsg.explain'], (engine, spec, signal) => engine.explain(spec, signal)),
   '.tsg.latest': answer(codecs['.tsg.latest'], (engine, spec, signal) => engine.latest(spec, signal)),
   '.tsg.tags': answer(codecs['.tsg.tags'], (engine, series) => engine.tags(series)),
+  '.tsg.series': answer(codecs['.tsg.series'], (engine, spec) => engine.series(spec)),
   '.tsg.stats': answer(codecs['.tsg.stats'], (engine) => engine.stats()),
   '.tsg.delete': answer(codecs['.tsg.delete'], (engine, spec) => engine.delete(spec)),
   '.tsg.retain': answer(codecs['.tsg.retain'], (engine, beforeNs) => engine.retain(beforeNs)),

@@ -1,7 +1,7 @@
 import type { CallName } from '../contract.ts';
 import { insert, inserts } from './insert.ts';
 import { explain, latest, query } from './query.ts';
-import { define, describe, drop, stats, tags } from './series.ts';
+import { define, describe, drop, series, stats, tags } from './series.ts';
 import { backup, checkpoint, deletion, hello, retain, tail } from './upkeep.ts';
 
 export { badCall, badReply, readRequest, requestFrame } from './request.ts';
@@ -18,6 +18,7 @@ export const codecs = {
   '.tsg.explain': explain,
   '.tsg.latest': latest,
   '.tsg.tags': tags,
+  '.tsg.series': series,
   '.tsg.stats': stats,
   '.tsg.delete': deletion,
   '.tsg.retain': retain,

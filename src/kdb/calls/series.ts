@@ -1,9 +1,18 @@
 import { fieldTypeLetters } from '../contract.ts';
-import type { FieldType, SeriesDefinition, SeriesInfo, Stats, TagValues } from '../engine.ts';
+import type {
+  FieldType,
+  SeriesDefinition,
+  SeriesInfo,
+  SeriesPage,
+  SeriesPageSpec,
+  Stats,
+  TagValues,
+} from '../engine.ts';
 import { Chars, type QValue, Sym, Symbols } from '../qvalue.ts';
 import {
   type CallCodec,
   chars,
+  count,
   fault,
   GrammarFault,
   ints,
@@ -73,22 +82,28 @@ export const tags: CallCodec<string, readonly TagValues[]> = {
   decodeReply: (reply) => list(reply, 'tags').map(decodeTagValues),
 };
 
+export const series: CallCodec<SeriesPageSpec, SeriesPage> = {
+  name: '.tsg.series',
+  encodeArguments: ({ after, limit }) => [[new Sym(after ?? ''), BigInt(limit)]],
+  decodeArguments(given) {
+    const [after, limit] = list(only(given), 'page', 2) as [QValue, QValue];
+    return { after: symbol(after, 'after') || null, limit: count(limit, 'limit') };
+  },
+  encodeReply: (page) => [page.series.map(encodeInfo), new Sym(page.next ?? '')],
+  decodeReply(reply) {
+    const [found, next] = list(reply, 'page', 2) as [QValue, QValue];
+    return { series: list(found, 'series').map(decodeInfo), next: symbol(next, 'next') || null };
+  },
+};
+
 export const stats: CallCodec<void, Stats> = {
   name: '.tsg.stats',
   encodeArguments: () => [null],
   decodeArguments: (given) => void nothing(only(given), 'argument'),
-  encodeReply: (reply) => [
-    reply.series.map(encodeInfo),
-    reply.bytesPerVolume,
-    reply.journalBytes,
-    reply.hotRows,
-    reply.lateRows,
-    reply.parts,
-  ],
+  encodeReply: (reply) => [reply.bytesPerVolume, reply.journalBytes, reply.hotRows, reply.lateRows, reply.parts],
   decodeReply(reply) {
-    const [series, bytesPerVolume, journalBytes, hotRows, lateRows, parts] = list(reply, 'stats', 6) as QValue[];
+    const [bytesPerVolume, journalBytes, hotRows, lateRows, parts] = list(reply, 'stats', 5) as QValue[];
     return {
-      series: list(series!, 'series').map(decodeInfo),
       bytesPerVolume: longs(bytesPerVolume!, 'bytes per volume'),
       journalBytes: long(journalBytes!, 'journal bytes'),
       hotRows: long(hotRows!, 'hot rows'),

@@ -37,7 +37,7 @@ test('the rows of a dropped series leave the disk with the next checkpoint', asy
   assert.equal(await parts(), 1);
   await store.close();
   store = await openStore(volumes);
-  const { series } = await store.stats();
+  const { series } = await store.series({ after: null, limit: 10 });
   assert.deepEqual(
     series.map(({ series: name, rows }) => [name, rows]),
     [['other', 100n]],

@@ -33,8 +33,10 @@ const tagValues = fc.array(fc.tuple(any.symbol, any.int), { maxLength: 5 }).chai
     tagSets: fc.constant(Int32Array.from(pairs, ([, count]) => count)),
   }),
 );
+const name = fc.option(any.symbol.filter((text) => text !== ''));
+const pageSpec = any.record({ after: name, limit: fc.nat() });
+const seriesPage = any.record({ series: fc.array(any.info, { maxLength: 3 }), next: name });
 const stats = any.record({
-  series: fc.array(any.info, { maxLength: 3 }),
   bytesPerVolume: fc.array(any.long).map((items) => BigInt64Array.from(items)),
   journalBytes: any.long,
   hotRows: any.long,
@@ -151,6 +153,7 @@ check(codecs['.tsg.query'], any.querySpec, any.result);
 check(codecs['.tsg.explain'], any.querySpec, explanation);
 check(codecs['.tsg.latest'], latest, any.result);
 check(codecs['.tsg.tags'], any.symbol, fc.array(tagValues, { maxLength: 4 }));
+check(codecs['.tsg.series'], pageSpec, seriesPage);
 check(codecs['.tsg.stats'], nothing, stats);
 check(codecs['.tsg.delete'], deletion, any.long);
 check(codecs['.tsg.retain'], any.long, any.long);

@@ -102,13 +102,13 @@ test('every call arrives as it was made', async () => {
   const deletion = { series: 'cpu', fromNs: 1n, toNs: 2n, where: spec.where, dryRun: true };
   const tagValues = [{ tag: 'host', values: ['a', 'b'], tagSets: Int32Array.of(1, 2) }];
   const stats = {
-    series: [info],
     bytesPerVolume: BigInt64Array.of(5n, 6n),
     journalBytes: 1n,
     hotRows: 2n,
     lateRows: 3n,
     parts: 4n,
   };
+  const page = { series: [info], next: 'cpu' };
   const files = [{ volume: 1, path: 'día/x', bytes: 2n ** 40n, sha256: 'abc' }];
   const tail = { points: [part], generation: 2n, offset: 99n };
   await between(
@@ -119,6 +119,7 @@ test('every call arrives as it was made', async () => {
       query: note('query', result),
       latest: note('latest', result),
       tags: note('tags', tagValues),
+      series: note('series', page),
       stats: note('stats', stats),
       delete: note('delete', 12n),
       retain: note('retain', 13n),
@@ -137,6 +138,7 @@ test('every call arrives as it was made', async () => {
       assert.deepEqual(await client.query(spec), result);
       assert.deepEqual(await client.latest(latest), result);
       assert.deepEqual(await client.tags('cpu'), tagValues);
+      assert.deepEqual(await client.series({ after: 'a', limit: 7 }), page);
       assert.deepEqual(await client.stats(), stats);
       assert.equal(await client.delete(deletion), 12n);
       assert.equal(await client.retain(-7n), 13n);
@@ -150,6 +152,7 @@ test('every call arrives as it was made', async () => {
         query: spec,
         latest,
         tags: 'cpu',
+        series: { after: 'a', limit: 7 },
         stats: undefined,
         delete: deletion,
         retain: -7n,
