@@ -8,7 +8,7 @@ import { queues } from '../src/base/names.ts';
 import type { ChangeEvent, FeedEvent } from '../src/management/event.ts';
 import { recordKinds } from '../src/management/record-kinds.ts';
 import { type FeedQueue, feedVisibilityS, findFeedQueue } from '../src/tasks/feed-queue.ts';
-import { contentOf, deadLetter, QueueConsumer } from './queue-consumer.ts';
+import { contentOf, deadLetter, QueueConsumer, queuedFor } from './queue-consumer.ts';
 import type { ZoneWriter } from './zone-writer.ts';
 
 const lanes = 4;
@@ -60,6 +60,8 @@ export class FeedConsumer {
   /** When the last heartbeat came. */
   #beatMs: number;
   #queueMadeAt: string;
+  /** Events that every zone took, that came too late for some zone, and that will come again. */
+  readonly events = { applied: 0, lost: 0, held: 0 };
   /** Events that some zone did not take: since when, and when they came last. */
   readonly #held = new Map<string, { sinceMs: number; lastMs: number }>();
 
@@ -78,6 +80,10 @@ export class FeedConsumer {
       onReturn: () => this.#returned(),
       log,
     });
+  }
+
+  get queuedMs(): number {
+    return this.#consumer.queuedMs;
   }
 
   start(): void {
@@ -119,7 +125,7 @@ export class FeedConsumer {
     if (event.kind !== 'heartbeat') return this.#change(event, delayMs);
     this.#beatMs = elapsedMs();
     // One that comes again is of no use: the next is on its way.
-    if (delayMs !== undefined) await Promise.all(zones.map((zone) => zone.beat(delayMs, this.#heldMs())));
+    if (delayMs !== undefined) await Promise.all(zones.map((zone) => zone.beat(delayMs, this.heldMs())));
     return true;
   }
 
@@ -131,7 +137,11 @@ export class FeedConsumer {
     const believable = delayMs !== undefined && Math.abs(sinceMs) < believableMs;
     const ageMs = believable ? Math.max(delayMs, sinceMs) : undefined;
     const taken = await Promise.all(zones.map((zone) => zone.apply(event, ageMs)));
-    if (taken.includes(false) && !this.#heldTooLong(event)) return false;
+    if (taken.includes(false) && !this.#heldTooLong(event)) {
+      this.events.held += 1;
+      return false;
+    }
+    this.events[taken.includes(false) ? 'lost' : 'applied'] += 1;
     this.#held.delete(event.id);
     for (const [i, zone] of zones.entries()) if (!taken[i]) zone.lose();
     return true;
@@ -144,7 +154,8 @@ export class FeedConsumer {
     return nowMs - sinceMs > heldAtMostMs;
   }
 
-  #heldMs(): number {
+  /** How long the oldest event waits that some zone has not taken. */
+  heldMs(): number {
     const nowMs = this.#options.elapsedMs();
     let oldestMs = nowMs;
     for (const [id, { sinceMs, lastMs }] of this.#held) {
@@ -153,10 +164,4 @@ export class FeedConsumer {
     }
     return nowMs - oldestMs;
   }
-}
-
-/** How long a message was in the queue, by the queue's own clock; undefined for one that comes again. */
-function queuedFor({ Attributes = {} }: Message): number | undefined {
-  if (Attributes['ApproximateReceiveCount'] !== '1') return undefined;
-  return Math.max(0, Number(Attributes['ApproximateFirstReceiveTimestamp']) - Number(Attributes['SentTimestamp']));
 }

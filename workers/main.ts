@@ -3,12 +3,16 @@
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
+import { Metrics } from '../src/base/metrics.ts';
+import { serveMetrics } from '../src/base/metrics-port.ts';
+import { queues } from '../src/base/names.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
 import { createTasks } from '../src/tasks/index.ts';
 import { createSqs, TaskQueue } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
+import { addQueueFigures, addSweeps } from './figures.ts';
 import { kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
@@ -35,7 +39,8 @@ async function main(config: WorkerConfig): Promise<void> {
     objects: openObjectStore(config, log),
     hello,
   };
-  const runner = new TaskRunner({ owner, kinds, services, queue, log });
+  const metrics = new Metrics({ region: config.region, zone: config.zone });
+  const runner = new TaskRunner({ owner, kinds, services, queue, ended: metrics.addTasks(), log });
   const sweeper = new Sweeper({ tasks: management.tasks, queue, isGone, log });
   const { topic, outbox } = management.feed;
   const outboxSweeper =
@@ -47,11 +52,15 @@ async function main(config: WorkerConfig): Promise<void> {
   });
   const stopped = new AbortController();
   let consumer: TaskConsumer | undefined;
+  addQueueFigures(metrics, sqs, queues.tasks, () => consumer);
+  addSweeps(metrics, sweeper, outboxSweeper);
+  const watched = await serveMetrics(metrics, config.metricsPort);
 
   onStop(
     async () => {
       stopped.abort();
       runner.stop();
+      watched?.close();
       await Promise.all([consumer?.stop(), sweeper.stop(), outboxSweeper?.stop(), comparison.stop()]);
       sqs.destroy();
       tasks.close();

@@ -26,6 +26,10 @@ export class OutboxSweeper {
   /** When each waiting event was first seen. */
   #seenMs = new Map<string, number>();
   #swept: Promise<void> = Promise.resolve();
+  /** `elsewhere`: another worker does it. */
+  readonly sweeps = { done: 0, elsewhere: 0, failed: 0 };
+  /** Events whose writers did not publish them. */
+  published = 0;
 
   constructor(options: OutboxSweeperOptions) {
     this.#options = options;
@@ -52,6 +56,7 @@ export class OutboxSweeper {
         await this.sweep();
         failing = false;
       } catch (error) {
+        this.sweeps.failed += 1;
         if (!failing) log.warn('the outbox cannot be swept', { error });
         failing = true;
       }
@@ -66,13 +71,16 @@ export class OutboxSweeper {
     const sequence = await lease.hold();
     if (sequence === undefined) {
       this.#seenMs.clear();
+      this.sweeps.elsewhere += 1;
       return;
     }
     const overdue = this.#overdue(await outbox.list());
     const published = await topic.publish(overdue);
     for (const event of published) await outbox.remove(event);
+    this.published += published.length;
     if (published.length < overdue.length) throw new Error(`${overdue.length - published.length} events were refused`);
     await topic.publish([{ kind: 'heartbeat', sequence }]);
+    this.sweeps.done += 1;
   }
 
   #overdue(waiting: readonly ChangeEvent[]): ChangeEvent[] {

@@ -33,6 +33,8 @@ export class QueueConsumer {
   readonly #busy = new Set<Consumer>();
   readonly #stop = new AbortController();
   #away = false;
+  /** How long the message that was taken last had waited, by the queue's own clock. */
+  queuedMs = 0;
   #returning: Promise<void> | undefined;
 
   constructor(options: QueueConsumerOptions) {
@@ -73,7 +75,10 @@ export class QueueConsumer {
       postReceiveMessageCallback: () => this.#returned(),
       handleMessageBatch: handle,
     });
-    consumer.on('message_received', () => this.#busy.add(consumer));
+    consumer.on('message_received', (message) => {
+      this.#busy.add(consumer);
+      this.queuedMs = queuedFor(message) ?? this.queuedMs;
+    });
     consumer.on('response_processed', () => this.#busy.delete(consumer));
     consumer.on('processing_error', (error) => log.warn('the messages will come again', { error }));
     consumer.on('error', (error) => {
@@ -97,6 +102,12 @@ export class QueueConsumer {
     });
     await this.#returning;
   }
+}
+
+/** How long a message was in the queue, by the queue's own clock; undefined for one that comes again. */
+export function queuedFor({ Attributes = {} }: Message): number | undefined {
+  if (Attributes['ApproximateReceiveCount'] !== '1') return undefined;
+  return Math.max(0, Number(Attributes['ApproximateFirstReceiveTimestamp']) - Number(Attributes['SentTimestamp']));
 }
 
 /** To the dead letters, beside what comes there by itself, with the reason. */

@@ -1,21 +1,25 @@
 // The replicator of a region: brings every change of management data to the caches of all its zones.
 
-import { ConfigError, type RegionConfig, readReplicatorConfig } from '../src/base/config.ts';
+import { ConfigError, readReplicatorConfig, type WatchedConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
+import { Metrics } from '../src/base/metrics.ts';
+import { serveMetrics } from '../src/base/metrics-port.ts';
+import { queues } from '../src/base/names.ts';
 import { createDynamo } from '../src/management/dynamo.ts';
 import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
 import { findFeedQueue } from '../src/tasks/feed-queue.ts';
 import { createSqs } from '../src/tasks/queue.ts';
 import { CacheMender } from './cache-mender.ts';
 import { FeedConsumer } from './feed-consumer.ts';
+import { addFeedFigures, addQueueFigures } from './figures.ts';
 import { untilQueue } from './until-queue.ts';
 import { ZoneWriter } from './zone-writer.ts';
 
 /** A message that a slow zone did not take in time comes again only seconds later. */
 const zoneDeadlineMs = 1_000;
 
-async function main(config: RegionConfig): Promise<void> {
+async function main(config: WatchedConfig): Promise<void> {
   const log = createLog('replicator', config.logLevel);
   const elapsedMs = (): number => performance.now();
   // Asked again behind its back, it would not see that the queue was away for a moment.
@@ -23,16 +27,26 @@ async function main(config: RegionConfig): Promise<void> {
   const redis = Object.values(config.redisUrls).map(createRedis);
   const dynamo = createDynamo({ region: config.homeRegion, endpoint: config.dynamodbEndpoint });
   const menders = redis.map((client) => new CacheMender({ redis: client, dynamo, elapsedMs, log }));
-  const zones = redis.map((client, i) => {
-    const cache = new ZoneCache({ redis: client, deadlineMs: zoneDeadlineMs, clock: elapsedMs, log });
-    return new ZoneWriter(cache, menders[i]!);
-  });
+  const caches = redis.map(
+    (client) => new ZoneCache({ redis: client, deadlineMs: zoneDeadlineMs, clock: elapsedMs, log }),
+  );
+  const zones = caches.map((cache, i) => new ZoneWriter(cache, menders[i]!));
   const stopped = new AbortController();
   let consumer: FeedConsumer | undefined;
+  const metrics = new Metrics({ region: config.region, zone: config.zone });
+  const names = Object.keys(config.redisUrls);
+  addQueueFigures(metrics, sqs, queues.feed, () => consumer);
+  addFeedFigures(
+    metrics,
+    names.map((name, i) => ({ name, cache: caches[i]!, mender: menders[i]! })),
+    () => consumer,
+  );
+  const watched = await serveMetrics(metrics, config.metricsPort);
 
   onStop(
     async () => {
       stopped.abort();
+      watched?.close();
       for (const mender of menders) mender.stop();
       await consumer?.stop();
       sqs.destroy();
@@ -48,7 +62,7 @@ async function main(config: RegionConfig): Promise<void> {
   for (const mender of menders) mender.mend();
   consumer = new FeedConsumer({ sqs, queue, zones, clock: Date.now, elapsedMs, log });
   consumer.start();
-  log.info('listening', { zones: Object.keys(config.redisUrls), queueUrl: queue.url });
+  log.info('listening', { zones: names, queueUrl: queue.url });
 }
 
 try {

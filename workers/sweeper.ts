@@ -22,6 +22,9 @@ export class Sweeper {
   readonly #stop = new AbortController();
   #swept: Promise<void> = Promise.resolve();
   #firstDone = false;
+  readonly sweeps = { done: 0, failed: 0 };
+  /** Tasks that were queued again. */
+  requeued = 0;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -41,9 +44,11 @@ export class Sweeper {
     while (!this.#stop.signal.aborted) {
       try {
         await this.sweep();
+        this.sweeps.done += 1;
         failing = false;
       } catch (error) {
         if (!failing) this.#options.log.warn('the sweep failed and will be tried again', { error });
+        this.sweeps.failed += 1;
         failing = true;
       }
       await delay(sweepEveryMs, undefined, { signal: this.#stop.signal }).catch(() => {});
@@ -62,6 +67,7 @@ export class Sweeper {
       if (!mine) continue;
       log.info('task queued again', { taskId: task.id, kind: task.kind, was: task.state });
       await queue.sendTask(task.id);
+      this.requeued += 1;
     }
     this.#firstDone = true;
   }

@@ -47,6 +47,10 @@ export class TaskConsumer {
     });
   }
 
+  get queuedMs(): number {
+    return this.#consumer.queuedMs;
+  }
+
   start(): void {
     this.#consumer.start();
   }

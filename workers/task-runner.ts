@@ -12,12 +12,16 @@ const maxAttempts = 20;
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
 
+type Outcome = 'succeeded' | 'lost' | 'handed_back' | 'postponed' | 'retried' | 'failed';
+
 export interface TaskRunnerOptions {
   /** Who claims: no other worker has this name, and no earlier life of this one had it. */
   readonly owner: string;
   readonly kinds: Readonly<Record<Task['kind'], Kind>>;
   readonly services: WorkerServices;
   readonly queue: Pick<TaskQueue, 'sendTask'>;
+  /** An attempt has ended. */
+  readonly ended: (kind: Task['kind'], outcome: Outcome, durationMs: number) => void;
   readonly log: Log;
 }
 
@@ -36,19 +40,27 @@ export class TaskRunner {
 
   /** Resolves when the message has served its purpose. Rejects when the task's item could not be written: the message must come again. */
   async run(taskId: string): Promise<void> {
-    const { owner, services, log } = this.#options;
+    const { owner, services, ended } = this.#options;
     if (this.#stop.signal.aborted) throw new Error('this worker stops');
     const task = await services.management.tasks.claim(taskId, owner);
     if (!task) return;
-    const subject = { taskId, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
+    const startedMs = performance.now();
+    ended(task.kind, await this.#attempt(task), performance.now() - startedMs);
+  }
+
+  async #attempt(task: Task): Promise<Outcome> {
+    const { log } = this.#options;
+    const subject = { taskId: task.id, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
     log.info('task claimed', subject);
     try {
       await this.#work(task);
-      log.info('task succeeded', subject);
     } catch (error) {
-      if (error instanceof LeaseLost) log.warn('task lost to another worker', subject);
-      else await this.#after(task, error);
+      if (!(error instanceof LeaseLost)) return this.#after(task, error);
+      log.warn('task lost to another worker', subject);
+      return 'lost';
     }
+    log.info('task succeeded', subject);
+    return 'succeeded';
   }
 
   async #work(task: Task): Promise<void> {
@@ -81,28 +93,31 @@ export class TaskRunner {
     }
   }
 
-  async #after(task: Task, error: unknown): Promise<void> {
+  async #after(task: Task, error: unknown): Promise<Outcome> {
     const { kinds, services, log } = this.#options;
     const { tasks } = services.management;
     const subject = { taskId: task.id, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
     if (this.#stop.signal.aborted) {
       log.info('task handed back', subject);
-      return this.#requeue(task, task.error, 0);
+      await this.#requeue(task, task.error, 0);
+      return 'handed_back';
     }
     if (error instanceof Postponed) {
       log.info('task postponed', { ...subject, until: new Date(error.untilMs).toISOString() });
       await tasks.postpone(task, error.untilMs);
-      return;
+      return 'postponed';
     }
     const reason = error instanceof Error ? error.message : String(error);
     if (task.attempts < maxAttempts) {
       const backoffMs = Math.min(firstBackoffMs * 2 ** (task.attempts - 1), maxBackoffMs) * (0.75 + Math.random() / 2);
       log.warn('task will be tried again', { ...subject, backoffMs, error });
-      return this.#requeue(task, reason, backoffMs);
+      await this.#requeue(task, reason, backoffMs);
+      return 'retried';
     }
     log.error('task given up', { ...subject, error });
     await kinds[task.kind].giveUp({ task, services });
     await tasks.fail(task, reason);
+    return 'failed';
   }
 
   async #requeue(task: Task, reason: string | null, delayMs: number): Promise<void> {

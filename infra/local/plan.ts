@@ -16,6 +16,8 @@ export interface Plan {
   /** Of each region's API, home first. */
   readonly urls: Readonly<Record<string, string>>;
   readonly adminToken: string;
+  /** Where the processes of the regions show their figures, by the names of the processes. */
+  readonly metrics: Readonly<Record<string, string>>;
   /** Where the proxy is steered; null: there is none. */
   readonly proxy: string | null;
   /** Which server holds the caches, for people; undefined: none. */
@@ -44,8 +46,9 @@ export async function planRun(
   const caches = await planCaches(settings, bare, logPath);
   const standIns = await planStandIns(settings, bare, logPath);
   const services: ChildDefinition[] = [];
+  let metrics: Plan['metrics'] = {};
   for (const { name, port } of regions) {
-    const definitions = await planRegion({
+    const planned = await planRegion({
       ...{ name, dataDir, host, port, bare, adminToken, agentSecret, linkSecret, logPath },
       zone: caches.zones[name]![0]!,
       redisUrls: caches.urls[name]!,
@@ -58,11 +61,13 @@ export async function planRun(
         TSG_TOPIC_ARN: `arn:aws:sns:${home}:000000000000:${topics.changes}`,
       },
     });
-    services.push(...definitions);
+    services.push(...planned.definitions);
+    metrics = { ...metrics, ...planned.metrics };
   }
   return {
     urls,
     adminToken,
+    metrics,
     proxy: standIns.proxy,
     redis: caches.description,
     stages: [[...standIns.definitions, ...caches.definitions], services],

@@ -33,7 +33,12 @@ export interface RegionOptions {
   readonly logPath: (name: string) => string;
 }
 
-export async function planRegion(options: RegionOptions): Promise<ChildDefinition[]> {
+/** Where each process of the region shows its figures. */
+type MetricsUrls = Readonly<Record<string, string>>;
+
+export async function planRegion(
+  options: RegionOptions,
+): Promise<{ definitions: ChildDefinition[]; metrics: MetricsUrls }> {
   const {
     name: region,
     dataDir,
@@ -61,7 +66,12 @@ export async function planRegion(options: RegionOptions): Promise<ChildDefinitio
   keepEnvironment(dataDir, region, told);
   const service = { ...bare, ...told, TSG_STOP_WITH_PARENT: '1' };
   const agentPort = await freePort(loopback);
-  return [
+  const [agentMetrics, workerMetrics, replicatorMetrics] = [
+    await freePort(loopback),
+    await freePort(loopback),
+    await freePort(loopback),
+  ];
+  const definitions: ChildDefinition[] = [
     {
       name: `${region}.agent`,
       command: node('kdb/agent/main.ts'),
@@ -69,6 +79,7 @@ export async function planRegion(options: RegionOptions): Promise<ChildDefinitio
         ...service,
         TSG_HOST_ID: `${region}-1`,
         TSG_AGENT_PORT: String(agentPort),
+        TSG_METRICS_PORT: String(agentMetrics),
         TSG_AGENT_SECRET: agentSecret,
         TSG_VOLUMES: volumeDirectories(regionDirectory(dataDir, region)).join(','),
       },
@@ -79,7 +90,7 @@ export async function planRegion(options: RegionOptions): Promise<ChildDefinitio
     {
       name: `${region}.worker`,
       command: node('workers/main.ts'),
-      env: { ...service, TSG_AGENT_SECRET: agentSecret },
+      env: { ...service, TSG_AGENT_SECRET: agentSecret, TSG_METRICS_PORT: String(workerMetrics) },
       logPath: logPath(`${region}.worker`),
       stopTimeoutMs: 35_000,
       probe: (attempt) => logs('listening', logPath(`${region}.worker`), attempt),
@@ -87,7 +98,7 @@ export async function planRegion(options: RegionOptions): Promise<ChildDefinitio
     {
       name: `${region}.replicator`,
       command: node('workers/replicator.ts'),
-      env: service,
+      env: { ...service, TSG_METRICS_PORT: String(replicatorMetrics) },
       logPath: logPath(`${region}.replicator`),
       stopTimeoutMs: 35_000,
       probe: (attempt) => logs('listening', logPath(`${region}.replicator`), attempt),
@@ -101,6 +112,13 @@ export async function planRegion(options: RegionOptions): Promise<ChildDefinitio
       probe: (attempt) => answers(`http://${reachable(host)}:${port}/ready`, attempt),
     },
   ];
+  const metrics = {
+    [`${region}.api`]: `http://${reachable(host)}:${port}/metrics`,
+    [`${region}.agent`]: `http://${loopback}:${agentMetrics}/metrics`,
+    [`${region}.worker`]: `http://${loopback}:${workerMetrics}/metrics`,
+    [`${region}.replicator`]: `http://${loopback}:${replicatorMetrics}/metrics`,
+  };
+  return { definitions, metrics };
 }
 
 function volumeDirectories(regionDir: string): string[] {

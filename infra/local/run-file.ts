@@ -7,6 +7,8 @@ import { identityOf, isAlive, kill, type ProcessIdentity } from './process-table
 export interface Run {
   /** Of each region's API, home first. */
   readonly urls: Readonly<Record<string, string>>;
+  /** Where the processes of the regions show their figures, by the names of the processes. */
+  readonly metrics: Readonly<Record<string, string>>;
   /** Where the proxy is steered; null: there is none. */
   readonly proxy: string | null;
   /** Everything has answered. */
@@ -23,9 +25,9 @@ export class RunFile {
   readonly #path: string;
   #run: Run;
 
-  constructor(dataDir: string, { urls, proxy }: Pick<Run, 'urls' | 'proxy'>) {
+  constructor(dataDir: string, { urls, metrics, proxy }: Pick<Run, 'urls' | 'metrics' | 'proxy'>) {
     this.#path = runPath(dataDir);
-    this.#run = { urls, proxy, ready: false, launcher: identityOf(process.pid), processes: {} };
+    this.#run = { urls, metrics, proxy, ready: false, launcher: identityOf(process.pid), processes: {} };
     this.#write();
   }
 

@@ -13,7 +13,7 @@ Regions of the service on this machine, each with an API, a worker, a replicator
   --help             this text
 
 PORT (default 8080; 0: free ones) is the port of the first region's API, the others have the ports after it. infra/local/README.md has the
-other settings.`;
+other settings. run.json in the data directory names the address of each process's /metrics.`;
 
 /** What the person who types `npm start` may choose. */
 export interface LocalSettings {

@@ -1,10 +1,11 @@
-import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { RegionConfig } from '../../src/base/config.ts';
 import { createLog } from '../../src/base/log.ts';
 import { queues } from '../../src/base/names.ts';
 import { createDynamo } from '../../src/management/dynamo.ts';
 import { Outbox } from '../../src/management/outbox.ts';
 import { createRedis, ZoneCache } from '../../src/management/zone-cache.ts';
+import { queueDepth } from '../../src/tasks/depth.ts';
 import { createSqs } from '../../src/tasks/queue.ts';
 import type { Report, Row } from './report.ts';
 
@@ -37,14 +38,8 @@ export async function showFeed(config: RegionConfig): Promise<Report> {
 }
 
 async function messagesIn(sqs: SQSClient, name: string): Promise<number> {
-  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
-  const { Attributes = {} } = await sqs.send(
-    new GetQueueAttributesCommand({
-      QueueUrl,
-      AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
-    }),
-  );
-  return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
+  const { waiting, in_hand } = await queueDepth(sqs, name);
+  return waiting + in_hand;
 }
 
 async function zoneRow(zone: string, url: string): Promise<Row> {

@@ -148,6 +148,11 @@ export class Agent {
     return hostHealth(volumes, slots, this.list());
   }
 
+  /** As the operator watches them. */
+  processes(): readonly Pick<DatabaseProcess, 'config' | 'state' | 'restarts' | 'pid'>[] {
+    return [...this.#processes.values()];
+  }
+
   /** Tells the process how much it may have now. */
   limit(id: string, limits: ProcessLimits): Promise<void> {
     return this.#inTurn(id, async () => await this.#processes.get(id)?.limit(limits));

@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { type AgentConfig, ConfigError, readAgentConfig } from '../../src/base/config.ts';
 import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
+import { Metrics } from '../../src/base/metrics.ts';
+import { serveMetrics } from '../../src/base/metrics-port.ts';
 import { createEngineClient } from '../../src/kdb/client.ts';
 import { createManagement } from '../../src/management/index.ts';
 import type { Database } from '../../src/management/records.ts';
 import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
+import { addFigures } from './figures.ts';
 import { Registration } from './registration.ts';
 
 const databaseMain = join(import.meta.dirname, '..', 'embedded', 'main.ts');
@@ -46,10 +49,14 @@ async function main(config: AgentConfig): Promise<void> {
   registration.start();
   const accounting = new Accounting({ management, hostId, agent, measure: storedBytes, log });
   accounting.start();
+  const metrics = new Metrics({ region, zone });
+  addFigures(metrics, agent, slots);
+  const watched = await serveMetrics(metrics, config.metricsPort);
   process.stdout.write(`listening ${port}\n`);
 
   onStop(
     async () => {
+      watched?.close();
       control.close();
       control.closeIdleConnections();
       await registration?.stop();

@@ -16,7 +16,7 @@ if (!values.config) {
   process.exit(2);
 }
 const config = readConfig(values.config);
-const log = createLog('database', 'info').child({ database: config.databaseId });
+const log = createLog('database', process.env['TSG_LOG_LEVEL'] || 'info').child({ database: config.databaseId });
 // node:sqlite, which holds the lock, is announced as experimental: a log line, not a line of text among JSON.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => log.debug(warning.message));

@@ -40,8 +40,4 @@ export function addFigures({
   metrics.addGauge('tsg_series_waiting', 'Series that are not in the management data yet.', 'by', () => ({
     api: follower.waiting,
   }));
-  metrics.addGauge('tsg_process_memory_bytes', 'Memory of this process.', 'kind', () => {
-    const { rss, heapUsed, external } = process.memoryUsage();
-    return { rss, heap: heapUsed, external };
-  });
 }

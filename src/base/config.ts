@@ -50,11 +50,17 @@ export interface ApiConfig extends RegionConfig {
   readonly trustedProxies: number;
 }
 
-export interface WorkerConfig extends RegionConfig {
+/** Of processes that have no API of their own. */
+export interface WatchedConfig extends RegionConfig {
+  /** Where /metrics listens, on loopback; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
+}
+
+export interface WorkerConfig extends WatchedConfig {
   readonly agentSecret: string;
 }
 
-export interface AgentConfig extends RegionConfig {
+export interface AgentConfig extends WatchedConfig {
   readonly hostId: string;
   /** Where the control port and the database ports listen. */
   readonly host: string;
@@ -81,16 +87,16 @@ export function readApiConfig(env: Environment): ApiConfig {
 }
 
 export function readWorkerConfig(env: Environment): WorkerConfig {
-  return Object.freeze({ ...readRegionConfig(env), agentSecret: text(env, 'TSG_AGENT_SECRET') });
+  return Object.freeze({ ...readWatchedConfig(env), agentSecret: text(env, 'TSG_AGENT_SECRET') });
 }
 
-export function readReplicatorConfig(env: Environment): RegionConfig {
-  return Object.freeze(readRegionConfig(env));
+export function readReplicatorConfig(env: Environment): WatchedConfig {
+  return Object.freeze(readWatchedConfig(env));
 }
 
 export function readAgentConfig(env: Environment): AgentConfig {
   return Object.freeze({
-    ...readRegionConfig(env),
+    ...readWatchedConfig(env),
     hostId: text(env, 'TSG_HOST_ID'),
     host: text(env, 'TSG_AGENT_HOST', '127.0.0.1'),
     port: integer(env, 'TSG_AGENT_PORT', 0, 0, 65_535),
@@ -98,6 +104,11 @@ export function readAgentConfig(env: Environment): AgentConfig {
     volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
     slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
   });
+}
+
+function readWatchedConfig(env: Environment): WatchedConfig {
+  const metricsPort = env['TSG_METRICS_PORT'] ? integer(env, 'TSG_METRICS_PORT', 0, 1, 65_535) : undefined;
+  return { ...readRegionConfig(env), metricsPort };
 }
 
 function readRegionConfig(env: Environment): RegionConfig {

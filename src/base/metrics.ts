@@ -1,17 +1,35 @@
 // What the process counts, in the text format of Prometheus. Figures that other parts keep anyway are read when somebody asks.
 
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { RequestFigures } from './request-figures.ts';
+
+/** Seconds: from a row that is written to a database that is copied. */
+const taskBuckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
 
 /** Values of one label, and the figure of each. */
 type Figures = Readonly<Record<string, number>>;
 
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests = new RequestFigures();
+  #requests: RequestFigures | undefined;
 
   constructor(labels: { readonly region: string; readonly zone: string }) {
     this.#registry.setDefaultLabels(labels);
+    this.addGauge('tsg_process_memory_bytes', 'Memory of this process.', 'kind', () => {
+      const { rss, heapUsed, external } = process.memoryUsage();
+      return { rss, heap: heapUsed, external };
+    });
+  }
+
+  /** Counts the requests of a route. */
+  requestCounter(route: string): (status: number, durationMs: number) => void {
+    this.#requests ??= this.#addRequests();
+    const figures = this.#requests.route(route);
+    return (status, durationMs) => figures.add(status, durationMs / 1_000);
+  }
+
+  #addRequests(): RequestFigures {
+    const figures = new RequestFigures();
     const requests = new Counter({
       name: 'tsg_requests_total',
       help: 'Requests answered, by route and status.',
@@ -19,33 +37,51 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         requests.reset();
-        for (const { labels, count } of this.#requests.counts()) requests.inc(labels, count);
+        for (const { labels, count } of figures.counts()) requests.inc(labels, count);
       },
     });
     this.#registry.registerMetric(
-      this.#requests.histogram(
+      figures.histogram(
         'tsg_request_duration_seconds',
         'From the head of a request to the end of its last step, by route.',
       ),
     );
+    return figures;
   }
 
-  /** Counts the requests of a route. */
-  requestCounter(route: string): (status: number, durationMs: number) => void {
-    const figures = this.#requests.route(route);
-    return (status, durationMs) => figures.add(status, durationMs / 1_000);
+  /** Counts attempts at tasks. */
+  addTasks(): (kind: string, outcome: string, durationMs: number) => void {
+    const registers = [this.#registry];
+    const attempts = new Counter({
+      name: 'tsg_tasks_total',
+      help: 'Attempts at tasks that ended here, by kind and outcome.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    });
+    const durations = new Histogram({
+      name: 'tsg_task_seconds',
+      help: 'From the claim of a task to the end of the attempt, by kind.',
+      labelNames: ['kind'],
+      buckets: taskBuckets,
+      registers,
+    });
+    return (kind, outcome, durationMs) => {
+      attempts.inc({ kind, outcome });
+      durations.observe({ kind }, durationMs / 1_000);
+    };
   }
 
   /** Figures that only grow, one for each value of the label. */
-  addCounter(name: string, help: string, label: string, read: () => Figures): void {
+  addCounter(name: string, help: string, label: string, read: () => Figures | Promise<Figures>): void {
     const counter = new Counter({
       name,
       help,
       labelNames: [label],
       registers: [this.#registry],
-      collect: () => {
+      collect: async () => {
+        const figures = await read();
         counter.reset();
-        for (const [value, figure] of Object.entries(read())) counter.labels(value).inc(figure);
+        for (const [value, figure] of Object.entries(figures)) counter.labels(value).inc(figure);
       },
     });
   }

@@ -58,6 +58,12 @@ for (const [env, message] of refused) {
   });
 }
 
+test('figures are shown where a port is given', () => {
+  assert.equal(readWorkerConfig(least).metricsPort, undefined);
+  assert.equal(readWorkerConfig({ ...least, TSG_METRICS_PORT: '9100' }).metricsPort, 9_100);
+  assert.throws(() => readWorkerConfig({ ...least, TSG_METRICS_PORT: '0' }), ConfigError);
+});
+
 test('a worker serves no requests and needs no addresses', () => {
   assert.deepEqual(readWorkerConfig({ ...least, TSG_REGION_ENDPOINTS: '' }).regionEndpoints, {});
 });

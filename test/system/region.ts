@@ -200,6 +200,14 @@ export class LocalRegion {
     };
   }
 
+  /** The figures that a process (`worker`, `us-west-1.agent`) shows. */
+  async metrics(name: string): Promise<string> {
+    const { metrics } = readRun(this.dataDir)!;
+    const reply = await fetch(metrics[name] ?? metrics[`${this.names[0]}.${name}`]!);
+    if (!reply.ok) throw new Error(`/metrics of ${name} answers ${reply.status}`);
+    return reply.text();
+  }
+
   get adminToken(): string {
     return this.#options.env?.['TSG_ADMIN_TOKEN'] ?? readFileSync(join(this.dataDir, 'admin-token'), 'utf8').trim();
   }

@@ -67,3 +67,35 @@ test('a database that is being made answers 503 with Retry-After, then works', a
   }
   await usable('soon');
 });
+
+test('worker, replicator and host agent show their figures, on ports that run.json names', async () => {
+  await usable('soon');
+  await region.replace(Object.keys(region.pids().databases)[0]!);
+  const shown: Readonly<Record<string, readonly RegExp[]>> = {
+    worker: [
+      /^tsg_tasks_total\{kind="provision",outcome="succeeded",.*\} [1-9]/m,
+      /^tsg_task_seconds_count\{.*kind="provision".*\} [1-9]/m,
+      /^tsg_queue_messages\{state="waiting",.*\} \d/m,
+      /^tsg_queue_wait_seconds\{queue="tsg-tasks",.*\} \d/m,
+      /^tsg_task_sweeps_total\{outcome="done",.*\} [1-9]/m,
+      /^tsg_outbox_sweeps_total\{outcome="done",.*\} [1-9]/m,
+    ],
+    replicator: [
+      /^tsg_feed_events_total\{outcome="applied",.*\} \d/m,
+      /^tsg_feed_held_seconds\{by="replicator",.*\} 0$/m,
+      /^tsg_queue_messages\{state="in_hand",.*\} \d/m,
+      ...(region.pids().redis === undefined ? [] : [/^tsg_feed_heartbeat_age_seconds\{cache="eu-west-1a",.*\} \d/m]),
+    ],
+    agent: [
+      /^tsg_databases\{state="running",.*\} [1-9]/m,
+      /^tsg_database_restarts_total\{database="[^"]+",.*\} [1-9]/m,
+      ...(process.platform === 'linux' ? [/^tsg_database_memory_bytes\{database="[^"]+",.*\} \d{8}/m] : []),
+      /^tsg_process_memory_bytes\{kind="rss",.*\} \d{8}/m,
+    ],
+  };
+  for (const [name, figures] of Object.entries(shown)) {
+    for (const figure of figures) {
+      await until(`${figure} of ${name}`, async () => figure.test(await region.metrics(name)));
+    }
+  }
+});

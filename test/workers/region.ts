@@ -85,6 +85,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
         queue: mortal.effects({
           sendTask: async (taskId: string, delayMs = 0) => void sent.push({ taskId, delayMs }),
         }),
+        ended: () => {},
         log: silent,
       });
       return { runner, sent };

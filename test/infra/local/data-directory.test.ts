@@ -19,7 +19,7 @@ function folder(t: TestContext): string {
 test('a data directory has one owner, and is free after it', (t) => {
   const path = join(folder(t), 'new');
   const owner = openDataDirectory(path);
-  new RunFile(path, { urls: { 'eu-west-1': 'http://127.0.0.1:1' }, proxy: null });
+  new RunFile(path, { urls: { 'eu-west-1': 'http://127.0.0.1:1' }, metrics: {}, proxy: null });
   assert.throws(
     () => openDataDirectory(path),
     (error) =>
@@ -55,7 +55,7 @@ test('a secret is made once, for its owner only', (t) => {
 test('a start waits for what an earlier one left behind', async (t) => {
   const path = folder(t);
   const left = spawn('/bin/sh', ['-c', 'sleep 0.3'], { stdio: 'ignore' });
-  const run = new RunFile(path, { urls: {}, proxy: null });
+  const run = new RunFile(path, { urls: {}, metrics: {}, proxy: null });
   run.started('worker', left.pid!);
   run.started('gone', 2 ** 22 + 1);
   const reports: string[] = [];

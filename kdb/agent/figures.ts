@@ -1,0 +1,35 @@
+// What /metrics of a host agent shows beside its own memory.
+
+import { readFile } from 'node:fs/promises';
+import type { Metrics } from '../../src/base/metrics.ts';
+import type { ProcessState } from '../../src/management/host-agent.ts';
+import type { Agent } from './agent.ts';
+
+export function addFigures(metrics: Metrics, agent: Agent, slots: number): void {
+  metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
+    const counts: Record<ProcessState, number> = { starting: 0, filling: 0, running: 0, crashed: 0, stopped: 0 };
+    for (const { state } of agent.processes()) counts[state] += 1;
+    return counts;
+  });
+  metrics.addGauge('tsg_host_slots', 'Databases that this host takes.', 'kind', () => ({
+    all: slots,
+    used: agent.processes().length,
+  }));
+  metrics.addCounter('tsg_database_restarts_total', 'Starts of a database after it ended.', 'database', () =>
+    Object.fromEntries(agent.processes().map(({ config, restarts }) => [config.databaseId, restarts])),
+  );
+  metrics.addGauge('tsg_database_memory_bytes', 'Resident memory of a database process.', 'database', async () => {
+    const measured = await Promise.all(
+      agent.processes().map(async ({ config, pid }) => [config.databaseId, await residentBytes(pid)] as const),
+    );
+    return Object.fromEntries(measured.filter((entry): entry is [string, number] => entry[1] !== undefined));
+  });
+}
+
+/** Only Linux tells. */
+async function residentBytes(pid: number | undefined): Promise<number | undefined> {
+  if (pid === undefined) return undefined;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1_024;
+}

@@ -1,0 +1,83 @@
+// What /metrics of a worker and of a replicator show: figures that their parts keep anyway.
+
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { Metrics } from '../src/base/metrics.ts';
+import type { ZoneCache } from '../src/management/zone-cache.ts';
+import { queueDepth } from '../src/tasks/depth.ts';
+import type { CacheMender } from './cache-mender.ts';
+import type { FeedConsumer } from './feed-consumer.ts';
+import type { OutboxSweeper } from './outbox-sweeper.ts';
+import type { Sweeper } from './sweeper.ts';
+
+/** `consumer` is there once the queue is. */
+export function addQueueFigures(
+  metrics: Metrics,
+  sqs: SQSClient,
+  queue: string,
+  consumer: () => { readonly queuedMs: number } | undefined,
+): void {
+  metrics.addGauge('tsg_queue_messages', "Messages of the queue: waiting, in somebody's hand.", 'state', () =>
+    queueDepth(sqs, queue).catch(() => ({})),
+  );
+  metrics.addGauge('tsg_queue_wait_seconds', 'How long the message that was taken last had waited.', 'queue', () =>
+    each([[queue, consumer()?.queuedMs]]),
+  );
+}
+
+export function addSweeps(metrics: Metrics, sweeper: Sweeper, outboxSweeper: OutboxSweeper | undefined): void {
+  metrics.addCounter('tsg_task_sweeps_total', 'Searches for tasks that nobody takes care of.', 'outcome', () => ({
+    ...sweeper.sweeps,
+  }));
+  metrics.addCounter('tsg_tasks_requeued_total', 'Tasks that a sweep queued again.', 'by', () => ({
+    sweeper: sweeper.requeued,
+  }));
+  if (!outboxSweeper) return;
+  metrics.addCounter(
+    'tsg_outbox_sweeps_total',
+    'Sweeps of the outbox, each with a heartbeat; elsewhere: another worker does it.',
+    'outcome',
+    () => ({ ...outboxSweeper.sweeps }),
+  );
+  metrics.addCounter('tsg_outbox_published_total', 'Events that their writers did not publish.', 'by', () => ({
+    sweeper: outboxSweeper.published,
+  }));
+}
+
+interface Zone {
+  readonly name: string;
+  readonly cache: ZoneCache;
+  readonly mender: CacheMender;
+}
+
+/** Ages are by each zone's own clock; a zone that does not answer has none. */
+export function addFeedFigures(
+  metrics: Metrics,
+  zones: readonly Zone[],
+  consumer: () => FeedConsumer | undefined,
+): void {
+  metrics.addCounter(
+    'tsg_feed_events_total',
+    'Changes received: every zone took it, some zone lost it, it will come again.',
+    'outcome',
+    () => ({ ...consumer()?.events }),
+  );
+  metrics.addGauge('tsg_feed_held_seconds', 'Wait of the oldest event that some zone does not take.', 'by', () =>
+    each([['replicator', consumer()?.heldMs()]]),
+  );
+  const feedOf = async (figure: 'heartbeatAgeMs' | 'delayMs'): Promise<Record<string, number>> =>
+    each(await Promise.all(zones.map(async ({ name, cache }) => [name, (await cache.feed())?.[figure]] as const)));
+  metrics.addGauge('tsg_feed_heartbeat_age_seconds', 'Age of the newest heartbeat, by zone.', 'cache', () =>
+    feedOf('heartbeatAgeMs'),
+  );
+  metrics.addGauge('tsg_feed_delay_seconds', 'Delay of the newest heartbeat in the queue, by zone.', 'cache', () =>
+    feedOf('delayMs'),
+  );
+  metrics.addCounter('tsg_cache_comparisons_total', 'Comparisons of a whole zone with DynamoDB.', 'cache', () =>
+    Object.fromEntries(zones.map(({ name, mender }) => [name, mender.comparisons])),
+  );
+}
+
+/** In seconds; what is not known is left out. */
+function each(figures: readonly (readonly [string, number | null | undefined])[]): Record<string, number> {
+  return Object.fromEntries(figures.flatMap(([name, ms]) => (ms == null ? [] : [[name, ms / 1_000]])));
+}
