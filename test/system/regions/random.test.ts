@@ -16,6 +16,7 @@ const seed = Number(process.env['TSG_RANDOM_SEED'] ?? Date.now() % 1_000_000);
 const rounds = Number(process.env['TSG_RANDOM_ROUNDS'] ?? 3);
 const people = 6;
 const changesPerRound = 12;
+const databasesPerRound = 3;
 const roles = ['owner', 'member', 'viewer'] as const;
 
 /** Mulberry32. */
@@ -75,7 +76,9 @@ interface Person {
 let regions: LocalRegion;
 let at: Record<string, Service>;
 let accountId: string;
-let others: { id: string; secret: string; status: Possible<'active' | 'suspended'> }[];
+type AccountStatus = 'active' | 'suspended' | 'closing' | 'closed';
+let others: { id: string; secret: string; status: Possible<AccountStatus> }[];
+const databases: { name: string; region: string; state: Possible<'there' | 'absent'> }[] = [];
 const everybody: Person[] = [];
 const log: string[] = [];
 
@@ -88,7 +91,7 @@ before(async () => {
       return {
         id: other.id,
         secret: Object.values(other.at)[0]!.token,
-        status: new Possible<'active' | 'suspended'>('active'),
+        status: new Possible<AccountStatus>('active'),
       };
     }),
   );
@@ -147,10 +150,41 @@ async function changePerson(person: Person): Promise<void> {
 }
 
 async function changeAccount(): Promise<void> {
-  const { id, status: have } = pick(others);
-  const status = pick(['active', 'suspended'] as const);
-  const { outcome } = await change(`/v1/accounts/${id}`, { method: 'PATCH', body: { status } }, regions.adminToken);
+  const { id, status: have } = pick(others.filter(({ status }) => !status.has('closed')));
+  const status = pick((['active', 'suspended', 'closing'] as const).filter((each) => !have.has(each)));
+  if (status === undefined) return;
+  const path = `/v1/accounts/${id}`;
+  const ask = status === 'closing' ? { method: 'DELETE' } : { method: 'PATCH', body: { status } };
+  const { outcome } = await change(path, ask, regions.adminToken);
   have.settle(status, outcome);
+}
+
+/** A task removes what it has. */
+async function closeAccount(): Promise<void> {
+  const name = `short-lived-${others.length}`;
+  const made = await change('/v1/accounts', { body: { name } }, regions.adminToken);
+  if (made.outcome !== 'taken') return;
+  const { account, token: secret } = made.reply!.json;
+  const status = new Possible<AccountStatus>('active');
+  others.push({ id: account.id, secret, status });
+  const path = `/v1/accounts/${account.id}?grace-hours=0`;
+  const { outcome } = await change(path, { method: 'DELETE' }, regions.adminToken);
+  status.settle('closed', outcome);
+}
+
+/** One of them, or one more. A name is used once. */
+async function changeDatabase(): Promise<void> {
+  const database = pick(databases.filter(({ state }) => state.has('there')));
+  if (database !== undefined && random() < 0.5) {
+    const { outcome } = await change(`/v1/databases/${database.name}`, { method: 'DELETE' });
+    database.state.settle('absent', outcome);
+    return;
+  }
+  const [name, region] = [`d${databases.length}`, pick(names)];
+  const state = new Possible<'there' | 'absent'>('absent');
+  databases.push({ name, region, state });
+  const { outcome } = await change('/v1/databases', { body: { name, region, volumes: 1 } });
+  state.settle('there', outcome);
 }
 
 /** Changes of one person, or of accounts, one after the other; those of different ones side by side. */
@@ -169,9 +203,13 @@ async function makeChanges(): Promise<void> {
     }
   };
   const accounts = async (): Promise<void> => {
+    await closeAccount();
     for (let i = 0; i < changesPerRound; i++) await changeAccount();
   };
-  await Promise.all([lane(), lane(), lane(), accounts()]);
+  const places = async (): Promise<void> => {
+    for (let i = 0; i < databasesPerRound; i++) await changeDatabase();
+  };
+  await Promise.all([lane(), lane(), lane(), accounts(), places()]);
 }
 
 type Fault = readonly [string, () => Promise<unknown>];
@@ -223,14 +261,57 @@ test(`random changes and faults (TSG_RANDOM_SEED=${seed})`, { timeout: 170_000 +
     await replay.collect();
   }
   try {
+    await tasksDone();
     await assertSettled(regions);
     await assertModel();
+    await assertDatabases();
     assertNobodyCrashed(regions);
   } catch (error) {
     console.log(log.join('\n'));
     throw error;
   }
 });
+
+interface Listed {
+  readonly name: string;
+  readonly region: string;
+  readonly status: string;
+}
+
+async function listed(region: string): Promise<Listed[]> {
+  return (await at[region]!.ask('/v1/databases')).json?.databases;
+}
+
+/** Databases are made or gone, and accounts that close without grace are closed. */
+async function tasksDone(): Promise<void> {
+  const operator = new Service(regions.url, regions.adminToken);
+  await until(
+    'every task to be done',
+    async () => {
+      if (!(await listed(names[0]!))?.every(({ status }) => status === 'active')) return false;
+      for (const { id, status } of others) {
+        const { json } = await operator.ask(`/v1/accounts/${id}`);
+        if (json?.account?.status === 'closing' && status.has('closed')) return false;
+      }
+      return true;
+    },
+    90_000,
+  );
+}
+
+async function assertDatabases(): Promise<void> {
+  const lists = await Promise.all(names.map(listed));
+  for (const list of lists) assert.deepEqual(list, lists[0]);
+  for (const { name, region, state } of databases) {
+    const found = lists[0]!.find((each) => each.name === name);
+    assert.ok(state.has(found ? 'there' : 'absent'), `database ${name}: ${found?.status}; the model says ${state}`);
+    if (found) assert.equal(found.region, region);
+    for (const each of names) {
+      const reply = await at[each]!.ask(`/v1/databases/${name}/write`, { body: 'cpu v=1 1' });
+      assert.equal(reply.status, !found ? 404 : each === region ? 200 : 421, `${name} in ${each}: ${reply.text}`);
+    }
+  }
+}
 
 async function assertModel(): Promise<void> {
   const users = await Promise.all(
@@ -266,7 +347,8 @@ async function assertModel(): Promise<void> {
     assert.ok(status.has(now), `account ${id} is ${now}; the model says ${status}`);
     for (const name of names) {
       const reply = await at[name]!.as(secret).ask('/v1/tokens', { body: { name: 't', scopes: ['read'] } });
-      assert.equal(reply.status, now === 'active' ? 201 : 403, `${name}: ${reply.text}`);
+      const expected = now === 'active' ? 201 : now === 'suspended' ? 403 : 401;
+      assert.equal(reply.status, expected, `${name}: ${reply.text}`);
     }
   }
   assert.ok(accountId);
