@@ -2,7 +2,7 @@
 
 import { Redis } from 'ioredis';
 import type { Log } from '../base/log.ts';
-import { feedKey, invalidationChannel } from '../base/names.ts';
+import { cacheKeys, feedKey, invalidationChannel } from '../base/names.ts';
 import { Circuit } from './circuit.ts';
 import type { Entry } from './entry.ts';
 import { beat, putNewest, readEntry, readFeed } from './zone-scripts.ts';
@@ -10,6 +10,8 @@ import { beat, putNewest, readEntry, readFeed } from './zone-scripts.ts';
 const dayMs = 24 * 3_600_000;
 /** A record stays for so long after it was last read; what remains of a removed one, longer than any late event can be believed. */
 const recordKeptMs = dayMs;
+/** Accounts have tens of thousands of series and few requests look at one. Longer than the hour for which a late event is believed. */
+const seriesKeptMs = dayMs / 12;
 const removedKeptMs = dayMs;
 /** Short: whoever guesses tokens must not fill the cache. */
 const unknownKeptMs = 60_000;
@@ -106,7 +108,7 @@ export class ZoneCache {
 
   /** Undefined also when nothing is known of the key. */
   async read<T>(key: string): Promise<StoredEntry<T> | undefined> {
-    const found = await this.#attempt(() => this.#redis.tsgRead(key, feedKey, recordKeptMs));
+    const found = await this.#attempt(() => this.#redis.tsgRead(key, feedKey, keptMs(key)));
     if (!found) return undefined;
     const [version, record, fresh, staleMs] = found;
     return { entry: { version, record: JSON.parse(record) as T | null }, fresh: fresh === 1, staleMs };
@@ -115,14 +117,14 @@ export class ZoneCache {
   /** Gives what stands under the key afterwards: the entry, or a newer one that was there (record undefined: it is not known). */
   async put<T>(key: string, entry: NewEntry): Promise<{ version: number; record: T | null | undefined } | undefined> {
     const { version, record, ageMs, news } = entry;
-    const keptMs = record !== null ? recordKeptMs : version === 0 ? unknownKeptMs : removedKeptMs;
+    const entryKeptMs = record !== null ? keptMs(key) : version === 0 ? unknownKeptMs : removedKeptMs;
     const stands = await this.#attempt(() =>
       this.#redis.tsgPut(
         key,
         version,
         record === undefined ? '' : JSON.stringify(record),
         ageMs === undefined ? '' : Math.ceil(ageMs),
-        keptMs,
+        entryKeptMs,
         invalidationChannel,
         news ? 1 : 0,
       ),
@@ -175,4 +177,8 @@ export class ZoneCache {
   #report(error: unknown): void {
     this.#log.debug('redis', { error: error instanceof Error ? error.message : String(error) });
   }
+}
+
+function keptMs(key: string): number {
+  return key.startsWith(cacheKeys.series) ? seriesKeptMs : recordKeptMs;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { cacheKeys } from '../../src/base/names.ts';
 import { theService } from '../../src/management/audit.ts';
 import { createRedis, type NewEntry, ZoneCache } from '../../src/management/zone-cache.ts';
 import { requireProgram } from '../programs.ts';
@@ -59,6 +60,30 @@ test('the newest version stays, in whatever order they arrive', async (t) => {
     assert.deepEqual((await zone.read(key))?.entry, { version, record });
   }
   assert.equal(await zone.read('never'), undefined);
+});
+
+test('a series that nobody asks for leaves after two hours, other records after a day', async (t) => {
+  const redis = await withRedis(t);
+  if (!redis) return;
+  const zone = await tier(t, redis.endpoint);
+  const client = createRedis(redis.endpoint);
+  t.after(() => client.disconnect());
+  await new Promise((resolve) => client.once('ready', resolve));
+  const hourMs = 3_600_000;
+  for (const [key, keptMs] of [
+    [`${cacheKeys.series}db-1/cpu`, 2 * hourMs],
+    [`${cacheKeys.token}abc`, 24 * hourMs],
+  ] as const) {
+    const assertKept = async (): Promise<void> => {
+      const left = await client.pttl(key);
+      assert.ok(left <= keptMs && left > keptMs - hourMs, `${key} ${left}`);
+    };
+    await zone.put(key, entry(1));
+    await assertKept();
+    await client.pexpire(key, 1_000);
+    await zone.read(key);
+    await assertKept();
+  }
 });
 
 test('many writers at once: the newest stays', async (t) => {
