@@ -5,6 +5,7 @@ import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { metrics } from './api/metrics.ts';
 import { requirePathNames } from './api/names.ts';
+import { downloadObject } from './api/objects.ts';
 import { latest, query } from './api/query.ts';
 import { writeError } from './api/reply.ts';
 import { nextRequestId } from './api/request-id.ts';
@@ -55,6 +56,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', `${series}/latest`, 'latest', latest],
   ['get', '/v1/audit', 'listAudit', listAudit],
   ['get', '/v1/usage', 'listUsage', listUsage],
+  ['get', '/v1/objects/*', 'downloadObject', downloadObject],
   ['get', '/v1/tasks', 'listTasks', listTasks],
   ['get', '/v1/tasks/:task', 'getTask', getTask],
 ];

@@ -85,6 +85,11 @@ export const errorRegistry = {
     status: 403,
     message: 'The user of the token is {role}, which does not give the scope {scope}; ask an owner of the account',
   },
+  LinkInvalid: {
+    status: 403,
+    message: 'The address was not given out by this service, or was changed; ask for a new one',
+  },
+  LinkExpired: { status: 403, message: 'The address was good until {until}; ask for a new one' },
   OperatorOnly: { status: 403, message: 'Only the operator may do this' },
   AccountSuspended: {
     status: 403,
@@ -112,6 +117,7 @@ export const errorRegistry = {
   SeriesNotFound: { status: 404, message: 'There is no series {series}' },
   FieldNotFound: { status: 404, message: 'Series {series} has no field {field}' },
   TagNotFound: { status: 404, message: 'Series {series} has no tag {tag}' },
+  FileNotFound: { status: 404, message: 'There is no file {file}; exports are kept for 7 days' },
   TaskNotFound: { status: 404, message: 'There is no task {task}' },
   BackupNotFound: { status: 404, message: 'There is no backup {backup}' },
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
@@ -176,6 +182,11 @@ export const errorRegistry = {
     message:
       'Stored data of database {database} that the request needs is damaged: its operator has to restore it from a backup. Other series and times are answered',
     retryAfterS: 60,
+  },
+  ObjectStoreUnavailable: {
+    status: 503,
+    message: 'The store of files does not answer or is full; retry',
+    retryAfterS: 10,
   },
   MetadataUnavailable: { status: 503, message: 'The metadata store does not answer; retry', retryAfterS: 2 },
 } as const satisfies Record<string, ErrorEntry>;
