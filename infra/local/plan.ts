@@ -8,7 +8,7 @@ import type { ChildDefinition } from './child.ts';
 import { keptSecret } from './data-directory.ts';
 import { bareEnvironment, list } from './environment.ts';
 import { openLogFolder } from './logs.ts';
-import { planRegion } from './region-plan.ts';
+import { objectsUrl, planRegion } from './region-plan.ts';
 import type { LocalSettings } from './settings.ts';
 import { planStandIns } from './stand-ins.ts';
 
@@ -55,6 +55,7 @@ export async function planRun(
       shared: {
         TSG_HOME_REGION: home,
         TSG_REGION_ENDPOINTS: list(urls),
+        TSG_OBJECT_STORES: list(Object.fromEntries(regions.map((each) => [each.name, objectsUrl(dataDir, each.name)]))),
         TSG_DYNAMODB_ENDPOINT: standIns.home[name]!.dynamodb,
         TSG_SNS_ENDPOINT: standIns.home[name]!.sns,
         TSG_SQS_ENDPOINT: standIns.sqs,

@@ -57,7 +57,7 @@ export async function planRegion(
     TSG_REGION: region,
     TSG_ZONE: zone,
     ...(redisUrls[zone] !== undefined && { REDIS_URL: redisUrls[zone], TSG_REDIS_URLS: list(redisUrls) }),
-    TSG_OBJECT_STORE: pathToFileURL(join(regionDirectory(dataDir, region), 'objects')).href,
+    TSG_OBJECT_STORE: objectsUrl(dataDir, region),
     TSG_LINK_SECRET: linkSecret,
     // The stand-ins take any.
     AWS_ACCESS_KEY_ID: 'local',
@@ -119,6 +119,11 @@ export async function planRegion(
     [`${region}.replicator`]: `http://${loopback}:${replicatorMetrics}/metrics`,
   };
   return { definitions, metrics };
+}
+
+/** Where a region keeps its backups, imports and exports. */
+export function objectsUrl(dataDir: string, region: string): string {
+  return pathToFileURL(join(regionDirectory(dataDir, region), 'objects')).href;
 }
 
 function volumeDirectories(regionDir: string): string[] {

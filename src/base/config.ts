@@ -57,6 +57,8 @@ export interface WatchedConfig extends RegionConfig {
 }
 
 export interface WorkerConfig extends WatchedConfig {
+  /** Of every region, by its name: backups are restored from there. */
+  readonly objectStores: Readonly<Record<string, ObjectStoreConfig>>;
   readonly agentSecret: string;
 }
 
@@ -87,7 +89,12 @@ export function readApiConfig(env: Environment): ApiConfig {
 }
 
 export function readWorkerConfig(env: Environment): WorkerConfig {
-  return Object.freeze({ ...readWatchedConfig(env), agentSecret: text(env, 'TSG_AGENT_SECRET') });
+  const shared = readWatchedConfig(env);
+  return Object.freeze({
+    ...shared,
+    objectStores: Object.freeze({ ...objectStores(env), [shared.region]: shared.objectStore }),
+    agentSecret: text(env, 'TSG_AGENT_SECRET'),
+  });
 }
 
 export function readReplicatorConfig(env: Environment): WatchedConfig {
@@ -128,7 +135,7 @@ function readRegionConfig(env: Environment): RegionConfig {
     redisUrl,
     redisUrls: Object.freeze(redisUrls),
     regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS')),
-    objectStore: Object.freeze(objectStore(env)),
+    objectStore: Object.freeze(objectStore(env, 'TSG_OBJECT_STORE', text(env, 'TSG_OBJECT_STORE'))),
     logLevel: text(env, 'TSG_LOG_LEVEL', 'info'),
     stopWithParent: env['TSG_STOP_WITH_PARENT'] === '1',
   };
@@ -147,13 +154,18 @@ function urls(env: Environment, name: string): Record<string, string> {
   );
 }
 
+/** `region=store,region=store`: those of the other regions. */
+function objectStores(env: Environment): Record<string, ObjectStoreConfig> {
+  const stores = Object.entries(urls(env, 'TSG_OBJECT_STORES'));
+  return Object.fromEntries(stores.map(([region, url]) => [region, objectStore(env, 'TSG_OBJECT_STORES', url)]));
+}
+
 /** `file:///path` or `s3://bucket/prefix`. */
-function objectStore(env: Environment): ObjectStoreConfig {
-  const value = text(env, 'TSG_OBJECT_STORE');
+function objectStore(env: Environment, name: string, value: string): ObjectStoreConfig {
   if (value.startsWith('file:///'))
     return { kind: 'directory', path: fileURLToPath(value), linkSecret: text(env, 'TSG_LINK_SECRET') };
   const [, bucket, prefix] = /^s3:\/\/([a-z0-9.-]+)\/?(.*?)\/?$/.exec(value) ?? [];
-  if (bucket === undefined) throw new ConfigError('TSG_OBJECT_STORE must be file:///path or s3://bucket/prefix');
+  if (bucket === undefined) throw new ConfigError(`${name} must be file:///path or s3://bucket/prefix`);
   return { kind: 's3', bucket, prefix: prefix!, endpoint: env['TSG_S3_ENDPOINT'] || undefined };
 }
 

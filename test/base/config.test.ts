@@ -67,3 +67,16 @@ test('figures are shown where a port is given', () => {
 test('a worker serves no requests and needs no addresses', () => {
   assert.deepEqual(readWorkerConfig({ ...least, TSG_REGION_ENDPOINTS: '' }).regionEndpoints, {});
 });
+
+test('a worker knows the object stores of all regions', () => {
+  const env = { ...least, TSG_OBJECT_STORES: 'a=file:///other,b=file:///b,c=s3://c/x' };
+  assert.deepEqual(readWorkerConfig(env).objectStores, {
+    a: { kind: 'directory', path: '/objects', linkSecret: 'links' },
+    b: { kind: 'directory', path: '/b', linkSecret: 'links' },
+    c: { kind: 's3', bucket: 'c', prefix: 'x', endpoint: undefined },
+  });
+  assert.throws(
+    () => readWorkerConfig({ ...least, TSG_OBJECT_STORES: 'b=http://x' }),
+    /TSG_OBJECT_STORES must be file/,
+  );
+});

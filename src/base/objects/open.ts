@@ -7,7 +7,10 @@ import { withRetries } from './retries.ts';
 import { S3Store } from './s3.ts';
 
 /** The region's. Requests that fail are made again. */
-export function openObjectStore({ region, regionEndpoints, objectStore }: RegionConfig, log: Log): ObjectStore {
+export function openObjectStore(
+  { region, regionEndpoints, objectStore }: Pick<RegionConfig, 'region' | 'regionEndpoints' | 'objectStore'>,
+  log: Log,
+): ObjectStore {
   if (objectStore.kind === 's3') return withRetries(new S3Store({ region, ...objectStore }));
   const { path, linkSecret: secret } = objectStore;
   const endpoint = regionEndpoints[region] ?? '';
