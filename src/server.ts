@@ -13,7 +13,7 @@ import { defineSeries, describeSeries, dropSeries, listSeries } from './api/seri
 import { health, ready, routeList } from './api/service.ts';
 import type { Services } from './api/services.ts';
 import { handler, type Step } from './api/step.ts';
-import { getTask, listTasks } from './api/tasks.ts';
+import { cancelTask, getTask, listTasks } from './api/tasks.ts';
 import { createToken, listTokens, revokeToken } from './api/tokens.ts';
 import { listUsage } from './api/usage.ts';
 import { changeUser, createUser, listUsers, removeUser } from './api/users.ts';
@@ -59,6 +59,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', '/v1/objects/*', 'downloadObject', downloadObject],
   ['get', '/v1/tasks', 'listTasks', listTasks],
   ['get', '/v1/tasks/:task', 'getTask', getTask],
+  ['del', '/v1/tasks/:task', 'cancelTask', cancelTask],
 ];
 
 /** The router's own 100 would hide longer names. Node bounds the whole head to as much. */

@@ -9,18 +9,21 @@ import type { FeedConsumer } from './feed-consumer.ts';
 import type { OutboxSweeper } from './outbox-sweeper.ts';
 import type { Sweeper } from './sweeper.ts';
 
-/** `consumer` is there once the queue is. */
-export function addQueueFigures(
-  metrics: Metrics,
-  sqs: SQSClient,
-  queue: string,
-  consumer: () => { readonly queuedMs: number } | undefined,
-): void {
-  metrics.addGauge('tsg_queue_messages', "Messages of the queue: waiting, in somebody's hand.", 'state', () =>
-    queueDepth(sqs, queue).catch(() => ({})),
-  );
+interface WatchedQueue {
+  readonly name: string;
+  /** There once the queue is. */
+  readonly consumer: () => { readonly queuedMs: number } | undefined;
+}
+
+export function addQueueFigures(metrics: Metrics, sqs: SQSClient, queues: readonly WatchedQueue[]): void {
+  const depths = async (figure: 'waiting' | 'in_hand'): Promise<Record<string, number>> => {
+    const all = await Promise.all(queues.map(({ name }) => queueDepth(sqs, name).catch(() => undefined)));
+    return Object.fromEntries(queues.flatMap(({ name }, i) => (all[i] ? [[name, all[i][figure]]] : [])));
+  };
+  metrics.addGauge('tsg_queue_messages_waiting', 'Messages that wait.', 'queue', () => depths('waiting'));
+  metrics.addGauge('tsg_queue_messages_in_hand', "Messages in somebody's hand.", 'queue', () => depths('in_hand'));
   metrics.addGauge('tsg_queue_wait_seconds', 'How long the message that was taken last had waited.', 'queue', () =>
-    each([[queue, consumer()?.queuedMs]]),
+    each(queues.map(({ name, consumer }) => [name, consumer()?.queuedMs])),
   );
 }
 

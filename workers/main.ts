@@ -10,13 +10,14 @@ import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
 import { createTasks } from '../src/tasks/index.ts';
-import { createSqs, TaskQueue } from '../src/tasks/queue.ts';
+import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
 import { addQueueFigures, addSweeps } from './figures.ts';
 import { kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
 import { isGone, ownerName } from './owner.ts';
+import { deadLetter } from './queue-consumer.ts';
 import { SeriesComparison } from './series-comparison.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskConsumer } from './task-consumer.ts';
@@ -40,8 +41,12 @@ async function main(config: WorkerConfig): Promise<void> {
     hello,
   };
   const metrics = new Metrics({ region: config.region, zone: config.zone });
-  const runner = new TaskRunner({ owner, kinds, services, queue, ended: metrics.addTasks(), log });
-  const sweeper = new Sweeper({ tasks: management.tasks, queue, isGone, log });
+  const runner = new TaskRunner({
+    ...{ owner, kinds, services, queue, ended: metrics.addTasks(), log },
+    deadLetter: ({ id }, reason) =>
+      deadLetter({ sqs, log }, queues.tasksDead, { Body: JSON.stringify({ taskId: id }) }, reason),
+  });
+  const sweeper = new Sweeper({ claims: management.claims, queue, isGone, log });
   const { topic, outbox } = management.feed;
   const outboxSweeper =
     topic && new OutboxSweeper({ lease: management.feed.lease(owner), outbox, topic, elapsedMs, log });
@@ -51,8 +56,12 @@ async function main(config: WorkerConfig): Promise<void> {
     log,
   });
   const stopped = new AbortController();
-  let consumer: TaskConsumer | undefined;
-  addQueueFigures(metrics, sqs, queues.tasks, () => consumer);
+  const consumers: TaskConsumer[] = [];
+  addQueueFigures(
+    metrics,
+    sqs,
+    taskQueueNames.map((name, i) => ({ name: queueNames[name], consumer: () => consumers[i] })),
+  );
   addSweeps(metrics, sweeper, outboxSweeper);
   const watched = await serveMetrics(metrics, config.metricsPort);
 
@@ -61,7 +70,12 @@ async function main(config: WorkerConfig): Promise<void> {
       stopped.abort();
       runner.stop();
       watched?.close();
-      await Promise.all([consumer?.stop(), sweeper.stop(), outboxSweeper?.stop(), comparison.stop()]);
+      await Promise.all([
+        ...consumers.map((each) => each.stop()),
+        sweeper.stop(),
+        outboxSweeper?.stop(),
+        comparison.stop(),
+      ]);
       sqs.destroy();
       tasks.close();
       await management.close();
@@ -72,11 +86,14 @@ async function main(config: WorkerConfig): Promise<void> {
   sweeper.start();
   outboxSweeper?.start();
   comparison.start();
-  const queueUrl = await untilQueue(() => queue.url(), stopped.signal, log);
-  if (queueUrl === undefined) return;
-  consumer = new TaskConsumer({ sqs, queueUrl, run: (taskId) => runner.run(taskId), log });
-  consumer.start();
-  log.info('listening', { owner, queueUrl });
+  for (const name of taskQueueNames) {
+    const queueUrl = await untilQueue(() => queue.url(name), stopped.signal, log);
+    if (queueUrl === undefined) return;
+    const consumer = new TaskConsumer({ sqs, queueUrl, run: (message) => runner.run(message), log });
+    consumers.push(consumer);
+    consumer.start();
+  }
+  log.info('listening', { owner });
 }
 
 const hello: WorkerServices['hello'] = async ({ host, port }, { user, password }) => {

@@ -114,7 +114,7 @@ export function queuedFor({ Attributes = {} }: Message): number | undefined {
 export async function deadLetter(
   { sqs, log }: { sqs: SQSClient; log: Log },
   queue: string,
-  { Body = '', MessageId }: Message,
+  { Body = '', MessageId }: Pick<Message, 'Body' | 'MessageId'>,
   reason: string,
 ): Promise<void> {
   const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue }));

@@ -35,7 +35,7 @@ async function main(config: WatchedConfig): Promise<void> {
   let consumer: FeedConsumer | undefined;
   const metrics = new Metrics({ region: config.region, zone: config.zone });
   const names = Object.keys(config.redisUrls);
-  addQueueFigures(metrics, sqs, queues.feed, () => consumer);
+  addQueueFigures(metrics, sqs, [{ name: queues.feed, consumer: () => consumer }]);
   addFeedFigures(
     metrics,
     names.map((name, i) => ({ name, cache: caches[i]!, mender: menders[i]! })),

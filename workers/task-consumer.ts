@@ -1,27 +1,36 @@
-// The management queue's consumer: checks each message and gives its task to the runner.
+// A management queue's consumer: checks each message and gives its task to the runner.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
-import { Ajv, type JSONSchemaType } from 'ajv';
+import { Ajv } from 'ajv';
 import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
 import { type TaskMessage, visibilityS } from '../src/tasks/queue.ts';
 import { contentOf, deadLetter, QueueConsumer } from './queue-consumer.ts';
+import { UnknownTask } from './task-runner.ts';
 
-/** Tasks that one worker has in hand at once. They mostly wait for others. */
-const lanes = 4;
+/** Messages of one queue that a worker has in hand at once. The kinds' own lanes bound the work. */
+const lanes = 10;
+/** After a task that there was no room for. */
+const pauseMs = 500;
 
-const messageSchema: JSONSchemaType<TaskMessage> = {
+const messageSchema = {
   type: 'object',
   required: ['taskId'],
   additionalProperties: false,
-  properties: { taskId: { type: 'string', minLength: 1, maxLength: 64 } },
+  properties: {
+    taskId: { type: 'string', minLength: 1, maxLength: 200 },
+    send: { type: 'integer', minimum: 0 },
+  },
 };
-const isTaskMessage = new Ajv().compile(messageSchema);
+const ajv = new Ajv();
+const isTaskMessage = ajv.compile<TaskMessage>(messageSchema);
 
 export interface TaskConsumerOptions {
   readonly sqs: SQSClient;
   readonly queueUrl: string;
-  readonly run: (taskId: string) => Promise<void>;
+  /** False: there was no room for it. */
+  readonly run: (message: TaskMessage) => Promise<boolean>;
   readonly log: Log;
 }
 
@@ -62,8 +71,15 @@ export class TaskConsumer {
 
   async #handle(message: Message): Promise<void> {
     const content = contentOf(message);
-    if (isTaskMessage(content)) return this.#options.run(content.taskId);
-    const reason = `not a task message: ${new Ajv().errorsText(isTaskMessage.errors)}`;
-    await deadLetter(this.#options, queues.tasksDead, message, reason);
+    if (!isTaskMessage(content)) {
+      const reason = `not a task message: ${ajv.errorsText(isTaskMessage.errors)}`;
+      return deadLetter(this.#options, queues.tasksDead, message, reason);
+    }
+    try {
+      if (!(await this.#options.run(content))) await delay(pauseMs);
+    } catch (error) {
+      if (!(error instanceof UnknownTask)) throw error;
+      await deadLetter(this.#options, queues.tasksDead, message, error.message);
+    }
   }
 }

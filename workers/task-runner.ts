@@ -1,130 +1,252 @@
-// One task, from the claim to its end: done, back to the queue with a reason, or given up.
+// One task, from the claim to its end: done, back to the queue with a reason, cancelled, or given up.
 
+import { Ajv } from 'ajv';
 import type { Log } from '../src/base/log.ts';
 import type { Task } from '../src/management/records.ts';
-import { LeaseLost, leaseMs } from '../src/management/tasks.ts';
-import type { TaskQueue } from '../src/tasks/queue.ts';
-import { type Kind, Postponed, type WorkerServices } from './kinds/kind.ts';
+import { LeaseLost } from '../src/management/task-claims.ts';
+import type { TaskMessage, TaskQueue } from '../src/tasks/queue.ts';
+import { CancelRequested, HeldTask, TimeLimitReached, WorkerStops } from './held-task.ts';
+import type { Kinds } from './kinds/index.ts';
+import { type Kind, Permanent, Postponed, SliceOver, type TaskRun, type WorkerServices } from './kinds/kind.ts';
+import { Lanes } from './lanes.ts';
 
-const extendEveryMs = leaseMs / 3;
-/** With the back-off below, about eight minutes of trying. */
-const maxAttempts = 20;
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
+const deferMs = 5_000;
+/** Longer than this at once, and other tasks never have their turn (SQS stops extending a message at 12 h). */
+const sliceMs = 600_000;
+/** Giving up and cleaning up are tried more often than the work itself. */
+const maxLastAttempts = 10;
+/** Work that was cancelled and does not end is left alone for so long before what it did is cleaned up. */
+const cancelPatienceMs = 60_000;
 
-type Outcome = 'succeeded' | 'lost' | 'handed_back' | 'postponed' | 'retried' | 'failed';
+type Outcome =
+  | 'succeeded'
+  | 'lost'
+  | 'handed_back'
+  | 'sliced'
+  | 'postponed'
+  | 'retried'
+  | 'cancelled'
+  | 'cleaned_up'
+  | 'failed';
 
 export interface TaskRunnerOptions {
   /** Who claims: no other worker has this name, and no earlier life of this one had it. */
   readonly owner: string;
-  readonly kinds: Readonly<Record<Task['kind'], Kind>>;
+  readonly kinds: Kinds;
   readonly services: WorkerServices;
   readonly queue: Pick<TaskQueue, 'sendTask'>;
+  /** To those that a person has to look at. */
+  readonly deadLetter: (task: Task, reason: string) => Promise<void>;
   /** An attempt has ended. */
   readonly ended: (kind: Task['kind'], outcome: Outcome, durationMs: number) => void;
   readonly log: Log;
 }
 
+/** The message is about nothing that there is: it must not come again. */
+export class UnknownTask extends Error {}
+
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
   readonly #stop = new AbortController();
+  readonly #lanes: Lanes;
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
+    this.#lanes = new Lanes(options.kinds);
   }
 
   /** Tasks under way are handed back; none is claimed any more. */
   stop(): void {
-    this.#stop.abort();
+    this.#stop.abort(new WorkerStops());
+    this.#lanes.close();
   }
 
-  /** Resolves when the message has served its purpose. Rejects when the task's item could not be written: the message must come again. */
-  async run(taskId: string): Promise<void> {
+  /**
+   * Resolves when the message has served its purpose; false: this worker has no room for the task. Rejects when the task's item could
+   * not be read or written: the message must come again.
+   */
+  async run({ taskId, send }: TaskMessage): Promise<boolean> {
+    this.#stop.signal.throwIfAborted();
     const { owner, services, ended } = this.#options;
-    if (this.#stop.signal.aborted) throw new Error('this worker stops');
-    const task = await services.management.tasks.claim(taskId, owner);
-    if (!task) return;
-    const startedMs = performance.now();
-    ended(task.kind, await this.#attempt(task), performance.now() - startedMs);
-  }
-
-  async #attempt(task: Task): Promise<Outcome> {
-    const { log } = this.#options;
-    const subject = { taskId: task.id, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
-    log.info('task claimed', subject);
+    const { tasks, claims } = services.management;
+    const task = await tasks.getTask(taskId);
+    if (!task) throw new UnknownTask(`there is no task ${taskId}`);
+    if ((send !== undefined && send < task.sends) || !claims.isFree(task)) return true;
+    const leave = await this.#lanes.enter(task.kind);
+    if (!leave) return this.#defer(task);
     try {
-      await this.#work(task);
-    } catch (error) {
-      if (!(error instanceof LeaseLost)) return this.#after(task, error);
-      log.warn('task lost to another worker', subject);
-      return 'lost';
-    }
-    log.info('task succeeded', subject);
-    return 'succeeded';
-  }
-
-  async #work(task: Task): Promise<void> {
-    const { kinds, services, log } = this.#options;
-    const { tasks } = services.management;
-    // An attempt that ended without a trace, with its worker, counts too.
-    if (task.attempts > maxAttempts) throw new Error(task.error ?? 'its workers ended again and again');
-    const lost = new AbortController();
-    const extending = setInterval(() => {
-      tasks.extend(task).catch((error: unknown) => {
-        // Any other fault may pass before the lease runs out.
-        if (error instanceof LeaseLost) lost.abort(error);
-      });
-    }, extendEveryMs);
-    try {
-      await kinds[task.kind].run({
-        task,
-        services,
-        log,
-        signal: AbortSignal.any([lost.signal, this.#stop.signal]),
-        progress: async (done, total) => void (await tasks.progress(task, done, total)),
-      });
-      lost.signal.throwIfAborted();
-      await tasks.finish(task);
-    } catch (error) {
-      lost.signal.throwIfAborted();
-      throw error;
+      this.#stop.signal.throwIfAborted();
+      const claimed = await claims.claim(taskId, owner);
+      if (claimed) {
+        const startedMs = performance.now();
+        const outcome = await this.#hold(claimed, this.#options.kinds[claimed.kind]!);
+        ended(claimed.kind, outcome, performance.now() - startedMs);
+      }
     } finally {
-      clearInterval(extending);
+      leave();
+    }
+    return true;
+  }
+
+  async #defer(task: Task): Promise<boolean> {
+    this.#stop.signal.throwIfAborted();
+    const delayMs = jittered(deferMs);
+    const deferred = await this.#options.services.management.claims.defer(task, delayMs);
+    if (deferred) await this.#send(deferred, delayMs);
+    return false;
+  }
+
+  async #hold(task: Task, kind: Kind): Promise<Outcome> {
+    const { services, log } = this.#options;
+    const { claims } = services.management;
+    const subject = { taskId: task.id, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
+    log.info('task claimed', { ...subject, ...(task.state === 'cancelled' && { cleanUp: task.cleanUps }) });
+    const held = new HeldTask({ task, claims, timeLimitMs: kind.timeLimitMs, stop: this.#stop.signal, log });
+    held.hold();
+    try {
+      return await (task.state === 'cancelled' ? this.#cleanUp(task, kind, held) : this.#work(task, kind, held));
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) throw error;
+      log.warn('task lost to another worker', { ...subject, error });
+      return 'lost';
+    } finally {
+      held.release();
     }
   }
 
-  async #after(task: Task, error: unknown): Promise<Outcome> {
-    const { kinds, services, log } = this.#options;
-    const { tasks } = services.management;
+  async #work(task: Task, kind: Kind, held: HeldTask): Promise<Outcome> {
+    const { services, log } = this.#options;
+    try {
+      // An attempt that ended without a trace, with its worker, counts too.
+      if (task.attempts > kind.maxAttempts) throw new Permanent(task.error ?? 'its workers ended again and again');
+      const fault = paramsFault(kind, task.params);
+      if (fault) throw new Permanent(fault);
+      const result = await held.perform(() => kind.run(this.#taskRun(task, held, held.signal)));
+      await held.progressWritten();
+      await services.management.claims.finish(task, result);
+      log.info('task succeeded', { taskId: task.id, kind: task.kind });
+      return 'succeeded';
+    } catch (error) {
+      if (error instanceof LeaseLost) throw error;
+      await held.progressWritten();
+      return this.#after(task, kind, held, error);
+    }
+  }
+
+  async #after(task: Task, kind: Kind, held: HeldTask, error: unknown): Promise<Outcome> {
+    const { services, log } = this.#options;
+    const { claims } = services.management;
     const subject = { taskId: task.id, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
-    if (this.#stop.signal.aborted) {
+    if (error instanceof CancelRequested) {
+      log.info('task cancelled', subject);
+      const cancelled = await claims.cancel(task);
+      await held.workEnded(cancelPatienceMs);
+      await this.#cleanUp(cancelled, kind, held);
+      return 'cancelled';
+    }
+    if (error instanceof WorkerStops) {
       log.info('task handed back', subject);
-      await this.#requeue(task, task.error, 0);
+      await this.#send(await claims.handBack(task));
       return 'handed_back';
     }
+    if (error instanceof SliceOver) {
+      await this.#send(await claims.endSlice(task));
+      return 'sliced';
+    }
     if (error instanceof Postponed) {
-      log.info('task postponed', { ...subject, until: new Date(error.untilMs).toISOString() });
-      await tasks.postpone(task, error.untilMs);
+      log.info('task postponed', { ...subject, until: new Date(error.untilMs).toISOString(), reason: error.message });
+      await claims.postpone(task, error.untilMs, error.message);
       return 'postponed';
     }
-    const reason = error instanceof Error ? error.message : String(error);
-    if (task.attempts < maxAttempts) {
-      const backoffMs = Math.min(firstBackoffMs * 2 ** (task.attempts - 1), maxBackoffMs) * (0.75 + Math.random() / 2);
-      log.warn('task will be tried again', { ...subject, backoffMs, error });
-      await this.#requeue(task, reason, backoffMs);
-      return 'retried';
-    }
-    log.error('task given up', { ...subject, error });
-    await kinds[task.kind].giveUp({ task, services });
-    await tasks.fail(task, reason);
-    return 'failed';
+    const isLast = error instanceof Permanent || error instanceof TimeLimitReached || task.attempts >= kind.maxAttempts;
+    if (isLast && (await this.#givenUp(task, kind, held, error))) return 'failed';
+    const delayMs = backoffMs(task.attempts);
+    log.warn('task will be tried again', { ...subject, delayMs, error });
+    await this.#send(await claims.requeue(task, messageOf(error), delayMs), delayMs);
+    return 'retried';
   }
 
-  async #requeue(task: Task, reason: string | null, delayMs: number): Promise<void> {
-    const { services, queue, log } = this.#options;
-    await services.management.tasks.requeue(task, reason, delayMs);
-    await queue.sendTask(task.id, delayMs).catch((error: unknown) => {
-      log.warn('the message was not sent; the sweeper will do it', { taskId: task.id, error });
+  /** Once what it leaves behind is in order. */
+  async #givenUp(task: Task, kind: Kind, held: HeldTask, error: unknown): Promise<boolean> {
+    const { services, deadLetter, log } = this.#options;
+    const subject = { taskId: task.id, kind: task.kind, databaseId: task.databaseId, attempt: task.attempts };
+    try {
+      await kind.giveUp(this.#taskRun(task, held, held.cleanUpSignal));
+    } catch (fault) {
+      if (fault instanceof LeaseLost) throw fault;
+      log.error('giving a task up failed', { ...subject, error: fault });
+      if (task.attempts < kind.maxAttempts + maxLastAttempts) return false;
+    }
+    log.error('task given up', { ...subject, error });
+    const reason = messageOf(error);
+    await services.management.claims.fail(task, reason);
+    await deadLetter(task, reason).catch((fault: unknown) => {
+      log.warn('a failed task has no dead letter', { ...subject, error: fault });
+    });
+    return true;
+  }
+
+  async #cleanUp(task: Task, kind: Kind, held: HeldTask): Promise<Outcome> {
+    const { services, log } = this.#options;
+    const { claims } = services.management;
+    try {
+      await kind.cancel?.(this.#taskRun(task, held, held.cleanUpSignal));
+    } catch (error) {
+      const fault: unknown = held.cleanUpSignal.aborted ? held.cleanUpSignal.reason : error;
+      if (fault instanceof LeaseLost) throw fault;
+      const subject = { taskId: task.id, kind: task.kind, cleanUps: task.cleanUps };
+      if (task.cleanUps! < kind.maxAttempts + maxLastAttempts) {
+        log.warn('a cancelled task will be cleaned up later', { ...subject, error });
+        const delayMs = fault instanceof WorkerStops ? 0 : backoffMs(task.cleanUps!);
+        await this.#send(await claims.requeueCleanUp(task, delayMs), delayMs);
+        return 'retried';
+      }
+      log.error('a cancelled task could not be cleaned up', { ...subject, error });
+    }
+    await claims.endCleanUp(task);
+    return 'cleaned_up';
+  }
+
+  #taskRun(task: Task, held: HeldTask, signal: AbortSignal): TaskRun {
+    const startedMs = performance.now();
+    return {
+      task,
+      params: task.params,
+      checkpoint: task.checkpoint,
+      services: this.#options.services,
+      log: this.#options.log,
+      signal,
+      progress: (done, total, unit) => held.progress(done, total, unit),
+      saveCheckpoint: (checkpoint) => held.saveCheckpoint(checkpoint),
+      sliceOver: () => performance.now() - startedMs >= sliceMs,
+    };
+  }
+
+  async #send(task: Task, delayMs = 0): Promise<void> {
+    await this.#options.queue.sendTask(task, delayMs).catch((error: unknown) => {
+      this.#options.log.warn('the message was not sent; the sweeper will do it', { taskId: task.id, error });
     });
   }
+}
+
+const ajv = new Ajv({ allErrors: false });
+
+/** What is wrong with a kind's parameters; undefined: nothing. */
+export function paramsFault({ params: schema }: Kind, params: unknown): string | undefined {
+  // Compiled once: ajv knows a schema by its object.
+  return ajv.validate(schema, params) ? undefined : `params: ${ajv.errorsText(ajv.errors, { dataVar: 'params' })}`;
+}
+
+function backoffMs(attempt: number): number {
+  return jittered(Math.min(firstBackoffMs * 2 ** (attempt - 1), maxBackoffMs));
+}
+
+function jittered(ms: number): number {
+  return ms * (0.75 + Math.random() / 2);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -106,6 +106,11 @@ export const errorRegistry = {
     message: 'The account is over its limit {limit} ({value}); nothing was done. Retry later, or ask for a larger plan',
     retryAfterS: 1,
   },
+  TooManyTasks: {
+    status: 429,
+    message: 'The account has {limit} tasks that are not finished, its limit; wait until some are, or cancel them',
+    retryAfterS: 60,
+  },
   // What it is about
   WrongRegion: {
     status: 421,
@@ -142,6 +147,11 @@ export const errorRegistry = {
   TooManySeries: {
     status: 409,
     message: 'Database {database} has {limit} series, its limit; drop one, or ask for a larger plan',
+  },
+  TaskNotCancellable: { status: 409, message: 'Task {task} cannot be cancelled: {reason}' },
+  TaskNotRetryable: {
+    status: 409,
+    message: 'Task {task} is {state}; only one that has failed or was cancelled is tried again',
   },
   AccountClosed: { status: 409, message: 'Account {account} is {status} and cannot be changed' },
   DatabaseFailed: {

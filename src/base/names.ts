@@ -14,9 +14,10 @@ export const tables = {
   outbox: 'tsg-outbox',
 } as const;
 
-/** Per region: the management queue, the change feed's queue, and the dead letters of both. */
+/** Per region: the management queue for what somebody waits for and the one for bulk work, the change feed's queue, and their dead letters. */
 export const queues = {
   tasks: 'tsg-tasks',
+  bulk: 'tsg-bulk',
   tasksDead: 'tsg-tasks-dead',
   feed: 'tsg-feed',
   feedDead: 'tsg-feed-dead',
@@ -52,5 +53,6 @@ export const indexes = {
   hostsByRegion: 'hosts-by-region',
   tasksByAccount: 'tasks-by-account',
   tasksDue: 'tasks-due',
+  tasksPending: 'tasks-pending',
   backupsByAccount: 'backups-by-account',
 } as const;

@@ -10,7 +10,7 @@ import { versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
 import { defaultPlan, type Limits, limitsOf, type PlanName } from './plans.ts';
 import { type Account, type AccountStatus, accountStatuses, type Task, type Token } from './records.ts';
-import { newTask, taskPut } from './tasks.ts';
+import { newTask, taskPut } from './task-item.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface AccountChange {
@@ -141,7 +141,10 @@ export class Accounts {
     const account = await this.#existing(id);
     // Everything is removed, and its name may be another's.
     if (account.status === 'closed' && account.closeTaskId === null) throw closed(account);
-    const task = newTask('close-account', { accountId: id, region: this.#region }, this.#clock());
+    const task = newTask(
+      { kind: 'close-account', subject: { accountId: id, region: this.#region }, requestedBy: by },
+      this.#clock(),
+    );
     const closesAt = new Date(this.#clock() + graceMs).toISOString();
     const status = account.status === 'closed' ? 'closed' : 'closing';
     const closing: Account = { ...account, status, closesAt, closeTaskId: task.id, version: account.version + 1 };

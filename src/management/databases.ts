@@ -12,7 +12,8 @@ import type { Change } from './event.ts';
 import { releaseSlot, takeSlot } from './hosts.ts';
 import { databaseKey, loadEntry, recordKinds } from './record-kinds.ts';
 import type { Database, DatabaseStatus, Endpoint, Host, Task } from './records.ts';
-import { newTask, taskPut } from './tasks.ts';
+import { newTask, taskPut } from './task-item.ts';
+import type { Tasks } from './tasks.ts';
 
 export interface NewDatabase {
   readonly accountId: string;
@@ -34,6 +35,7 @@ interface DatabasesOptions {
   readonly dynamo: Dynamo;
   readonly cache: RecordCache<Database>;
   readonly changes: Changes;
+  readonly tasks: Tasks;
   readonly clock: () => number;
 }
 
@@ -41,18 +43,21 @@ export class Databases {
   readonly #dynamo: Dynamo;
   readonly #cache: RecordCache<Database>;
   readonly #changes: Changes;
+  readonly #tasks: Tasks;
   readonly #clock: () => number;
 
-  constructor({ dynamo, cache, changes, clock }: DatabasesOptions) {
+  constructor({ dynamo, cache, changes, tasks, clock }: DatabasesOptions) {
     this.#dynamo = dynamo;
     this.#cache = cache;
     this.#changes = changes;
+    this.#tasks = tasks;
     this.#clock = clock;
   }
 
   /** The database and the task that provisions it, or neither. The task's id is still to be sent to the queue. */
   async createDatabase(fields: NewDatabase, by: Actor): Promise<{ database: Database; task: Task }> {
     const { accountId, name } = fields;
+    await this.#tasks.requireRoom(accountId);
     const before = await loadEntry(this.#dynamo, 'database', databaseKey({ accountId, name }));
     if (before.record) throw apiError('DatabaseExists', { database: name });
     const id = `db-${randomBytes(10).toString('hex')}`;
@@ -68,10 +73,13 @@ export class Databases {
       endpoint: null,
       user: id,
       password: randomBytes(24).toString('base64url'),
+      retentionDays: null,
+      schedules: { backup: null, retention: null },
+      move: null,
       version: before.version + 1,
       createdAt: new Date(this.#clock()).toISOString(),
     };
-    const task = newTask('provision', database, this.#clock());
+    const task = newTask({ kind: 'provision', subject: database, requestedBy: by }, this.#clock());
     try {
       await this.#changes.commit(
         [
@@ -123,7 +131,7 @@ export class Databases {
       throw apiError('DatabaseBusy', { database: name, status: database.status });
     }
     const deleting: Database = { ...database, status: 'deleting', version: database.version + 1 };
-    const task = newTask('deprovision', deleting, this.#clock());
+    const task = newTask({ kind: 'deprovision', subject: deleting, requestedBy: by }, this.#clock());
     await this.#commit(deleting, [
       databasePut(deleting, database.version),
       taskPut(task),

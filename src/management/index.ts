@@ -17,6 +17,7 @@ import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
 import { Outbox } from './outbox.ts';
 import { SeriesCatalogue } from './series.ts';
+import { TaskClaims } from './task-claims.ts';
 import { Tasks } from './tasks.ts';
 import { Tokens } from './tokens.ts';
 import { createSns, Topic } from './topic.ts';
@@ -42,6 +43,7 @@ export interface Management {
   readonly hosts: Hosts;
   readonly tasks: Tasks;
   readonly backups: Backups;
+  readonly claims: TaskClaims;
   readonly changes: Changes;
   readonly audit: Audit;
   readonly usage: Usage;
@@ -147,6 +149,7 @@ export function managementOver(options: ManagementOptions): Management {
     log,
   });
 
+  const tasks = new Tasks({ dynamo, clock });
   const tokens = new Tokens({ dynamo, cache: caches.token, changes, clock });
   const accounts = new Accounts({ dynamo, cache: caches.account, changes, tokens, region, clock });
   return {
@@ -155,10 +158,11 @@ export function managementOver(options: ManagementOptions): Management {
     tokens,
     changes,
     series: new SeriesCatalogue({ dynamo, cache: caches.series, changes, clock }),
-    databases: new Databases({ dynamo, cache: caches.database, changes, clock }),
+    databases: new Databases({ dynamo, cache: caches.database, changes, tasks, clock }),
     hosts: new Hosts({ dynamo, region, clock }),
-    tasks: new Tasks({ dynamo, region, clock }),
     backups: new Backups({ dynamo, clock }),
+    tasks,
+    claims: new TaskClaims({ dynamo, region, clock }),
     clock,
     redis: new Map(Object.entries(redis)),
     audit: new Audit({ dynamo, clock }),

@@ -33,6 +33,12 @@ export interface RecordKindDefinition<T> {
 const minuteMs = 60_000;
 const dayMs = 24 * 3_600_000;
 
+const laterMembers: Pick<Database, 'retentionDays' | 'schedules' | 'move'> = {
+  retentionDays: null,
+  schedules: { backup: null, retention: null },
+  move: null,
+};
+
 export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<RecordKinds[K]> } = {
   account: {
     table: tables.accounts,
@@ -65,8 +71,8 @@ export const recordKinds: { readonly [K in RecordKind]: RecordKindDefinition<Rec
     table: tables.databases,
     prefix: cacheKeys.database,
     itemKey: (key) => pairOf(key, 'accountId', 'name'),
-    // A key of an index cannot be null, so an item without a host does not have it.
-    toRecord: (item) => ({ hostId: null, ...item }) as unknown as Database,
+    // A key of an index cannot be null, so an item without a host does not have it; the others came with a later version.
+    toRecord: (item) => ({ hostId: null, ...laterMembers, ...item }) as unknown as Database,
     usableMs: dayMs,
     settled: ({ status }) => status === 'active',
     maxRecords: 50_000,

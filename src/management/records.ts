@@ -1,7 +1,11 @@
 // What the management tables hold. Ids are internal and never reused; names belong to customers.
 
 import type { FieldDefinition, SchemaMode } from '../kdb/engine.ts';
+import type { Actor } from './audit.ts';
 import type { Limits, PlanName } from './plans.ts';
+import type { TaskKind } from './task-kinds.ts';
+
+export type { TaskKind } from './task-kinds.ts';
 
 export type Scope = 'read' | 'write' | 'manage';
 export const scopes: readonly Scope[] = ['read', 'write', 'manage'];
@@ -62,8 +66,15 @@ export interface Token extends Versioned {
   readonly expiresAt: string | null;
 }
 
-/** failed: its task gave up; deleting it is what remains. */
-export type DatabaseStatus = 'provisioning' | 'active' | 'deleting' | 'failed';
+/** restoring: as provisioning, but filled from a backup. failed: its task gave up; deleting it is what remains. */
+export type DatabaseStatus = 'provisioning' | 'restoring' | 'active' | 'deleting' | 'failed';
+
+/** What is done to a database again and again. */
+export const scheduleNames = ['backup', 'retention'] as const;
+export type ScheduleName = (typeof scheduleNames)[number];
+
+/** Five fields of cron, in UTC; null: never. */
+export type Schedules = Readonly<Record<ScheduleName, string | null>>;
 
 export interface Endpoint {
   readonly host: string;
@@ -86,6 +97,11 @@ export interface Database extends Versioned {
   /** Of the database process; never leaves the service. */
   readonly user: string;
   readonly password: string;
+  /** Points older than this are removed; null: none. */
+  readonly retentionDays: number | null;
+  readonly schedules: Schedules;
+  /** The task that moves it to another host, or to another number of volumes. */
+  readonly move: { readonly taskId: string } | null;
 }
 
 /** What stands in a database under a name. Strict: what may be written. Flexible: what the database process had when it was last asked. */
@@ -109,27 +125,73 @@ export interface Host extends Versioned {
   readonly heartbeatAt: string;
 }
 
-export type TaskKind = 'provision' | 'deprovision' | 'close-account';
-export type TaskState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+export const taskStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type TaskState = (typeof taskStates)[number];
+
+export interface TaskProgress {
+  readonly done: number;
+  /** Null: not known. */
+  readonly total: number | null;
+  readonly unit: string;
+  /** Over the last seconds; null until there is one. */
+  readonly ratePerS: number | null;
+  readonly etaS: number | null;
+}
+
+/** lost: its worker ended without a word, or could not keep its lease. returned: its worker was stopped. */
+export type AttemptOutcome = 'succeeded' | 'failed' | 'cancelled' | 'lost' | 'returned';
+
+export interface TaskAttempt {
+  readonly attempt: number;
+  /** Who worked on it. */
+  readonly owner: string;
+  readonly startedAt: string;
+  /** All three null while it runs. */
+  readonly endedAt: string | null;
+  readonly outcome: AttemptOutcome | null;
+  readonly error: string | null;
+}
 
 export interface Task extends Versioned {
   readonly id: string;
+  /** `service`: it is about the service itself. */
   readonly accountId: string;
   readonly region: string;
   readonly kind: TaskKind;
   readonly state: TaskState;
-  /** Null when it is about the whole account. */
+  /** Null when it is about the whole account, or the service. */
   readonly databaseName: string | null;
   readonly databaseId: string | null;
+  /** JSON, as the kind's schema has it. */
+  readonly params: unknown;
+  readonly requestedBy: Actor;
+  /** JSON; null until it succeeds. */
+  readonly result: unknown;
+  /** JSON: where the work is; null: at its beginning. */
+  readonly checkpoint: unknown;
+  readonly progress: TaskProgress | null;
+  /** Tries so far that count: not those that were put off, handed back or went on after a slice. */
   readonly attempts: number;
-  /** How often its message had to be sent again. */
+  /** The newest last; the last twenty. */
+  readonly history: readonly TaskAttempt[];
+  /** Of the last try that failed. */
+  readonly error: string | null;
+  /** What it waits for, and until when (ISO), without anybody looking at it. */
+  readonly waits: { readonly reason: string; readonly until: string } | null;
+  /** It runs, and its worker is to stop. */
+  readonly cancelRequested: boolean;
+  /** It was cancelled, and what it left behind is still to be put in order: how often that was tried. */
+  readonly cleanUps: number | null;
+  /** ISO time of the first claim, and for how long it was worked on until the last one ended. */
+  readonly startedAt: string | null;
+  readonly workedMs: number;
+  /** Number of its newest message: older ones mean nothing any more. */
   readonly sends: number;
-  /** Who works on it and until when that claim holds (ISO). */
+  /** How often it was claimed, who works on it, and until when that claim holds (ISO). */
+  readonly claims: number;
   readonly leaseOwner: string | null;
   readonly leaseUntil: string | null;
   readonly updatedAt: string;
-  readonly progress: { readonly done: number; readonly total: number } | null;
-  readonly error: string | null;
 }
 
 export type BackupStatus = 'running' | 'complete' | 'failed' | 'expiring';

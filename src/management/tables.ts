@@ -71,6 +71,7 @@ export const tableDefinitions: readonly TableDefinition[] = [
     indexes: {
       [indexes.tasksByAccount]: { partition: 'accountId', sort: 'createdAt' },
       [indexes.tasksDue]: { partition: 'dueIn', sort: 'dueAt' },
+      [indexes.tasksPending]: { partition: 'pendingOf', sort: 'createdAt' },
     },
     timeToLive: 'goneAtS',
   },

@@ -1,43 +1,77 @@
-import { randomUUID } from 'node:crypto';
+// Tasks as those see them who ask for them: made, looked at, cancelled, tried once more.
+
+import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
+import { type Actor, auditPut } from './audit.ts';
 import {
   ConditionFailed,
+  countItems,
   type Dynamo,
   type Item,
   queryItems,
+  queryOnce,
   readItem,
-  type TransactionItem,
-  updateItem,
+  transact,
 } from './dynamo.ts';
-import type { Database, Task, TaskKind } from './records.ts';
+import type { Task } from './records.ts';
+import { sameVersion } from './task-claims.ts';
+import { type NewTask, newTask, type TaskChange, taskPut, taskUpdate, toTask } from './task-item.ts';
+import { taskKindEntry } from './task-kinds.ts';
 
-/** How long a claim holds without being extended. */
-export const leaseMs = 15_000;
-/** A queued task that nobody claimed for so long may have lost its message. */
-const messageLostMs = 10_000;
-/** While a queue is long, messages are sent again ever more rarely. */
-const maxResendMs = 60_000;
-/** A task that has ended can be looked at for so long. */
-const endedKeptMs = 90 * 24 * 3_600_000;
+/** That an account may have unfinished. */
+const maxPending = 1_000;
+/** Of a page of a list that is filtered. */
+const maxReads = 5;
 
 interface TasksOptions {
   readonly dynamo: Dynamo;
-  readonly region: string;
   readonly clock: () => number;
 }
 
-/** The lease was lost: somebody else works on the task now, and this worker must let go of it. */
-export class LeaseLost extends Error {}
+export interface TaskQuery {
+  readonly accountId: string;
+  readonly state?: string | undefined;
+  readonly kind?: string | undefined;
+  /** Its name. */
+  readonly database?: string | undefined;
+  readonly limit: number;
+  /** Where the page before ended. */
+  readonly after?: string | undefined;
+}
 
 export class Tasks {
   readonly #dynamo: Dynamo;
-  readonly #region: string;
   readonly #clock: () => number;
 
-  constructor({ dynamo, region, clock }: TasksOptions) {
+  constructor({ dynamo, clock }: TasksOptions) {
     this.#dynamo = dynamo;
-    this.#region = region;
     this.#clock = clock;
+  }
+
+  /** Its message is still to be sent. One with an id that there is already is made no second time: the first one is given. */
+  async createTask(fields: NewTask): Promise<Task> {
+    const { accountId } = fields.subject;
+    await this.requireRoom(accountId);
+    const task = newTask(fields, this.#clock());
+    try {
+      await transact(this.#dynamo, [taskPut(task), this.#audit(task, fields.requestedBy, `create ${task.kind}`)]);
+    } catch (error) {
+      const first = error instanceof ConditionFailed ? await this.getTask(task.id) : undefined;
+      if (!first) throw error;
+      return first;
+    }
+    return task;
+  }
+
+  /** Approximate: the index is a moment behind. */
+  async requireRoom(accountId: string): Promise<void> {
+    const pending = await countItems(this.#dynamo, {
+      TableName: tables.tasks,
+      IndexName: indexes.tasksPending,
+      KeyConditionExpression: 'pendingOf = :account',
+      ExpressionAttributeValues: { ':account': accountId },
+    });
+    if (pending >= maxPending) throw apiError('TooManyTasks', { limit: maxPending });
   }
 
   async getTask(id: string): Promise<Task | undefined> {
@@ -45,230 +79,124 @@ export class Tasks {
     return item && toTask(item);
   }
 
-  /** The newest first. */
-  async listTasks(accountId: string, limit = 100): Promise<Task[]> {
-    const items = await queryItems(
-      this.#dynamo,
-      {
+  /** The newest first. A page may be short and not the last. */
+  async listTasks(query: TaskQuery): Promise<{ tasks: Task[]; next: string | null }> {
+    const { accountId, limit } = query;
+    const filters = { state: query.state, kind: query.kind, databaseName: query.database };
+    const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+    const tasks: Task[] = [];
+    let start: Item | undefined = query.after === undefined ? undefined : placeOf(accountId, query.after);
+    for (let read = 0; read < maxReads; read++) {
+      const { items, lastKey } = await queryOnce(this.#dynamo, {
         TableName: tables.tasks,
         IndexName: indexes.tasksByAccount,
         KeyConditionExpression: 'accountId = :account',
-        ExpressionAttributeValues: { ':account': accountId },
+        ...(given.length > 0 && {
+          FilterExpression: given.map(([name]) => `#${name} = :${name}`).join(' AND '),
+          ExpressionAttributeNames: Object.fromEntries(given.map(([name]) => [`#${name}`, name])),
+        }),
+        ExpressionAttributeValues: {
+          ':account': accountId,
+          ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+        },
         ScanIndexForward: false,
-        Limit: limit,
-      },
-      limit,
-    );
-    return items.map(toTask);
+        Limit: given.length > 0 ? Math.max(limit, 200) : limit,
+        ...(start && { ExclusiveStartKey: start }),
+      });
+      tasks.push(...items.map(toTask));
+      if (tasks.length > limit) {
+        const page = tasks.slice(0, limit);
+        return { tasks: page, next: `${page.at(-1)!.createdAt}#${page.at(-1)!.id}` };
+      }
+      if (!lastKey) return { tasks, next: null };
+      start = lastKey;
+      if (tasks.length === limit) break;
+    }
+    return { tasks, next: `${start!['createdAt']}#${start!['id']}` };
   }
 
-  /** Undefined when there is nothing to do: it is done, unknown, or another worker has it. */
-  async claim(id: string, owner: string): Promise<Task | undefined> {
-    const now = this.#iso();
-    const leaseUntil = this.#iso(leaseMs);
-    return this.#change(id, {
-      set: { state: 'running', leaseOwner: owner, leaseUntil, dueAt: leaseUntil },
-      add: { attempts: 1 },
-      condition: '#state = :queued OR (#state = :running AND leaseUntil < :now)',
-      values: { ':queued': 'queued', ':running': 'running', ':now': now },
+  /** All that is not finished about a database, in any region. */
+  async unfinishedOf(databaseId: string, accountId: string): Promise<Task[]> {
+    const items = await queryItems(this.#dynamo, {
+      TableName: tables.tasks,
+      IndexName: indexes.tasksPending,
+      KeyConditionExpression: 'pendingOf = :account',
+      FilterExpression: 'databaseId = :database',
+      ExpressionAttributeValues: { ':account': accountId, ':database': databaseId },
     });
-  }
-
-  extend(task: Task): Promise<Task> {
-    const leaseUntil = this.#iso(leaseMs);
-    return this.#changeOwn(task, { leaseUntil, dueAt: leaseUntil });
-  }
-
-  progress(task: Task, done: number, total: number): Promise<Task> {
-    return this.#changeOwn(task, { progress: { done, total } });
-  }
-
-  finish(task: Task): Promise<Task> {
-    return this.#end(task, 'succeeded', null);
-  }
-
-  fail(task: Task, error: string): Promise<Task> {
-    return this.#end(task, 'failed', error);
-  }
-
-  /** Back to the queue, to be tried again after `delayMs`; the message is the caller's to send. */
-  requeue(task: Task, error: string | null, delayMs: number): Promise<Task> {
-    const dueAt = this.#iso(delayMs + messageLostMs);
-    return this.#changeOwn(task, { state: 'queued', leaseOwner: null, leaseUntil: null, error, dueAt });
-  }
-
-  /** It is not time for it yet: as if it had not been claimed. Without a message, the sweeper finds it then. */
-  postpone(task: Task, untilMs: number): Promise<Task> {
-    const dueAt = new Date(untilMs).toISOString();
-    const attempts = task.attempts - 1;
-    const queued = { state: 'queued', leaseOwner: null, leaseUntil: null, sends: 0 };
-    return this.#changeOwn(task, { ...queued, error: null, attempts, dueAt });
-  }
-
-  /** Unfinished tasks of the region that nobody seems to take care of, the longest waiting first. */
-  due(limit: number): Promise<Task[]> {
-    return this.#unfinished('dueIn = :region AND dueAt <= :now', { ':now': this.#iso() }, limit);
-  }
-
-  /** All unfinished tasks of the region. */
-  unfinished(): Promise<Task[]> {
-    return this.#unfinished('dueIn = :region', {}, Number.POSITIVE_INFINITY);
+    return items.map(toTask);
   }
 
   /**
-   * Takes it on oneself to send the task's message again; undefined when somebody else did or the task moved on.
-   * A running task is queued again when its lease ran out, or when its holder is known to be dead (`orphaned`).
+   * A queued task is cancelled at once; a worker still puts in order what it left behind. The worker of a running one learns of it when
+   * it extends its lease. Its message is still to be sent. Cancelling again changes nothing.
    */
-  async takeOver(task: Task, { orphaned = false } = {}): Promise<Task | undefined> {
-    const sends = task.sends + 1;
-    return this.#change(task.id, {
-      set: {
-        state: 'queued',
-        leaseOwner: null,
-        leaseUntil: null,
-        sends,
-        dueAt: this.#iso(Math.min(messageLostMs * 2 ** task.sends, maxResendMs)),
-      },
-      condition:
-        '#version = :version AND (#state = :queued OR (#state = :running AND (leaseUntil < :now OR leaseOwner = :dead)))',
-      values: {
-        ':version': task.version,
-        ':queued': 'queued',
-        ':running': 'running',
-        ':now': this.#iso(),
-        ':dead': orphaned ? task.leaseOwner : '',
-      },
+  async cancel(id: string, by: Actor): Promise<Task> {
+    return this.#decide(id, by, 'cancelTask', (task) => {
+      const { uncancellable } = taskKindEntry(task.kind);
+      if (uncancellable !== undefined) throw apiError('TaskNotCancellable', { task: id, reason: uncancellable });
+      if (task.state === 'cancelled' || task.cancelRequested) return undefined;
+      if (task.state === 'running') return { set: { cancelRequested: true } };
+      if (task.state !== 'queued') throw apiError('TaskNotCancellable', { task: id, reason: `it has ${task.state}` });
+      const set = { state: 'cancelled', waits: null, cleanUps: 0, sends: task.sends + 1, dueAt: this.#iso() };
+      return { set };
     });
   }
 
-  async #unfinished(condition: string, values: Item, limit: number): Promise<Task[]> {
-    const items = await queryItems(
-      this.#dynamo,
-      {
-        TableName: tables.tasks,
-        IndexName: indexes.tasksDue,
-        KeyConditionExpression: condition,
-        ExpressionAttributeValues: { ':region': this.#region, ...values },
-        ...(Number.isFinite(limit) && { Limit: limit }),
-      },
-      limit,
-    );
-    return items.map(toTask);
-  }
-
-  /** Nobody looks for it any more: it leaves the index of what is due, and after a while the table. */
-  #end(task: Task, state: 'succeeded' | 'failed', error: string | null): Promise<Task> {
-    const goneAtS = Math.ceil((this.#clock() + endedKeptMs) / 1_000);
-    const set = { state, leaseOwner: null, leaseUntil: null, error, goneAtS };
-    return this.#changeOwn(task, set, ['dueIn', 'dueAt']);
-  }
-
-  /** A change by the worker that holds the lease. The attempt tells a claim from an earlier one of the same worker. */
-  async #changeOwn(task: Task, set: Item, remove: readonly string[] = []): Promise<Task> {
-    const changed = await this.#change(task.id, {
-      set,
-      remove,
-      condition: '#state = :running AND leaseOwner = :owner AND attempts = :attempt',
-      values: { ':running': 'running', ':owner': task.leaseOwner, ':attempt': task.attempts },
+  /** One that has failed or was cancelled is queued again, from where it was, as if it had not been tried. Its message is still to be sent. */
+  async retry(id: string, by: Actor): Promise<Task> {
+    return this.#decide(id, by, 'retryTask', (task) => {
+      const isOver = task.state === 'failed' || (task.state === 'cancelled' && task.cleanUps === null);
+      if (!isOver) throw apiError('TaskNotRetryable', { task: id, state: task.state });
+      const again = { state: 'queued', attempts: 0, workedMs: 0, error: null, sends: task.sends + 1 };
+      const found = { dueIn: task.region, dueAt: this.#iso(), pendingOf: task.accountId };
+      return { set: { ...again, ...found }, remove: ['goneAtS'] };
     });
-    if (!changed) throw new LeaseLost(`task ${task.id} is no longer held by ${task.leaseOwner}`);
-    return changed;
   }
 
-  async #change(
+  /** What a task waits for has come: it need not wait until its time. Its message is still to be sent. Undefined when it does not wait. */
+  async wake(id: string): Promise<Task | undefined> {
+    const task = await this.getTask(id);
+    if (task?.state !== 'queued' || task.waits === null) return undefined;
+    const set = { waits: null, sends: task.sends + 1, dueAt: this.#iso() };
+    await transact(this.#dynamo, [{ Update: taskUpdate(id, { set, ...sameVersion(task) }, this.#clock()) }]);
+    return this.getTask(id);
+  }
+
+  async #decide(
     id: string,
-    {
-      set,
-      add = {},
-      remove = [],
-      condition,
-      values,
-    }: { set: Item; add?: Record<string, number>; remove?: readonly string[]; condition: string; values: Item },
-  ): Promise<Task | undefined> {
-    const assigned: Item = { ...set, updatedAt: this.#iso() };
-    const added: Record<string, number> = { ...add, version: 1 };
-    const names = [...Object.keys(assigned), ...Object.keys(added), ...remove];
-    const clauses = [
-      `SET ${Object.keys(assigned)
-        .map((name) => `#${name} = :set_${name}`)
-        .join(', ')}`,
-      `ADD ${Object.keys(added)
-        .map((name) => `#${name} :add_${name}`)
-        .join(', ')}`,
-      ...(remove.length > 0 ? [`REMOVE ${remove.map((name) => `#${name}`).join(', ')}`] : []),
-    ];
-    try {
-      return toTask(
-        await updateItem(this.#dynamo, {
-          TableName: tables.tasks,
-          Key: { id },
-          UpdateExpression: clauses.join(' '),
-          ConditionExpression: condition,
-          ExpressionAttributeNames: {
-            ...Object.fromEntries(names.map((name) => [`#${name}`, name])),
-            '#state': 'state',
-          },
-          ExpressionAttributeValues: {
-            ...Object.fromEntries(Object.entries(assigned).map(([name, value]) => [`:set_${name}`, value])),
-            ...Object.fromEntries(Object.entries(added).map(([name, value]) => [`:add_${name}`, value])),
-            ...values,
-          },
-        }),
-      );
-    } catch (error) {
-      if (error instanceof ConditionFailed) return undefined;
-      throw error;
+    by: Actor,
+    action: string,
+    decide: (task: Task) => Pick<TaskChange, 'set' | 'remove'> | undefined,
+  ): Promise<Task> {
+    for (let tries = 1; ; tries++) {
+      const task = await this.getTask(id);
+      if (!task) throw apiError('TaskNotFound', { task: id });
+      const change = decide(task);
+      if (!change) return task;
+      const update = taskUpdate(id, { ...change, ...sameVersion(task) }, this.#clock());
+      try {
+        await transact(this.#dynamo, [{ Update: update }, this.#audit(task, by, action)]);
+        return (await this.getTask(id))!;
+      } catch (error) {
+        if (!(error instanceof ConditionFailed)) throw error;
+        // Its worker changes it every second or so.
+        if (tries === 5) throw apiError('Conflict', { what: `Task ${id}` }, { cause: error });
+      }
     }
   }
 
-  #iso(fromNowMs = 0): string {
-    return new Date(this.#clock() + fromNowMs).toISOString();
+  #audit({ accountId, id, kind, databaseName }: Task, by: Actor, action: string) {
+    const subject = { kind: 'task', id, name: kind } as const;
+    return auditPut({ accountId, by, action, subject, details: { database: databaseName } }, this.#clock());
+  }
+
+  #iso(): string {
+    return new Date(this.#clock()).toISOString();
   }
 }
 
-/** Without a name and an id, it is about the whole account. */
-type TaskSubject = Pick<Database, 'accountId' | 'region'> & Partial<Pick<Database, 'name' | 'id'>>;
-
-export function newTask(kind: TaskKind, subject: TaskSubject, nowMs: number): Task {
-  const now = new Date(nowMs).toISOString();
-  return {
-    id: randomUUID(),
-    accountId: subject.accountId,
-    region: subject.region,
-    kind,
-    state: 'queued',
-    databaseName: subject.name ?? null,
-    databaseId: subject.id ?? null,
-    attempts: 0,
-    sends: 0,
-    leaseOwner: null,
-    leaseUntil: null,
-    progress: null,
-    error: null,
-    version: 1,
-    createdAt: now,
-    updatedAt: now,
-  };
-}
-
-/** For the transaction that makes the reason for the task. It is looked at when its message comes, or, without one, after `delayMs`. */
-export function taskPut(task: Task, delayMs = messageLostMs): TransactionItem {
-  return {
-    Put: {
-      TableName: tables.tasks,
-      Item: {
-        ...task,
-        dueIn: task.region,
-        dueAt: new Date(Date.parse(task.createdAt) + delayMs).toISOString(),
-      },
-      ConditionExpression: 'attribute_not_exists(id)',
-    },
-  };
-}
-
-/** What the index and the end of the item need stays here. */
-function toTask({ dueIn: _dueIn, dueAt: _dueAt, goneAtS: _goneAtS, ...item }: Item): Task {
-  const task = item as unknown as Task;
-  // DynamoDB keeps no order of keys.
-  return task.progress ? { ...task, progress: { done: task.progress.done, total: task.progress.total } } : task;
+function placeOf(accountId: string, place: string): Item {
+  const hash = place.indexOf('#');
+  return { accountId, createdAt: place.slice(0, hash), id: place.slice(hash + 1) };
 }

@@ -15,7 +15,7 @@ export interface Tasks {
 export function createTasks({ sqsEndpoint }: Pick<RegionConfig, 'sqsEndpoint'>): Tasks {
   const clients = new Map<string, { sqs: SQSClient; queue: TaskQueue }>();
 
-  /** The management queue of any region. */
+  /** The management queues of any region. */
   function queueOf(region: string): TaskQueue {
     let client = clients.get(region);
     if (!client) {
@@ -29,7 +29,7 @@ export function createTasks({ sqsEndpoint }: Pick<RegionConfig, 'sqsEndpoint'>):
   return {
     async announce(task, log) {
       try {
-        await queueOf(task.region).sendTask(task.id);
+        await queueOf(task.region).sendTask(task);
       } catch (error) {
         log.warn('the task is stored, its message was not sent', { taskId: task.id, region: task.region, error });
       }

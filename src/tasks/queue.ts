@@ -1,27 +1,41 @@
-// Producer side of the management queue. The task's item is the truth; a message only says that somebody should look at it.
+// Producer side of the management queues. The task's item is the truth; a message only says that somebody should look at it.
 
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
+  SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { queues } from '../base/names.ts';
+import type { Task } from '../management/records.ts';
+import { type TaskQueueName, taskKinds } from '../management/task-kinds.ts';
 
-/** SQS's own limit. */
+export const queueNames: Readonly<Record<TaskQueueName, string>> = { interactive: queues.tasks, bulk: queues.bulk };
+export const taskQueueNames = ['interactive', 'bulk'] as const satisfies readonly TaskQueueName[];
+
+/** What a message needs of a task. */
+export type SentTask = Pick<Task, 'id' | 'kind' | 'sends'>;
+
+/** SQS's own limits. */
 const maxDelayS = 900;
+const batchSize = 10;
 /** Longer than the lease's extension takes; a worker that holds a message extends it. */
 export const visibilityS = 15;
-/** A message that came back so often kills or outlives its workers: to the dead letters. The sweeper still knows its task. */
-const maxReceives = 10;
+/** SQS's most. A task that kills its workers is given up by its own count; this is for messages that cannot even be looked at. */
+const maxReceives = 1_000;
 /** SQS's longest: 14 days. */
 export const deadRetentionS = 1_209_600;
 
-/** What a message holds. */
+/** What a message holds. `send`: only the task's newest message means something; without it, it is taken as that. */
 export interface TaskMessage {
   readonly taskId: string;
+  readonly send?: number;
 }
+
+/** As the queue counts them, about. */
+export type QueueDepths = Readonly<Record<TaskQueueName, number>>;
 
 /** An endpoint means a local SQS, which takes any credentials; without one the environment's are used. */
 export function createSqs({
@@ -56,47 +70,89 @@ export async function ensureQueues(sqs: SQSClient): Promise<void> {
     new GetQueueAttributesCommand({ QueueUrl: dead.QueueUrl, AttributeNames: ['QueueArn'] }),
   );
   const redrive = { deadLetterTargetArn: Attributes?.['QueueArn'], maxReceiveCount: maxReceives };
-  await sqs.send(
-    new CreateQueueCommand({
-      QueueName: queues.tasks,
-      Attributes: { VisibilityTimeout: String(visibilityS), RedrivePolicy: JSON.stringify(redrive) },
-    }),
-  );
+  for (const name of taskQueueNames) {
+    await sqs.send(
+      new CreateQueueCommand({
+        QueueName: queueNames[name],
+        Attributes: { VisibilityTimeout: String(visibilityS), RedrivePolicy: JSON.stringify(redrive) },
+      }),
+    );
+  }
 }
 
+/** The two queues of a region's tasks. */
 export class TaskQueue {
   readonly #sqs: SQSClient;
-  #url: Promise<string> | undefined;
+  readonly #urls = new Map<TaskQueueName, Promise<string>>();
 
   constructor(sqs: SQSClient) {
     this.#sqs = sqs;
   }
 
-  /** Looked up once it is needed, so that a process starts without the queue. */
-  async url(): Promise<string> {
-    this.#url ??= this.#sqs.send(new GetQueueUrlCommand({ QueueName: queues.tasks })).then(({ QueueUrl }) => QueueUrl!);
+  /** Looked up once it is needed, so that a process starts without the queues. */
+  async url(name: TaskQueueName): Promise<string> {
+    let url = this.#urls.get(name);
+    if (!url) {
+      url = this.#sqs.send(new GetQueueUrlCommand({ QueueName: queueNames[name] })).then(({ QueueUrl }) => QueueUrl!);
+      this.#urls.set(name, url);
+    }
     try {
-      return await this.#url;
+      return await url;
     } catch (error) {
-      this.#url = undefined;
+      this.#urls.delete(name);
       throw error;
     }
   }
 
-  /** Rejects when the queue does not answer. */
-  async check(): Promise<void> {
-    await this.#sqs.send(new GetQueueAttributesCommand({ QueueUrl: await this.url(), AttributeNames: ['QueueArn'] }));
+  /** Messages of any state in each queue. Rejects when the queues do not answer. */
+  async depths(): Promise<QueueDepths> {
+    const [interactive, bulk] = await Promise.all(taskQueueNames.map((name) => this.#depth(name)));
+    return { interactive: interactive!, bulk: bulk! };
+  }
+
+  async #depth(name: TaskQueueName): Promise<number> {
+    const counts = [
+      'ApproximateNumberOfMessages',
+      'ApproximateNumberOfMessagesNotVisible',
+      'ApproximateNumberOfMessagesDelayed',
+    ] as const;
+    const { Attributes } = await this.#sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: await this.url(name), AttributeNames: [...counts] }),
+    );
+    return counts.reduce((sum, count) => sum + Number(Attributes?.[count] ?? 0), 0);
   }
 
   /** A task whose message cannot be sent is found by the sweeper: callers need not fail over it. */
-  async sendTask(taskId: string, delayMs = 0): Promise<void> {
-    const message: TaskMessage = { taskId };
+  async sendTask(task: SentTask, delayMs = 0): Promise<void> {
     await this.#sqs.send(
       new SendMessageCommand({
-        QueueUrl: await this.url(),
-        MessageBody: JSON.stringify(message),
+        QueueUrl: await this.url(taskKinds[task.kind].queue),
+        MessageBody: messageOf(task),
         DelaySeconds: Math.min(Math.ceil(delayMs / 1_000), maxDelayS),
       }),
     );
   }
+
+  /** As few calls as it takes. */
+  async sendTasks(tasks: readonly SentTask[]): Promise<void> {
+    for (const name of taskQueueNames) {
+      const own = tasks.filter(({ kind }) => taskKinds[kind].queue === name);
+      for (let from = 0; from < own.length; from += batchSize) {
+        const { Failed = [] } = await this.#sqs.send(
+          new SendMessageBatchCommand({
+            QueueUrl: await this.url(name),
+            Entries: own
+              .slice(from, from + batchSize)
+              .map((task, i) => ({ Id: String(i), MessageBody: messageOf(task) })),
+          }),
+        );
+        if (Failed.length > 0) throw new Error(`${Failed.length} messages were not taken: ${Failed[0]!.Code}`);
+      }
+    }
+  }
+}
+
+function messageOf({ id, sends }: SentTask): string {
+  const message: TaskMessage = { taskId: id, send: sends };
+  return JSON.stringify(message);
 }

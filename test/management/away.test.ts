@@ -31,7 +31,7 @@ test('DynamoDB is away: warm reads go on, all else is MetadataUnavailable; then 
     () => databases.requestDelete('a1', 'plant', theService),
     () => accounts.createAccount('acme', theService),
     () => tasks.getTask(task.id),
-    () => tasks.claim(task.id, 'w1'),
+    () => management.claims.claim(task.id, 'w1'),
     () => hosts.heartbeat('h1'),
   ];
   await Promise.all(unavailable.map((call) => assert.rejects(call, code('MetadataUnavailable'))));
@@ -42,5 +42,5 @@ test('DynamoDB is away: warm reads go on, all else is MetadataUnavailable; then 
   await dynoxide.restart();
   assert.deepEqual((await tokens.pageOfTokens('a1')).records, [token]);
   assert.deepEqual(await databases.listDatabases('a1'), [database]);
-  assert.ok(await tasks.claim(task.id, 'w1'));
+  assert.ok(await management.claims.claim(task.id, 'w1'));
 });

@@ -25,7 +25,7 @@ test('a database and its task come together', async () => {
   assert.deepEqual(await tasks.getTask(task.id), task);
   assert.equal(task.databaseId, database.id);
   assert.deepEqual(
-    (await tasks.listTasks('a1')).map(({ id }) => id),
+    (await tasks.listTasks({ accountId: 'a1', limit: 100 })).tasks.map(({ id }) => id),
     [task.id],
   );
 });
@@ -37,7 +37,7 @@ test('a name is given once per account, also when many ask at the same time', as
   for (const result of results) {
     if (result.status === 'rejected') assert.equal(result.reason.code, 'DatabaseExists');
   }
-  assert.equal((await tasks.listTasks('a2')).length, 1);
+  assert.equal((await tasks.listTasks({ accountId: 'a2', limit: 100 })).tasks.length, 1);
   await databases.createDatabase(newDatabase('a3', 'plant'), theService);
 });
 

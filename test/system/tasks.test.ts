@@ -75,7 +75,7 @@ test('worker, replicator and host agent show their figures, on ports that run.js
     worker: [
       /^tsg_tasks_total\{kind="provision",outcome="succeeded",.*\} [1-9]/m,
       /^tsg_task_seconds_count\{.*kind="provision".*\} [1-9]/m,
-      /^tsg_queue_messages\{state="waiting",.*\} \d/m,
+      /^tsg_queue_messages_waiting\{queue="tsg-bulk",.*\} \d/m,
       /^tsg_queue_wait_seconds\{queue="tsg-tasks",.*\} \d/m,
       /^tsg_task_sweeps_total\{outcome="done",.*\} [1-9]/m,
       /^tsg_outbox_sweeps_total\{outcome="done",.*\} [1-9]/m,
@@ -83,7 +83,7 @@ test('worker, replicator and host agent show their figures, on ports that run.js
     replicator: [
       /^tsg_feed_events_total\{outcome="applied",.*\} \d/m,
       /^tsg_feed_held_seconds\{by="replicator",.*\} 0$/m,
-      /^tsg_queue_messages\{state="in_hand",.*\} \d/m,
+      /^tsg_queue_messages_in_hand\{queue="tsg-feed",.*\} \d/m,
       ...(region.pids().redis === undefined ? [] : [/^tsg_feed_heartbeat_age_seconds\{cache="eu-west-1a",.*\} \d/m]),
     ],
     agent: [

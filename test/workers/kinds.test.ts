@@ -13,17 +13,17 @@ test('provision: placed, started, answering, active', async (t) => {
   const { databases, tasks, hosts } = management;
   const host = await addHost('h1');
   const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
-  await worker().runner.run(task.id);
+  await worker().runner.run({ taskId: task.id });
   const done = (await tasks.getTask(task.id))!;
   assert.equal(done.state, 'succeeded');
-  assert.deepEqual(done.progress, { done: 3, total: 3 });
+  assert.deepEqual([done.progress?.done, done.progress?.total, done.progress?.unit], [3, 3, 'steps']);
   const active = (await databases.getDatabase('a1', 'plant'))!;
   assert.equal(active.status, 'active');
   assert.equal(active.hostId, 'h1');
   assert.deepEqual(active.endpoint, host.running.get(database.id)?.endpoint);
   assert.equal((await hosts.getHost('h1'))?.usedSlots, 1);
   // A message that comes twice changes nothing.
-  await worker().runner.run(task.id);
+  await worker().runner.run({ taskId: task.id });
   assert.deepEqual(await tasks.getTask(task.id), done);
 });
 
@@ -37,12 +37,12 @@ test('provision: the worker dies at any step, and the next one finishes', async 
     const { database, task } = await databases.createDatabase(newDatabase('a1', name), theService);
     const mortal = new Mortal(lastStep);
     await worker({ mortal, memory })
-      .runner.run(task.id)
+      .runner.run({ taskId: task.id })
       .catch(() => {});
     if (mortal.dead) died += 1;
     clock.aheadMs += 15_001;
     await hosts.heartbeat('h1');
-    await worker({ memory }).runner.run(task.id);
+    await worker({ memory }).runner.run({ taskId: task.id });
     assert.equal((await tasks.getTask(task.id))?.state, 'succeeded', name);
     const active = (await databases.getDatabase('a1', name))!;
     assert.equal(active.status, 'active', name);
@@ -66,7 +66,7 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
     const name = `died after step ${lastStep}`;
     await hosts.heartbeat('h1');
     const creation = await databases.createDatabase(newDatabase(accountId, 'plant'), theService);
-    await worker({ memory }).runner.run(creation.task.id);
+    await worker({ memory }).runner.run({ taskId: creation.task.id });
     assert.equal(memory.databases.size, 1, name);
     const { id } = creation.database;
     await series.follow(id, ['cpu'], async (name) => ({ series: name, tags: [], fields: [] }));
@@ -75,11 +75,11 @@ test('deprovision: the worker dies at any step, and the next one finishes', asyn
     const { task } = await databases.requestDelete(accountId, 'plant', theService);
     const mortal = new Mortal(lastStep);
     await worker({ mortal, memory })
-      .runner.run(task.id)
+      .runner.run({ taskId: task.id })
       .catch(() => {});
     if (mortal.dead) died += 1;
     clock.aheadMs += 15_001;
-    await worker({ memory }).runner.run(task.id);
+    await worker({ memory }).runner.run({ taskId: task.id });
     assert.equal((await tasks.getTask(task.id))?.state, 'succeeded', name);
     assert.equal(await databases.getDatabase(accountId, 'plant'), undefined, name);
     assert.deepEqual(await Array.fromAsync(series.everySeries(id)), [], name);
@@ -99,7 +99,7 @@ test('a host that refuses is left for the next one', async (t) => {
   await addHost('full', { slots: 0, registeredSlots: 100 });
   await addHost('next');
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
-  await worker().runner.run(task.id);
+  await worker().runner.run({ taskId: task.id });
   assert.equal((await databases.getDatabase('a1', 'plant'))?.hostId, 'next');
   assert.equal((await hosts.getHost('full'))?.usedSlots, 0);
 });
@@ -109,13 +109,13 @@ test('no room: the task waits and says why', async (t) => {
   const { databases, tasks } = management;
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const first = worker();
-  await first.runner.run(task.id);
+  await first.runner.run({ taskId: task.id });
   const waiting = (await tasks.getTask(task.id))!;
   assert.equal(waiting.state, 'queued');
   assert.match(waiting.error!, /no host in eu-west-1 has room/);
   assert.equal(first.sent.length, 1);
   await addHost('h1');
-  await worker().runner.run(task.id);
+  await worker().runner.run({ taskId: task.id });
   assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
 });
 
@@ -125,7 +125,7 @@ test('a task about a database that is gone, or another one of its name, does not
   const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   await databases.remove(database);
   const other = (await createActive(databases, 'a1', 'plant')).database;
-  await worker().runner.run(task.id);
+  await worker().runner.run({ taskId: task.id });
   assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
   assert.deepEqual(await databases.getDatabase('a1', 'plant', { fresh: true }), other);
 });
@@ -136,13 +136,13 @@ test('given up: the database is failed and can be deleted', async (t) => {
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   for (let attempt = 1; attempt <= 20; attempt++) {
     assert.equal((await tasks.getTask(task.id))?.state, 'queued');
-    await worker().runner.run(task.id);
+    await worker().runner.run({ taskId: task.id });
   }
   assert.equal((await tasks.getTask(task.id))?.state, 'failed');
   assert.equal((await databases.getDatabase('a1', 'plant'))?.status, 'failed');
   await addHost('h1');
   const deletion = await databases.requestDelete('a1', 'plant', theService);
   clock.aheadMs += 1;
-  await worker().runner.run(deletion.task.id);
+  await worker().runner.run({ taskId: deletion.task.id });
   assert.equal(await databases.getDatabase('a1', 'plant'), undefined);
 });

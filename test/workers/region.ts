@@ -9,9 +9,12 @@ import { DirectoryStore } from '../../src/base/objects/directory.ts';
 import type { Hello } from '../../src/kdb/engine.ts';
 import { managementOver } from '../../src/management/index.ts';
 import type { Endpoint } from '../../src/management/records.ts';
+import type { SentTask } from '../../src/tasks/queue.ts';
 import { AgentClient } from '../../workers/agent-client.ts';
+import { deprovision } from '../../workers/kinds/deprovision.ts';
 import { kinds } from '../../workers/kinds/index.ts';
 import type { Kind } from '../../workers/kinds/kind.ts';
+import { provision } from '../../workers/kinds/provision.ts';
 import { TaskRunner } from '../../workers/task-runner.ts';
 import { answers, type TestHost, testHost } from '../agent/host.ts';
 import { openManagement, region, silent, type TestManagement } from '../management/region.ts';
@@ -25,6 +28,8 @@ export interface TestWorker {
   readonly runner: TaskRunner;
   /** Messages that it sent. */
   readonly sent: { taskId: string; delayMs: number }[];
+  /** Tasks that it gave up. */
+  readonly dead: { taskId: string; reason: string }[];
 }
 
 export interface TestRegion {
@@ -56,13 +61,14 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
     dynoxide,
     worker({ mortal = new Mortal(), kind, memory } = {}) {
       const sent: TestWorker['sent'] = [];
+      const dead: TestWorker['dead'] = [];
       const runner = new TaskRunner({
         owner: `w${++workers}`,
         kinds: kind
           ? {
               ...kinds,
-              provision: { ...kinds.provision, ...kind },
-              deprovision: { ...kinds.deprovision, ...kind },
+              provision: { ...provision, ...kind },
+              deprovision: { ...deprovision, ...kind },
             }
           : kinds,
         services: {
@@ -83,12 +89,13 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
           hello: memory?.hello ?? hello,
         },
         queue: mortal.effects({
-          sendTask: async (taskId: string, delayMs = 0) => void sent.push({ taskId, delayMs }),
+          sendTask: async ({ id }: SentTask, delayMs = 0) => void sent.push({ taskId: id, delayMs }),
         }),
         ended: () => {},
+        deadLetter: async ({ id }, reason) => void dead.push({ taskId: id, reason }),
         log: silent,
       });
-      return { runner, sent };
+      return { runner, sent, dead };
     },
     async addMemoryHost(id) {
       const agent = { host: '127.0.0.1', port: 1 };

@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { theService } from '../../src/management/audit.ts';
+import type { QueueDepths, SentTask } from '../../src/tasks/queue.ts';
 import { Sweeper } from '../../workers/sweeper.ts';
 import { newDatabase, silent, type TestManagement } from '../management/region.ts';
 import { testRegion } from './region.ts';
 
-function testSweeper({ tasks }: TestManagement): { sweep: () => Promise<string[]>; queue: { away: boolean } } {
+function testSweeper({ claims }: TestManagement): {
+  sweep: () => Promise<string[]>;
+  queue: { away: boolean; depth: number };
+} {
   const queue = {
     away: false,
     sent: [] as string[],
-    async check(): Promise<void> {
+    depth: 0,
+    async depths(): Promise<QueueDepths> {
       if (this.away) throw new Error('the queue is away');
+      return { interactive: this.depth, bulk: 0 };
     },
-    async sendTask(taskId: string): Promise<void> {
-      this.sent.push(taskId);
+    async sendTasks(tasks: readonly SentTask[]): Promise<void> {
+      this.sent.push(...tasks.map(({ id }) => id));
     },
   };
-  const sweeper = new Sweeper({ tasks, queue, isGone: (owner) => owner === 'dead', log: silent });
+  const sweeper = new Sweeper({ claims, queue, isGone: (owner) => owner === 'dead', log: silent });
   return {
     queue,
     sweep: async () => {
@@ -46,31 +52,31 @@ test('the first sweep sends every queued task, later ones those whose message se
 
 test('a task whose worker died is queued again, one that is worked on is left alone', async (t) => {
   const { management } = await testRegion(t);
-  const { databases, tasks, clock } = management;
+  const { databases, tasks, claims, clock } = management;
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
-  const claimed = (await tasks.claim(task.id, 'w1'))!;
+  const claimed = (await claims.claim(task.id, 'w1'))!;
   const { sweep } = testSweeper(management);
   assert.deepEqual(await sweep(), []);
   clock.aheadMs += 14_000;
-  await tasks.extend(claimed);
+  await claims.extend(claimed);
   clock.aheadMs += 14_000;
   assert.deepEqual(await sweep(), []);
   clock.aheadMs += 1_001;
   assert.deepEqual(await sweep(), [task.id]);
   assert.equal((await tasks.getTask(task.id))?.state, 'queued');
-  await tasks.finish((await tasks.claim(task.id, 'w2'))!);
+  await claims.finish((await claims.claim(task.id, 'w2'))!, null);
   clock.aheadMs += 600_000;
   assert.deepEqual(await sweep(), []);
 });
 
 test('the task of a worker that is known to be dead is queued again at once', async (t) => {
   const { management } = await testRegion(t);
-  const { databases, tasks } = management;
+  const { databases, claims } = management;
   const [d1, d2] = await Promise.all(
     ['d1', 'd2'].map((name) => databases.createDatabase(newDatabase('a1', name), theService)),
   );
-  await tasks.claim(d1!.task.id, 'dead');
-  await tasks.claim(d2!.task.id, 'alive');
+  await claims.claim(d1!.task.id, 'dead');
+  await claims.claim(d2!.task.id, 'alive');
   assert.deepEqual(await testSweeper(management).sweep(), [d1!.task.id]);
 });
 

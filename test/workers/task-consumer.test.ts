@@ -8,7 +8,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { queues } from '../../src/base/names.ts';
-import { createSqs, ensureQueues, TaskQueue } from '../../src/tasks/queue.ts';
+import { createSqs, ensureQueues, type SentTask, TaskQueue } from '../../src/tasks/queue.ts';
 import { TaskConsumer } from '../../workers/task-consumer.ts';
 import { region, silent } from '../management/region.ts';
 import { startFauxqs, type TestServer } from '../servers.ts';
@@ -16,20 +16,32 @@ import { until } from '../until.ts';
 
 async function consume(
   t: TestContext,
-  run: (taskId: string) => Promise<void>,
+  run: (taskId: string) => Promise<unknown>,
 ): Promise<{ fauxqs: TestServer; sqs: SQSClient; queue: TaskQueue; consumer: TaskConsumer }> {
   const fauxqs = await startFauxqs();
   t.after(fauxqs.stop);
   const sqs = createSqs({ region, endpoint: fauxqs.endpoint });
   await ensureQueues(sqs);
   const queue = new TaskQueue(sqs);
-  const consumer = new TaskConsumer({ sqs, queueUrl: await queue.url(), run, log: silent });
+  const consumer = new TaskConsumer({
+    sqs,
+    queueUrl: await queue.url('interactive'),
+    run: async ({ taskId }) => {
+      await run(taskId);
+      return true;
+    },
+    log: silent,
+  });
   consumer.start();
   t.after(async () => {
     await consumer.stop();
     sqs.destroy();
   });
   return { fauxqs, sqs, queue, consumer };
+}
+
+function sent(id: string): SentTask {
+  return { id, kind: 'provision', sends: 0 };
 }
 
 test('each task is run, several at once', async (t) => {
@@ -41,7 +53,7 @@ test('each task is run, several at once', async (t) => {
     if (running.size === ids.length) all.resolve();
     await all.promise;
   });
-  for (const id of ids) await queue.sendTask(id);
+  for (const id of ids) await queue.sendTask(sent(id));
   await all.promise;
   assert.deepEqual([...running].toSorted(), ids);
 });
@@ -58,9 +70,9 @@ test('what is no task message goes to the dead letters with the reason, and the 
     '{"taskId":"t","more":1}',
     '{"taskId":null}',
   ];
-  const QueueUrl = await queue.url();
+  const QueueUrl = await queue.url('interactive');
   for (const MessageBody of bodies) await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
-  await queue.sendTask('good');
+  await queue.sendTask(sent('good'));
   await until('the good one ran', () => ran.length > 0);
   const { QueueUrl: dead } = await sqs.send(new GetQueueUrlCommand({ QueueName: queues.tasksDead }));
   const found = new Map<string, string>();
@@ -83,13 +95,13 @@ test('stopping waits for what is in hand, and takes nothing more', async (t) => 
     ran.push(taskId);
     await gate.promise;
   });
-  await queue.sendTask('t1');
+  await queue.sendTask(sent('t1'));
   await until('it is in hand', () => ran.length === 1);
   let stopped = false;
   const stopping = consumer.stop().then(() => {
     stopped = true;
   });
-  await queue.sendTask('t2');
+  await queue.sendTask(sent('t2'));
   assert.equal(stopped, false);
   gate.resolve();
   await stopping;
@@ -97,7 +109,7 @@ test('stopping waits for what is in hand, and takes nothing more', async (t) => 
   // The first one was deleted, the second one is still there (perhaps on its way to a poll that was given up).
   const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
   const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl: await queue.url(), AttributeNames: [...AttributeNames] }),
+    new GetQueueAttributesCommand({ QueueUrl: await queue.url('interactive'), AttributeNames: [...AttributeNames] }),
   );
   assert.equal(
     AttributeNames.map((name) => Number(Attributes![name])).reduce((x, y) => x + y),
@@ -108,13 +120,13 @@ test('stopping waits for what is in hand, and takes nothing more', async (t) => 
 test('a queue that goes away and comes back empty is consumed again', async (t) => {
   const ran: string[] = [];
   const { fauxqs, sqs, queue } = await consume(t, async (taskId) => void ran.push(taskId));
-  await queue.sendTask('t1');
+  await queue.sendTask(sent('t1'));
   await until('the first one ran', () => ran.includes('t1'));
   await fauxqs.stop();
-  await assert.rejects(queue.sendTask('t2'));
+  await assert.rejects(queue.sendTask(sent('t2')));
   const next = await startFauxqs(Number(new URL(fauxqs.endpoint).port));
   await ensureQueues(sqs);
-  await queue.sendTask('t3');
+  await queue.sendTask(sent('t3'));
   await until('the last one ran', () => ran.includes('t3'));
   t.after(next.stop);
 });

@@ -15,7 +15,7 @@ test('two workers with one message: one does the task', async (t) => {
       runs += 1;
     },
   };
-  await Promise.all([1, 2, 3, 4].map(() => worker({ kind }).runner.run(task.id)));
+  await Promise.all([1, 2, 3, 4].map(() => worker({ kind }).runner.run({ taskId: task.id })));
   assert.equal(runs, 1);
   assert.equal((await management.tasks.getTask(task.id))?.state, 'succeeded');
 });
@@ -25,7 +25,7 @@ test('a fault: back to the queue with the reason, later each time', async (t) =>
   const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const kind = { run: () => Promise.reject(new Error('the agent is away', { cause: new Error('ECONNREFUSED') })) };
   const { runner, sent } = worker({ kind });
-  for (let i = 0; i < 7; i++) await runner.run(task.id);
+  for (let i = 0; i < 7; i++) await runner.run({ taskId: task.id });
   const queued = (await management.tasks.getTask(task.id))!;
   assert.equal(queued.state, 'queued');
   assert.equal(queued.attempts, 7);
@@ -40,7 +40,7 @@ test('a fault: back to the queue with the reason, later each time', async (t) =>
     assert.ok(delayMs >= nominal[i]! * 0.75 && delayMs <= nominal[i]! * 1.25, `${delayMs}`);
   }
   // Not due before its time.
-  assert.deepEqual(await management.tasks.due(10), []);
+  assert.deepEqual(await management.claims.due(10), []);
 });
 
 test('after twenty attempts it is given up, once what it left behind is in order', async (t) => {
@@ -52,7 +52,7 @@ test('after twenty attempts it is given up, once what it left behind is in order
     giveUp: async () => void calls.push((await management.tasks.getTask(task.id))!.state),
   };
   const { runner, sent } = worker({ kind });
-  for (let i = 0; i < 25; i++) await runner.run(task.id);
+  for (let i = 0; i < 25; i++) await runner.run({ taskId: task.id });
   const failed = (await management.tasks.getTask(task.id))!;
   assert.equal(failed.state, 'failed');
   assert.equal(failed.error, 'hopeless');
@@ -63,13 +63,13 @@ test('after twenty attempts it is given up, once what it left behind is in order
 
 test('a task whose workers end again and again is given up without another try', async (t) => {
   const { management, worker } = await testRegion(t);
-  const { tasks, databases, clock } = management;
+  const { tasks, claims, databases, clock } = management;
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   for (let i = 0; i < 20; i++) {
-    await tasks.claim(task.id, `w${i}`);
+    await claims.claim(task.id, `w${i}`);
     clock.aheadMs += 15_001;
   }
-  await worker({ kind: { run: () => assert.fail('it was tried') } }).runner.run(task.id);
+  await worker({ kind: { run: () => assert.fail('it was tried') } }).runner.run({ taskId: task.id });
   const failed = (await tasks.getTask(task.id))!;
   assert.equal(failed.state, 'failed');
   assert.match(failed.error!, /again and again/);
@@ -87,27 +87,27 @@ test('a worker that stops hands its task back at once', async (t) => {
       },
     },
   });
-  const running = first.runner.run(task.id);
+  const running = first.runner.run({ taskId: task.id });
   await started.promise;
   first.runner.stop();
   await running;
   assert.deepEqual(first.sent, [{ taskId: task.id, delayMs: 0 }]);
   assert.equal((await management.tasks.getTask(task.id))?.state, 'queued');
-  await assert.rejects(first.runner.run(task.id));
-  await worker({ kind: { run: async () => {} } }).runner.run(task.id);
+  await assert.rejects(first.runner.run({ taskId: task.id }));
+  await worker({ kind: { run: async () => {} } }).runner.run({ taskId: task.id });
   assert.equal((await management.tasks.getTask(task.id))?.state, 'succeeded');
 });
 
 test('a worker that was overtaken leaves the task alone', async (t) => {
   const { management, worker } = await testRegion(t);
-  const { tasks, databases, clock } = management;
+  const { tasks, claims, databases, clock } = management;
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const gate = Promise.withResolvers<void>();
   const slow = worker({ kind: { run: () => gate.promise } });
-  const running = slow.runner.run(task.id);
+  const running = slow.runner.run({ taskId: task.id });
   await until('it is claimed', async () => (await tasks.getTask(task.id))?.state === 'running');
   clock.aheadMs += 15_001;
-  const other = (await tasks.claim(task.id, 'other'))!;
+  const other = (await claims.claim(task.id, 'other'))!;
   gate.resolve();
   await running;
   assert.deepEqual(await tasks.getTask(task.id), other);
@@ -118,5 +118,5 @@ test('DynamoDB goes away under a task: the message must come again', async (t) =
   const { management, worker, dynoxide } = await testRegion(t);
   const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);
   const { runner } = worker({ kind: { run: async () => void dynoxide.child.kill('SIGKILL') } });
-  await assert.rejects(runner.run(task.id));
+  await assert.rejects(runner.run({ taskId: task.id }));
 });

@@ -1,36 +1,40 @@
 import { theService } from '../../src/management/audit.ts';
-import { type Kind, Postponed, type TaskRun } from './kind.ts';
+import { type Kind, noParams, Postponed, type TaskRun } from './kind.ts';
 
 /** Between looks at databases that are still being removed. */
 const lookEveryMs = 3_000;
 
 /** When the grace period is over, removes what the account has: databases by tasks of their own, then tokens and users. */
-export const closeAccount: Kind = {
+export const closeAccount: Kind<object, never, null> = {
+  lanes: 2,
+  timeLimitMs: 24 * 3_600_000,
+  maxAttempts: 20,
+  params: noParams,
   async run(run) {
     const { task, services, progress } = run;
     const { accounts, tokens, users, clock } = services.management;
     const account = await accounts.getAccount(task.accountId);
     // Opened again, or asked for once more: then it is another task's.
-    if (account?.closeTaskId !== task.id) return;
+    if (account?.closeTaskId !== task.id) return null;
     if (account.status === 'closing' && clock() < Date.parse(account.closesAt!))
-      throw new Postponed(Date.parse(account.closesAt!));
+      throw new Postponed(Date.parse(account.closesAt!), 'the account can be opened again until then');
     const marked = account.status === 'closing' ? await accounts.markClosed(account) : account;
     const left = await removeDatabases(run);
     if (left > 0) {
-      await progress(0, left);
-      throw new Postponed(clock() + lookEveryMs);
+      progress(0, left, 'databases');
+      throw new Postponed(clock() + lookEveryMs, 'its databases are being removed');
     }
     await tokens.revokeTokens(account.id, null, theService);
     await users.removeAll(account.id, theService);
     await accounts.finishClose(marked);
-    await progress(1, 1);
+    return null;
   },
   // What is left is not reachable for anybody; closing the account again makes another task of it.
   async giveUp() {},
 };
 
 /** Asks for the removal of each that can be removed now; gives how many there still are. */
-async function removeDatabases({ task, services, log }: TaskRun): Promise<number> {
+async function removeDatabases({ task, services, log }: TaskRun<object, never>): Promise<number> {
   const { databases } = services.management;
   const left = await databases.listDatabases(task.accountId);
   for (const { name, status } of left) {

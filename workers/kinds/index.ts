@@ -4,4 +4,6 @@ import { deprovision } from './deprovision.ts';
 import type { Kind } from './kind.ts';
 import { provision } from './provision.ts';
 
-export const kinds: Readonly<Record<TaskKind, Kind>> = { provision, deprovision, 'close-account': closeAccount };
+export type Kinds = Readonly<Partial<Record<TaskKind, Kind>>>;
+
+export const kinds: Kinds = { provision, deprovision, 'close-account': closeAccount };
