@@ -14,6 +14,12 @@ const volumes = 16;
 
 const loopback = '127.0.0.1';
 
+/**
+ * When little is allocated for some seconds, V8 shrinks the space for new objects to 1 MB and keeps it so under load. Garbage is collected 13 times as
+ * often then, while the requests under way are alive: an authenticated one takes 140 µs of CPU instead of 89. It grows to 16 MB anyway.
+ */
+const apiFlags = ['--min-semi-space-size=16'];
+
 export interface RegionOptions {
   readonly name: string;
   readonly dataDir: string;
@@ -105,7 +111,7 @@ export async function planRegion(
     },
     {
       name: `${region}.api`,
-      command: node('src/main.ts'),
+      command: node('src/main.ts').toSpliced(1, 0, ...apiFlags),
       env: { ...service, TSG_HOST: host, PORT: String(port), TSG_ADMIN_TOKEN: adminToken },
       logPath: logPath(`${region}.api`),
       stopTimeoutMs: 35_000,
