@@ -2,7 +2,7 @@ import restify, { type Request, type Response, type Server } from 'restify';
 import { changeAccount, closeAccount, createAccount, getAccount, listAccounts } from './api/accounts.ts';
 import { listAudit } from './api/audit.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
-import { createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
+import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { metrics } from './api/metrics.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
@@ -44,6 +44,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['post', '/v1/databases', 'createDatabase', createDatabase],
   ['get', '/v1/databases', 'listDatabases', listDatabases],
   ['get', '/v1/databases/:database', 'getDatabase', getDatabase],
+  ['patch', '/v1/databases/:database', 'changeDatabase', changeDatabase],
   ['del', '/v1/databases/:database', 'deleteDatabase', deleteDatabase],
   ['post', '/v1/databases/:database/write', 'write', write],
   ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],

@@ -46,7 +46,7 @@ async function main(config: WorkerConfig): Promise<void> {
     deadLetter: ({ id }, reason) =>
       deadLetter({ sqs, log }, queues.tasksDead, { Body: JSON.stringify({ taskId: id }) }, reason),
   });
-  const sweeper = new Sweeper({ claims: management.claims, queue, isGone, log });
+  const sweeper = new Sweeper({ claims: management.claims, schedules: management.schedules, queue, isGone, log });
   const { topic, outbox } = management.feed;
   const outboxSweeper =
     topic && new OutboxSweeper({ lease: management.feed.lease(owner), outbox, topic, elapsedMs, log });

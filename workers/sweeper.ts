@@ -4,12 +4,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../src/base/log.ts';
 import type { Task } from '../src/management/records.ts';
+import type { DueSchedules } from '../src/management/schedules.ts';
 import type { TaskClaims } from '../src/management/task-claims.ts';
 import { taskKinds } from '../src/management/task-kinds.ts';
 import type { TaskQueue } from '../src/tasks/queue.ts';
 
 const sweepEveryMs = 3_000;
 const tasksPerSweep = 500;
+const schedulesPerSweep = 100;
 /** A queue that has so many messages has no need of more: what waits behind them is not lost, and would only come twice. */
 const enoughMessages = 1_000;
 /** Taken over side by side. */
@@ -17,6 +19,7 @@ const atOnce = 10;
 
 export interface SweeperOptions {
   readonly claims: TaskClaims;
+  readonly schedules: DueSchedules;
   readonly queue: Pick<TaskQueue, 'depths' | 'sendTasks'>;
   /** Is the holder of a lease known to be dead? */
   readonly isGone: (owner: string) => boolean;
@@ -75,6 +78,18 @@ export class Sweeper {
       for (let from = 0; from < wanted.length; from += atOnce) await this.#takeOver(wanted.slice(from, from + atOnce));
     }
     this.#firstDone = true;
+    await this.#fireSchedules();
+  }
+
+  async #fireSchedules(): Promise<void> {
+    const { schedules, queue, log } = this.#options;
+    const due = await schedules.due(schedulesPerSweep);
+    for (let from = 0; from < due.length; from += atOnce) {
+      const tasks = await Promise.all(due.slice(from, from + atOnce).map((schedule) => schedules.fire(schedule)));
+      const made = tasks.filter((task) => task !== undefined);
+      for (const task of made) log.info('task of a schedule', { taskId: task.id, kind: task.kind });
+      await queue.sendTasks(made);
+    }
   }
 
   async #takeOver(tasks: readonly Task[]): Promise<void> {

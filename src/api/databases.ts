@@ -1,6 +1,7 @@
 import { coversDatabase } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
 import type { SchemaMode } from '../kdb/engine.ts';
+import type { DatabaseSettings } from '../management/databases.ts';
 import { limitsOf } from '../management/plans.ts';
 import type { Database } from '../management/records.ts';
 import { access, accountAccess, findDatabase } from './access.ts';
@@ -22,6 +23,8 @@ interface NewDatabase {
 const defaultVolumes = 2;
 /** A host has at most this many volumes. */
 const maxVolumes = 16;
+/** All the time that there is. */
+const maxRetentionDays = 203_000;
 
 export const createDatabase: Step[] = [
   ...accountAccess,
@@ -78,6 +81,34 @@ export const getDatabase: Step[] = [
   },
 ];
 
+const cronText = { type: 'string', nullable: true, minLength: 1, maxLength: 100 } as const;
+
+export const changeDatabase: Step[] = [
+  ...accountAccess,
+  findDatabase,
+  readBody,
+  readJson({
+    type: 'object',
+    minProperties: 1,
+    additionalProperties: false,
+    properties: {
+      retentionDays: { type: 'integer', nullable: true, minimum: 1, maximum: maxRetentionDays },
+      schedules: {
+        type: 'object',
+        additionalProperties: false,
+        properties: { backup: cronText, retention: cronText },
+      },
+    },
+  }),
+  async function changeDatabase(context: Context): Promise<void> {
+    const { accountId, name } = context.database!;
+    const settings = context.json as DatabaseSettings;
+    const { databases } = context.services.management;
+    const database = await databases.changeSettings(accountId, name, settings, actorOf(context));
+    replyJson(context, 200, { database: shownDatabase(context, database) });
+  },
+];
+
 export const deleteDatabase: Step[] = [
   ...accountAccess,
   findDatabase,
@@ -94,7 +125,8 @@ export const deleteDatabase: Step[] = [
 ];
 
 /** `endpoint` is the API of its region; the process behind it stays inside. */
-function shownDatabase(context: Context, { name, region, status, volumes, schema, createdAt }: Database): object {
+function shownDatabase(context: Context, database: Database): object {
+  const { name, region, status, volumes, schema, retentionDays, schedules, createdAt } = database;
   const endpoint = context.services.config.regionEndpoints[region] ?? null;
-  return { name, region, endpoint, status, volumes, schema, createdAt };
+  return { name, region, endpoint, status, volumes, schema, retentionDays, schedules, createdAt };
 }

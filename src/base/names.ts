@@ -8,6 +8,7 @@ export const tables = {
   series: 'tsg-series',
   hosts: 'tsg-hosts',
   tasks: 'tsg-tasks',
+  schedules: 'tsg-schedules',
   backups: 'tsg-backups',
   usage: 'tsg-usage',
   audit: 'tsg-audit',
@@ -54,5 +55,6 @@ export const indexes = {
   tasksByAccount: 'tasks-by-account',
   tasksDue: 'tasks-due',
   tasksPending: 'tasks-pending',
+  schedulesDue: 'schedules-due',
   backupsByAccount: 'backups-by-account',
 } as const;

@@ -6,12 +6,22 @@ import { countItem, requireOpen } from './account-items.ts';
 import { type Actor, auditPut } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
+import { cronFault } from './cron.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
 import { releaseSlot, takeSlot } from './hosts.ts';
 import { databaseKey, loadEntry, recordKinds } from './record-kinds.ts';
-import type { Database, DatabaseStatus, Endpoint, Host, Task } from './records.ts';
+import {
+  type Database,
+  type DatabaseStatus,
+  type Endpoint,
+  type Host,
+  type Schedules,
+  scheduleNames,
+  type Task,
+} from './records.ts';
+import { scheduleDeletes, schedulePuts } from './schedules.ts';
 import { newTask, taskPut } from './task-item.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -29,6 +39,12 @@ export interface NewDatabase {
 export interface DatabaseChange {
   readonly status?: DatabaseStatus;
   readonly endpoint?: Endpoint;
+}
+
+/** What its owner may change. */
+export interface DatabaseSettings {
+  readonly retentionDays?: number | null;
+  readonly schedules?: Partial<Schedules>;
 }
 
 interface DatabasesOptions {
@@ -182,6 +198,25 @@ export class Databases {
     return free;
   }
 
+  /** Schedules that change count from now. */
+  async changeSettings(accountId: string, name: string, settings: DatabaseSettings, by: Actor): Promise<Database> {
+    for (const schedule of scheduleNames) {
+      const cron = settings.schedules?.[schedule];
+      const reason = cron == null ? undefined : cronFault(cron, this.#clock());
+      if (reason !== undefined) throw apiError('InvalidSchedule', { name: schedule, cron: cron!, reason });
+    }
+    const database = await this.getDatabase(accountId, name, { fresh: true });
+    if (!database || database.status === 'deleting') throw apiError('DatabaseNotFound', { database: name });
+    const schedules = { ...database.schedules, ...settings.schedules };
+    const changed: Database = { ...database, ...settings, schedules, version: database.version + 1 };
+    await this.#commit(changed, [
+      databasePut(changed, database.version),
+      ...schedulePuts(database, changed, this.#clock()),
+      this.#auditPut(changed, by, 'changeDatabase', settings),
+    ]);
+    return changed;
+  }
+
   /** Conflict when somebody else changed it since it was read. */
   async change(database: Database, change: DatabaseChange): Promise<Database> {
     const changed: Database = { ...database, ...change, version: database.version + 1 };
@@ -199,16 +234,22 @@ export class Databases {
       [
         versionedPut(tables.databases, removed, database.version),
         ...(hostId === null ? [] : [releaseSlot(hostId)]),
+        ...scheduleDeletes(database),
         countItem(accountId, { databases: -1 }),
       ],
       { kind: 'database', key: databaseKey(database), version, record: null },
     );
   }
 
-  #auditPut(database: Database, by: Actor, action: string): TransactionItem {
-    const { accountId, id, name, region, volumes, schema } = database;
+  #auditPut(
+    database: Database,
+    by: Actor,
+    action: string,
+    details: object = { region: database.region, volumes: database.volumes, schema: database.schema },
+  ): TransactionItem {
+    const { accountId, id, name } = database;
     const subject = { kind: 'database', id, name } as const;
-    return auditPut({ accountId, by, action, subject, details: { region, volumes, schema } }, this.#clock());
+    return auditPut({ accountId, by, action, subject, details }, this.#clock());
   }
 
   async #commit(

@@ -16,6 +16,7 @@ import { countCalls, createDynamo, type Dynamo, readItem } from './dynamo.ts';
 import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
 import { Outbox } from './outbox.ts';
+import { DueSchedules } from './schedules.ts';
 import { SeriesCatalogue } from './series.ts';
 import { TaskClaims } from './task-claims.ts';
 import { Tasks } from './tasks.ts';
@@ -44,6 +45,7 @@ export interface Management {
   readonly tasks: Tasks;
   readonly backups: Backups;
   readonly claims: TaskClaims;
+  readonly schedules: DueSchedules;
   readonly changes: Changes;
   readonly audit: Audit;
   readonly usage: Usage;
@@ -163,6 +165,7 @@ export function managementOver(options: ManagementOptions): Management {
     backups: new Backups({ dynamo, clock }),
     tasks,
     claims: new TaskClaims({ dynamo, region, clock }),
+    schedules: new DueSchedules({ dynamo, region, clock }),
     clock,
     redis: new Map(Object.entries(redis)),
     audit: new Audit({ dynamo, clock }),

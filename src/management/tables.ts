@@ -76,6 +76,11 @@ export const tableDefinitions: readonly TableDefinition[] = [
     timeToLive: 'goneAtS',
   },
   {
+    name: tables.schedules,
+    key: { partition: 'databaseId', sort: 'name' },
+    indexes: { [indexes.schedulesDue]: { partition: 'region', sort: 'dueAt' } },
+  },
+  {
     name: tables.backups,
     key: { partition: 'databaseId', sort: 'id' },
     indexes: { [indexes.backupsByAccount]: { partition: 'accountId', sort: 'id' } },

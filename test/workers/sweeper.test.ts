@@ -6,7 +6,7 @@ import { Sweeper } from '../../workers/sweeper.ts';
 import { newDatabase, silent, type TestManagement } from '../management/region.ts';
 import { testRegion } from './region.ts';
 
-function testSweeper({ claims }: TestManagement): {
+function testSweeper({ claims, schedules }: TestManagement): {
   sweep: () => Promise<string[]>;
   queue: { away: boolean; depth: number };
 } {
@@ -22,7 +22,7 @@ function testSweeper({ claims }: TestManagement): {
       this.sent.push(...tasks.map(({ id }) => id));
     },
   };
-  const sweeper = new Sweeper({ claims, queue, isGone: (owner) => owner === 'dead', log: silent });
+  const sweeper = new Sweeper({ claims, schedules, queue, isGone: (owner) => owner === 'dead', log: silent });
   return {
     queue,
     sweep: async () => {
