@@ -71,6 +71,7 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
   process.on('SIGINT', () => stop('SIGINT'));
   process.stdin.on('end', () => stop('parent is gone'));
   process.stdin.resume();
+  if (store.recovered) process.stdout.write(`recovered ${JSON.stringify(store.recovered)}\n`);
   process.stdout.write(`listening ${server.port}\n`);
   // Node keeps compiled code at an orderly end only; what is killed has to start fast too.
   flushCompileCache();

@@ -24,6 +24,7 @@ import type {
   TailSpec,
 } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
+import type { Recovery } from '../../src/management/host-agent.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { Catalogue } from './memory/catalogue.ts';
 import type { SeriesStore } from './memory/series-store.ts';
@@ -37,7 +38,7 @@ import { Source, spanOf, spanOfPart, spanWithin } from './query/source.ts';
 import { AppliedBatches } from './storage/applied-batches.ts';
 import { type Checksums, writeBackup } from './storage/backup.ts';
 import type { FileLayer } from './storage/files.ts';
-import { Journal } from './storage/journal.ts';
+import { Journal, type ReplayReport } from './storage/journal.ts';
 import type { JournalRecord } from './storage/journal-record.ts';
 import { lockDirectories } from './storage/lock.ts';
 import { ReadCost } from './storage/read-cost.ts';
@@ -46,6 +47,7 @@ import { restoreState } from './storage/state.ts';
 import { Storage } from './storage/storage.ts';
 import { readTail } from './storage/tail.ts';
 import { PointDeletion, Retention } from './upkeep/deletion.ts';
+import { recoverUntil, revokedBy } from './upkeep/point-in-time.ts';
 import { Upkeep } from './upkeep/upkeep.ts';
 import type { FrameSink } from './wire/answers.ts';
 import { Writer } from './writer.ts';
@@ -60,6 +62,8 @@ export interface StoreOptions extends StoreLimits {
   readonly held?: boolean;
   /** The volumes hold the files of a backup. */
   readonly restore?: DatabaseConfig['restore'];
+  /** Files of the journal are kept for shipping when they are complete. */
+  readonly ships?: boolean;
   /** This database's directory on each of its volumes. */
   readonly volumes: readonly string[];
   readonly schema: SchemaMode;
@@ -93,6 +97,10 @@ export class Store implements Engine, FrameSink {
   readonly #readers = new Readers();
   readonly #volumes: number;
   readonly #lock: { release(): void };
+  /** Deletions that the journal announces and that did not come to be. */
+  readonly #revoked = new Set<number>();
+  /** What a start from the files of a backup found. */
+  recovered: Recovery | null = null;
   readonly #checksums: Checksums = new Map();
   /** No writes are taken. */
   #isHeld: boolean;
@@ -105,18 +113,28 @@ export class Store implements Engine, FrameSink {
     this.#storage = storage;
     this.#cache = new SliceCache(budgetBytes * cacheShare);
     this.#catalogue = new Catalogue(options.schema, Number.POSITIVE_INFINITY);
-    this.#journal = new Journal(options.files, options.volumes);
-    this.#applied = new AppliedBatches(options.now ?? Date.now, budgetBytes * batchIdShare, options.log);
+    const { now = Date.now, elapsedMs = () => performance.now(), ships = false } = options;
+    this.#journal = new Journal({ ...options, directories: options.volumes, now, elapsedMs, ships });
+    this.#applied = new AppliedBatches(now, budgetBytes * batchIdShare, options.log);
     this.#writer = new Writer(this.#catalogue, this.#journal, this.#applied, () => {
       this.#refuseHeld();
       this.#upkeep.admit();
     });
     this.#upkeep = new Upkeep(
-      { catalogue: this.#catalogue, journal: this.#journal, applied: this.#applied, writer: this.#writer, storage },
+      {
+        catalogue: this.#catalogue,
+        journal: this.#journal,
+        applied: this.#applied,
+        writer: this.#writer,
+        storage,
+        revoked: this.#revoked,
+        now,
+      },
       {
         budgetBytes,
         log: options.log,
-        elapsedMs: options.elapsedMs ?? (() => performance.now()),
+        elapsedMs,
+        ships,
         heldBytes: () => this.#readers.heldBytes(this.#catalogue.all()),
       },
     );
@@ -132,7 +150,7 @@ export class Store implements Engine, FrameSink {
     const lock = lockDirectories(volumes);
     try {
       const store = new Store(options, await Storage.open(files, volumes, options.restore != null), lock);
-      await store.#recover(log);
+      await store.#recover(log, options.restore ?? null);
       // What is there was let in under the limit of its time.
       store.limit(options);
       store.#upkeep.start();
@@ -272,11 +290,7 @@ export class Store implements Engine, FrameSink {
 
   async delete(spec: DeleteSpec): Promise<bigint> {
     const series = this.#catalogue.get(spec.series);
-    const open = () => {
-      const everyField = series.fields.map((_, field) => field);
-      return new Source(series, this.#storage.parts, this.#cache, everyField);
-    };
-    const deletion = new PointDeletion(series, spec, this.#storage.parts, open);
+    const deletion = new PointDeletion(series, spec, this.#storage.parts, () => this.#everyField(series));
     const count = await deletion.count(new Pace());
     if (spec.dryRun) return BigInt(count);
     this.#refuseHeld();
@@ -324,6 +338,15 @@ export class Store implements Engine, FrameSink {
     if (this.#isHeld) throw new EngineError('DatabaseHeld');
   }
 
+  #everyField(series: SeriesStore): Source {
+    return new Source(
+      series,
+      this.#storage.parts,
+      this.#cache,
+      series.fields.map((_, field) => field),
+    );
+  }
+
   #info(series: SeriesStore): SeriesInfo {
     const span = spanWithin(this.#spans(series), { fromNs: -(2n ** 63n), toNs: 2n ** 63n });
     const inParts = this.#storage.parts
@@ -352,21 +375,47 @@ export class Store implements Engine, FrameSink {
     return this.#catalogue.all().reduce((sum, series) => sum + series.hotRows, 0);
   }
 
-  async #recover(log: Log): Promise<void> {
+  async #recover(log: Log, restore: DatabaseConfig['restore']): Promise<void> {
     const started = performance.now();
     const state = await this.#storage.readState();
     if (state) restoreState(state, this.#catalogue, this.#applied);
-    const report = await this.#journal.replay(this.#storage.journal, this.#storage.isNew, (record) =>
-      this.#replay(record),
-    );
+    const done = this.#storage.manifest.recovered;
+    const untilMs = restore?.untilMs ?? null;
+    const report =
+      untilMs === null || untilMs === done?.untilMs ? await this.#replayAll() : await this.#replayUntil(untilMs, log);
     await this.#storage.removeUnlisted(log);
-    if (report.tornBytes > 0)
-      log.warn('the journal ended in a torn record, never acknowledged: cut', { bytes: report.tornBytes });
+    const { records, lastArrivalMs, tornBytes } = report;
+    if (restore) this.recovered = this.#storage.manifest.recovered ?? { untilMs, records, lastArrivalMs };
+    if (tornBytes > 0) log.warn('the journal ended in a torn record, never acknowledged: cut', { bytes: tornBytes });
     log.info('recovered', {
-      records: report.records,
+      records,
       rows: this.#hotRows(),
       parts: this.#storage.parts.parts.length,
       ms: Math.round(performance.now() - started),
+    });
+  }
+
+  async #replayAll(): Promise<ReplayReport> {
+    const { journal, isNew } = this.#storage;
+    return await this.#journal.replay(journal, isNew, (record, { generation }) => {
+      // The manifest would begin with its file, had it come to be.
+      if (record.kind === 'deleted' && generation > journal) this.#revoked.add(generation);
+      for (const revoked of revokedBy(record)) this.#revoked.delete(revoked);
+      this.#replay(record);
+      return true;
+    });
+  }
+
+  async #replayUntil(untilMs: number, log: Log): Promise<ReplayReport> {
+    // New parts may get names that a start which was cut short used.
+    await this.#storage.removeUnlisted(log);
+    return await recoverUntil(untilMs, {
+      catalogue: this.#catalogue,
+      journal: this.#journal,
+      storage: this.#storage,
+      upkeep: this.#upkeep,
+      apply: (record) => this.#replay(record),
+      open: (series) => this.#everyField(series),
     });
   }
 

@@ -49,7 +49,7 @@ export async function writeBackup(
     names.push({ volume: 0, name: journalName });
   }
   await writeDurably(files, `${volumes[0]}/${folder}`, manifestName, [
-    manifestBytes({ ...manifest, journal: journalFiles[0]!.generation }),
+    manifestBytes({ ...manifest, journal: journalFiles[0]!.generation, recovered: null }),
   ]);
   names.push({ volume: 0, name: manifestName });
   for (const volume of volumes) await files.syncDirectory(`${volume}/${folder}`);

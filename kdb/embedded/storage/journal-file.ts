@@ -1,7 +1,7 @@
 // One file of the journal: its name, how it begins, and what is said when it is not as it should be.
 
 /** A file begins with this, its generation u64 (a file put in another's place is noticed) and the sequence of its first record u64. */
-const magic = 'TSGJ0001';
+const magic = 'TSGJ0002';
 export const fileHeaderBytes = 24;
 
 /** The journal cannot be read: acknowledged data is damaged, so the start refuses. */
@@ -32,6 +32,17 @@ export function firstSequence(file: Buffer, generation: number): number | null {
     file.toString('latin1', 0, 8) === magic &&
     Number(file.readBigUInt64LE(8)) === generation;
   return isOwn ? Number(file.readBigUInt64LE(16)) : null;
+}
+
+/** Why the file is not that journal file. */
+export function foreign(path: string, file: Buffer, generation: number): JournalDamaged {
+  const begin = file.toString('latin1', 0, magic.length);
+  const isOther = begin.startsWith(magic.slice(0, 4)) && begin !== magic;
+  return new JournalDamaged(
+    isOther
+      ? `${path} begins with ${begin} instead of ${magic}: another version of the engine wrote it; start that one`
+      : `${path} at offset 0: this is not journal ${generation}; restore the file, or restore the database from a backup`,
+  );
 }
 
 export function missing(path: string): JournalDamaged {

@@ -1,3 +1,4 @@
+import type { Log } from '../../../src/base/log.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import { type FileLayer, isFull, type OpenFile } from './files.ts';
 import {
@@ -5,6 +6,7 @@ import {
   fileHeader,
   fileHeaderBytes,
   firstSequence,
+  foreign,
   generationOf,
   JournalDamaged,
   journalName,
@@ -29,9 +31,40 @@ export interface Entry {
 
 export interface ReplayReport {
   readonly records: number;
+  /** When the last of them was written; null: there is none. */
+  readonly lastArrivalMs: number | null;
   /** Bytes of a record that was being written when the process died. */
   readonly tornBytes: number;
 }
+
+export interface JournalOptions {
+  readonly files: FileLayer;
+  readonly directories: readonly string[];
+  readonly log: Log;
+  /** The date, in milliseconds since 1970. */
+  readonly now: () => number;
+  /** A clock that nobody sets. */
+  readonly elapsedMs: () => number;
+  /** Each file that is complete gets a link below `shipping/` of its directory, for whoever takes it away. */
+  readonly ships: boolean;
+  readonly maxFileBytes?: number;
+}
+
+/** Of complete files, in the directory of each volume. */
+export const shippingFolder = 'shipping';
+
+/** What was read; `sequence` is that of its last record. */
+interface Found extends ReplayReport {
+  readonly generations: readonly number[];
+  /** Paths of files before them: all of it is in parts. */
+  readonly older: readonly string[];
+  readonly sequence: number;
+  /** The last file says that another one follows. */
+  readonly isContinued: boolean;
+}
+
+/** Takes a record in; false: this one and all that follow are not wanted. */
+type Visit = (record: JournalRecord, position: Position) => boolean | Promise<boolean>;
 
 /**
  * What was written but is not in parts yet. Files are numbered and rotate over the volumes. One write carries everything that waits; it is synced
@@ -40,6 +73,7 @@ export interface ReplayReport {
 export class Journal {
   readonly #files: FileLayer;
   readonly #directories: readonly string[];
+  readonly #options: JournalOptions;
   readonly #maxFileBytes: number;
   #file: OpenFile | null = null;
   #generation = 0;
@@ -47,6 +81,10 @@ export class Journal {
   /** Bytes of the file whose blocks exist. */
   #allocated = 0;
   #sequence = 1;
+  /** When the first record of the current file was written, by the clock that nobody sets. */
+  #writtenSinceMs: number | null = null;
+  /** Generations that have their link for shipping. */
+  readonly #shipped = new Set<number>();
   /** Bytes per kept generation, the current one excluded. */
   readonly #kept = new Map<number, number>();
   /** Directories of the files found at the start. */
@@ -54,10 +92,11 @@ export class Journal {
   /** Why nothing more is acknowledged on the current file. */
   #failure: EngineError | null = null;
 
-  constructor(files: FileLayer, directories: readonly string[], maxFileBytes = 64 << 20) {
-    this.#files = files;
-    this.#directories = directories;
-    this.#maxFileBytes = maxFileBytes;
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#files = options.files;
+    this.#directories = options.directories;
+    this.#maxFileBytes = options.maxFileBytes ?? 64 << 20;
   }
 
   get position(): Position {
@@ -74,6 +113,11 @@ export class Journal {
     return this.#failure !== null;
   }
 
+  /** How long the first record of the current file has been there. */
+  get ageMs(): number {
+    return this.#writtenSinceMs === null ? 0 : this.#options.elapsedMs() - this.#writtenSinceMs;
+  }
+
   pathOf(generation: number): string {
     // Files that were there at the start may stand elsewhere: the number of volumes may have changed.
     const directory = this.#found.get(generation) ?? this.#directories[generation % this.#directories.length];
@@ -81,40 +125,43 @@ export class Journal {
   }
 
   /** Reads every record from a generation on, in order, then opens a new file. Older files are removed once that has worked. */
-  async replay(
-    firstGeneration: number,
-    isNew: boolean,
-    apply: (record: JournalRecord, position: Position) => void | Promise<void>,
-  ): Promise<ReplayReport> {
-    const generations: number[] = [];
-    const older: string[] = [];
-    for (const directory of this.#directories) {
-      for (const name of await this.#files.list(directory)) {
-        const generation = generationOf(name);
-        if (generation === null) continue;
-        if (generation < firstGeneration) older.push(`${directory}/${name}`);
-        else {
-          generations.push(generation);
-          this.#found.set(generation, directory);
-        }
-      }
+  async replay(firstGeneration: number, isNew: boolean, visit: Visit): Promise<ReplayReport> {
+    const found = await this.scan(firstGeneration, isNew, visit);
+    const last = found.generations.at(-1) ?? null;
+    if (last !== null && found.isContinued) throw missing(this.pathOf(last + 1));
+    for (const path of found.older) await this.#files.remove(path);
+    this.#sequence = found.sequence + 1;
+    await this.#goOn(last, firstGeneration);
+    return found;
+  }
+
+  /** Opens a new file behind all that are there, whatever of them was read. Gives its generation. */
+  async startAfter({ generations, older, sequence }: Found): Promise<number> {
+    for (const path of older) await this.#files.remove(path);
+    this.#sequence = sequence + 1;
+    for (const generation of generations) {
+      if (!this.#kept.has(generation)) this.#kept.set(generation, 0);
+      // They are another database's.
+      this.#shipped.add(generation);
     }
-    generations.sort((a, b) => a - b);
-    if (generations.length > 0) await this.#dropUnborn(generations);
-    if (generations.length === 0 && !isNew) throw missing(this.pathOf(firstGeneration));
+    await this.#openFile(generations.at(-1)! + 1);
+    return this.#generation;
+  }
+
+  /** Reads records from a generation on, in order, until one is not wanted. */
+  async scan(firstGeneration: number, isNew: boolean, visit: Visit): Promise<Found> {
+    const { generations, older } = await this.#find(firstGeneration, isNew);
     let records = 0;
     let tornBytes = 0;
     let sequence = 0;
+    let lastArrivalMs: number | null = null;
     let isContinued = false;
     for (const [i, generation] of generations.entries()) {
       if (generation !== firstGeneration + i) throw missing(this.pathOf(firstGeneration + i));
       const path = this.pathOf(generation);
       const file = await this.#files.read(path);
       const first = firstSequence(file, generation);
-      if (first === null)
-        throw new JournalDamaged(
-          `${path} at offset 0: this is not journal ${generation}; restore the file, or restore the database from a backup`,
-        );
+      if (first === null) throw foreign(path, file, generation);
       if (i > 0 && first > sequence + 1)
         throw new JournalDamaged(
           `${this.pathOf(generation - 1)} ends before its last record: restore it, or restore the database from a backup`,
@@ -132,8 +179,10 @@ export class Journal {
           at = record.end;
           break;
         }
-        await apply(record, { generation, offset: record.end });
+        if (!(await visit(record, { generation, offset: record.end })))
+          return { records, lastArrivalMs, tornBytes, generations, older, sequence, isContinued: false };
         sequence = record.sequence;
+        lastArrivalMs = record.arrivalMs;
         at = record.end;
         records++;
       }
@@ -147,11 +196,28 @@ export class Journal {
       }
       this.#kept.set(generation, at);
     }
-    if (isContinued) throw missing(this.pathOf(generations.at(-1)! + 1));
-    for (const path of older) await this.#files.remove(path);
-    this.#sequence = sequence + 1;
-    await this.#goOn(generations.at(-1) ?? null, firstGeneration);
-    return { records, tornBytes };
+    return { records, lastArrivalMs, tornBytes, generations, older, sequence, isContinued };
+  }
+
+  /** The files from a generation on, and those before it. */
+  async #find(firstGeneration: number, isNew: boolean): Promise<Pick<Found, 'generations' | 'older'>> {
+    const generations: number[] = [];
+    const older: string[] = [];
+    for (const directory of this.#directories) {
+      for (const name of await this.#files.list(directory)) {
+        const generation = generationOf(name);
+        if (generation === null) continue;
+        if (generation < firstGeneration) older.push(`${directory}/${name}`);
+        else {
+          generations.push(generation);
+          this.#found.set(generation, directory);
+        }
+      }
+    }
+    generations.sort((a, b) => a - b);
+    if (generations.length > 0) await this.#dropUnborn(generations);
+    if (generations.length === 0 && !isNew) throw missing(this.pathOf(firstGeneration));
+    return { generations, older };
   }
 
   /** The process died while it made the last file: nothing stands there yet. */
@@ -181,7 +247,25 @@ export class Journal {
       this.#kept.delete(last);
       return;
     }
-    if (last !== null) await this.#endFile(await this.#files.open(this.pathOf(last)), this.#kept.get(last)!);
+    if (last === null) return;
+    await this.#endFile(await this.#files.open(this.pathOf(last)), this.#kept.get(last)!);
+    // Those that are not in parts yet: which of them were taken away already nobody knows here.
+    for (const generation of this.#kept.keys()) await this.#ship(generation);
+  }
+
+  /** A link takes no room and no time: the file's bytes stay as they are. */
+  async #ship(generation: number): Promise<void> {
+    if (!this.#options.ships || this.#shipped.has(generation)) return;
+    const path = this.pathOf(generation);
+    const folder = `${path.slice(0, path.lastIndexOf('/'))}/${shippingFolder}`;
+    try {
+      await this.#files.makeDirectory(folder);
+      await this.#files.link(path, `${folder}/${journalName(generation)}`);
+      this.#shipped.add(generation);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') this.#shipped.add(generation);
+      else this.#options.log.error('a file of the journal cannot be kept for shipping', { path, error });
+    }
   }
 
   /**
@@ -190,7 +274,7 @@ export class Journal {
    */
   async #endFile(file: OpenFile, offset: number): Promise<void> {
     try {
-      const mark = encodeRecord('continued', this.#sequence, this.#sequence, []);
+      const mark = encodeRecord('continued', this.#sequence, this.#sequence, this.#options.now(), []);
       await file.write(mark, offset);
       await file.truncate(offset + mark.reduce((sum, part) => sum + part.length, 0));
       await file.datasync();
@@ -204,11 +288,12 @@ export class Journal {
   async append(entries: readonly Entry[]): Promise<Position[]> {
     if (this.#failure) throw this.#failure;
     const group = this.#sequence;
+    const arrivalMs = this.#options.now();
     const buffers: Uint8Array[] = [];
     const ends: number[] = [];
     let bytes = 0;
     for (const [i, { kind, body }] of entries.entries()) {
-      const record = encodeRecord(kind, group + i, group, body);
+      const record = encodeRecord(kind, group + i, group, arrivalMs, body);
       buffers.push(...record);
       bytes += record.reduce((sum, part) => sum + part.length, 0);
       ends.push(bytes);
@@ -224,6 +309,7 @@ export class Journal {
       throw this.#failure;
     }
     const start = this.#offset;
+    this.#writtenSinceMs ??= this.#options.elapsedMs();
     this.#offset += bytes;
     this.#sequence += entries.length;
     return ends.map((end) => ({ generation: this.#generation, offset: start + end }));
@@ -268,14 +354,17 @@ export class Journal {
     await this.#openFile(generation + 1);
     this.#kept.set(generation, offset);
     if (old) await this.#endFile(old, offset);
+    await this.#ship(generation);
     return this.#generation;
   }
 
   /** Removes files whose records are all in parts. */
   async removeBefore(generation: number): Promise<void> {
     for (const kept of [...this.#kept.keys()].filter((candidate) => candidate < generation)) {
+      await this.#ship(kept);
       await this.#files.remove(this.pathOf(kept));
       this.#kept.delete(kept);
+      this.#shipped.delete(kept);
     }
     this.#failure = null;
   }
@@ -305,6 +394,7 @@ export class Journal {
     this.#generation = generation;
     this.#offset = fileHeaderBytes;
     this.#allocated = firstStepBytes;
+    this.#writtenSinceMs = null;
   }
 
   /** Fills with zeros ahead, so that a full disk shows before a record is half written, and a sync has no file metadata to write. */

@@ -2,13 +2,16 @@
 import type { Log } from '../../../src/base/log.ts';
 import { type FileLayer, MaybeReplaced } from './files.ts';
 import { generationOf, journalName } from './journal-file.ts';
-import { type Manifest, manifestName, readManifest, writeManifest } from './manifest.ts';
+import { type Manifest, manifestName, newManifest, readManifest, writeManifest } from './manifest.ts';
 import { Part, type PartEntry, partName, ReadQueue } from './part.ts';
 import { PartSet } from './parts.ts';
 import { readState, type State, writeState } from './state.ts';
 
 /** Parts and states, also unfinished ones. */
 const partPattern = /^(part-\d{10}\.tsg|state-\d{10}\.bin)(\.new)?$/;
+
+/** What parts cover: everything before a journal file. */
+export type Covered = Pick<Manifest, 'journal' | 'savedMs'> & Partial<Pick<Manifest, 'recovered'>>;
 
 export class Storage {
   readonly files: FileLayer;
@@ -25,7 +28,7 @@ export class Storage {
     this.volumes = volumes;
     this.#queues = volumes.map(() => new ReadQueue());
     this.isNew = manifest === null;
-    this.#manifest = manifest ?? { format: 1, slices: volumes.length, journal: 1, nextPart: 1, state: null, parts: [] };
+    this.#manifest = manifest ?? newManifest(volumes.length);
     for (const { number, volume } of this.#manifest.parts) {
       if (!volumes[volume])
         throw new Error(
@@ -79,10 +82,10 @@ export class Storage {
     gone: ReadonlySet<Part>,
     added: readonly PartEntry[],
     state: State,
-    journal: number,
+    covered: Covered,
     onLive: () => void,
   ): Promise<void> {
-    const name = `state-${String(journal).padStart(10, '0')}.bin`;
+    const name = `state-${String(covered.journal).padStart(10, '0')}.bin`;
     const statePath = `${this.volumes[0]}/${name}`;
     const next = this.#parts.without(
       gone,
@@ -94,7 +97,7 @@ export class Storage {
       for (const volume of new Set(added.map((entry) => entry.volume)))
         await this.files.syncDirectory(this.volumes[volume]!);
       const saved = await writeState(this.files, this.volumes[0]!, name, state);
-      manifest = { ...this.#manifest, journal, state: saved, parts: next.parts.map(({ entry }) => entry) };
+      manifest = { ...this.#manifest, ...covered, state: saved, parts: next.parts.map(({ entry }) => entry) };
       await writeManifest(this.files, this.volumes[0]!, manifest);
     } catch (error) {
       if (error instanceof MaybeReplaced) this.#doubtful.push(statePath, ...added.map((entry) => this.#pathOf(entry)));

@@ -8,17 +8,19 @@ import type { SeriesStore } from '../memory/series-store.ts';
 import { Pace } from '../pace.ts';
 import { overlaps, spanOf } from '../query/source.ts';
 import type { AppliedBatches } from '../storage/applied-batches.ts';
-import { type Journal, storageError } from '../storage/journal.ts';
+import { type Entry, type Journal, storageError } from '../storage/journal.ts';
 import type { Part, PartEntry } from '../storage/part.ts';
 import { readAllRuns } from '../storage/part-runs.ts';
 import { dayStartNs, volumeOf } from '../storage/parts.ts';
 import { captureState, type State } from '../storage/state.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { Covered, Storage } from '../storage/storage.ts';
 import type { Writer } from '../writer.ts';
 import { type PartitionInput, writePartition } from './partition.ts';
 
 /** Rows that a checkpoint leaves out. */
 export interface Deletion {
+  /** What the journal says of it. */
+  readonly entry: Entry;
   /** Of one tag set: which rows; null: none. */
   dropped(series: SeriesStore, id: number): ((row: RowCursor) => boolean) | null;
   /** Parts that may hold such rows, and so are written anew. */
@@ -34,7 +36,7 @@ export interface Checkpointed {
 }
 
 interface Frozen {
-  readonly generation: number;
+  readonly covered: Covered;
   readonly state: State;
   readonly runs: Map<SeriesStore, Run[]>;
   readonly late: Map<SeriesStore, readonly Run[]>;
@@ -52,11 +54,19 @@ export interface CheckpointParts {
   readonly applied: AppliedBatches;
   readonly writer: Writer;
   readonly storage: Storage;
+  /** Journal files that begin with a deletion that did not come to be; the next file says so. */
+  readonly revoked: Set<number>;
+  /** The date, in milliseconds since 1970. */
+  readonly now: () => number;
 }
 
-export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion | null): Promise<Checkpointed> {
+export async function runCheckpoint(
+  parts: CheckpointParts,
+  deletion: Deletion | null,
+  forward: Covered | null = null,
+): Promise<Checkpointed> {
   const { storage, journal, catalogue, writer } = parts;
-  const frozen = await writer.alone(() => freeze(parts));
+  const frozen = await writer.alone(() => freeze(parts, deletion, forward));
   const written: PartEntry[] = [];
   const gone = new Set<Part>();
   let droppedRows = 0;
@@ -98,16 +108,17 @@ export async function runCheckpoint(parts: CheckpointParts, deletion: Deletion |
     }
     correct = await deletion?.correct(frozen.state);
     // Parts live and memory freed in one turn: no query sees rows twice or not at all.
-    await storage.replace(gone, written, frozen.state, frozen.generation, () => forget(frozen));
+    await storage.replace(gone, written, frozen.state, frozen.covered, () => forget(frozen));
   } catch (error) {
     for (const series of frozen.late.keys()) series.late.unfreeze();
     await storage.discard(written);
+    if (deletion && !forward) parts.revoked.add(frozen.covered.journal);
     throw storageError(error);
   } finally {
     for (const series of frozen.runs.keys()) series.release();
   }
   await correct?.();
-  await journal.removeBefore(frozen.generation);
+  await journal.removeBefore(frozen.covered.journal);
   return { droppedRows };
 }
 
@@ -124,9 +135,10 @@ function forget({ runs, late }: Frozen): void {
 }
 
 /** Writes wait for it, queries do not: where there is much to bring in order, they have their turns. */
-async function freeze({ catalogue, journal, applied }: CheckpointParts): Promise<Frozen> {
+async function freeze(parts: CheckpointParts, deletion: Deletion | null, forward: Covered | null): Promise<Frozen> {
+  const { catalogue, applied } = parts;
   const pace = new Pace();
-  const generation = await journal.rotate();
+  const covered = forward ?? (await nextFile(parts, deletion));
   const runs = new Map<SeriesStore, Run[]>();
   const late = new Map<SeriesStore, readonly Run[]>();
   for (const series of catalogue.all()) {
@@ -135,7 +147,21 @@ async function freeze({ catalogue, journal, applied }: CheckpointParts): Promise
     late.set(series, series.late.freeze(series.fields));
     if (pace.isDue) await pace.rest();
   }
-  return { generation, state: captureState(catalogue, applied), runs, late };
+  return { covered, state: captureState(catalogue, applied), runs, late };
+}
+
+/** A deletion is the first record of its file: it holds for what stands before, and it is done when the manifest begins with the file. */
+async function nextFile({ journal, revoked, now }: CheckpointParts, deletion: Deletion | null): Promise<Covered> {
+  const savedMs = now();
+  const generation = await journal.rotate();
+  const revoking = revoked.size === 0 || journal.failed ? [] : [revocation(revoked)];
+  if (deletion || revoking.length > 0) await journal.append([...(deletion ? [deletion.entry] : []), ...revoking]);
+  if (revoking.length > 0) revoked.clear();
+  return { journal: generation, savedMs };
+}
+
+function revocation(generations: ReadonlySet<number>): Entry {
+  return { kind: 'revoked', body: [Buffer.from(JSON.stringify([...generations]))] };
 }
 
 /** The days and slices that frozen rows fall into, and those whose parts are to be written anew. */

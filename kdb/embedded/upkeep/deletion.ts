@@ -1,3 +1,4 @@
+import { serialize } from 'node:v8';
 import { floorDiv, maxTimeNs, minTimeNs } from '../../../src/base/time.ts';
 import type { DeleteSpec } from '../../../src/kdb/engine.ts';
 import { compareInstants, dayNs, instantOf } from '../memory/era.ts';
@@ -7,9 +8,19 @@ import type { SeriesStore } from '../memory/series-store.ts';
 import { Pace } from '../pace.ts';
 import { type CompiledFilter, compileFilter } from '../query/filter.ts';
 import type { Source } from '../query/source.ts';
+import type { Entry } from '../storage/journal.ts';
 import type { PartSet } from '../storage/parts.ts';
 import type { SavedSeries, State } from '../storage/state.ts';
 import type { Deletion } from './checkpoint.ts';
+
+/** What the journal says of a deletion, as v8 packs it: constants of filters may be integers of 64 bits. */
+export type DeletedRecord =
+  | { readonly kind: 'points'; readonly spec: DeleteSpec; readonly tagSets: number }
+  | { readonly kind: 'retention'; readonly beforeNs: bigint };
+
+function entryOf(record: DeletedRecord): Entry {
+  return { kind: 'deleted', body: [serialize(record)] };
+}
 
 /** A checked request to delete: which tag sets, which of their rows. */
 export class PointDeletion implements Deletion {
@@ -20,14 +31,21 @@ export class PointDeletion implements Deletion {
   readonly #slices: ReadonlySet<number>;
   readonly #isInRange: (row: RowCursor) => boolean;
   readonly #open: () => Source;
+  readonly entry: Entry;
 
-  /** `open` gives a source with every field. */
-  constructor(series: SeriesStore, spec: DeleteSpec, parts: PartSet, open: () => Source) {
+  /** `open` gives a source with every field. Tag sets that come later are none of this deletion's. */
+  constructor(
+    series: SeriesStore,
+    spec: DeleteSpec,
+    parts: PartSet,
+    open: () => Source,
+    tagSets = series.tagSets.count,
+  ) {
+    this.entry = entryOf({ kind: 'points', spec, tagSets });
     this.#series = series;
     this.#spec = spec;
     this.#filter = compileFilter(spec.where, series);
-    // Tag sets that come later are none of this deletion's.
-    for (let id = 0; id < series.tagSets.count; id++) if (this.#filter.decide(id) !== false) this.#ids.push(id);
+    for (let id = 0; id < tagSets; id++) if (this.#filter.decide(id) !== false) this.#ids.push(id);
     this.#slices = new Set(this.#ids.map((id) => parts.sliceOf(series.number, id)));
     const [from, to] = [instantOf(spec.fromNs), instantOf(spec.toNs)];
     this.#isInRange = (row) =>
@@ -163,8 +181,10 @@ export class Retention implements Deletion {
   readonly #catalogue: () => readonly SeriesStore[];
   readonly cutNs: bigint;
   readonly #cut: Newest;
+  readonly entry: Entry;
 
   constructor(beforeNs: bigint, catalogue: () => readonly SeriesStore[]) {
+    this.entry = entryOf({ kind: 'retention', beforeNs });
     this.#day = Number(floorDiv(beforeNs, dayNs));
     this.cutNs = BigInt(this.#day) * dayNs;
     this.#cut = instantOf(this.cutNs);

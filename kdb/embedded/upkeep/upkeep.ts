@@ -1,7 +1,9 @@
 // When memory goes into parts, one piece of work at a time; and what is refused before memory runs out.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../../src/base/log.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import { storageError } from '../storage/journal.ts';
+import type { Covered } from '../storage/storage.ts';
 import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint.ts';
 
 /**
@@ -19,7 +21,10 @@ const maxJournalBytes = 256 << 20;
 const maxAgeMs = 15 * 60_000;
 const maxLateRows = 500_000;
 const checkEveryMs = 200;
+/** What is shipped is to be away a minute after it was written: the rest of it is for taking it there. */
+const maxFileAgeMs = 50_000;
 const retryAfterMs = 5_000;
+const closeRetryMs = 1_000;
 
 export interface UpkeepOptions {
   readonly budgetBytes: number;
@@ -28,6 +33,8 @@ export interface UpkeepOptions {
   elapsedMs(): number;
   /** Memory that only queries keep. */
   heldBytes(): number;
+  /** Files of the journal are shipped. */
+  readonly ships: boolean;
 }
 
 export class Upkeep {
@@ -36,6 +43,8 @@ export class Upkeep {
   #timer: NodeJS.Timeout | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #isRunning = false;
+  /** The journal begins another file. */
+  #isClosing = false;
   /** Of tag sets. */
   #isFull = false;
   #hotBytes = 0;
@@ -56,9 +65,9 @@ export class Upkeep {
   }
 
   start(): void {
-    this.#measure();
     this.#timer = setInterval(() => this.#check(), checkEveryMs);
     this.#timer.unref();
+    this.#measure();
   }
 
   async stop(): Promise<void> {
@@ -88,9 +97,21 @@ export class Upkeep {
     return turn;
   }
 
-  async #run(deletion: Deletion | null): Promise<{ droppedRows: number }> {
+  /** Rows fill their share of memory so far that they should go into parts. */
+  get isFilling(): boolean {
+    this.#measure();
+    return this.#hotBytes > this.#rowBytes * checkpointShare;
+  }
+
+  /** Before the database takes writes: parts are brought forward up to the beginning of a journal file. */
+  async bringForward(to: Covered, deletion: Deletion | null): Promise<void> {
+    this.#measure();
+    await this.exclusively(() => this.#run(deletion, to));
+  }
+
+  async #run(deletion: Deletion | null, forward: Covered | null = null): Promise<{ droppedRows: number }> {
     const startedMs = this.#options.elapsedMs();
-    const result = await runCheckpoint(this.#parts, deletion);
+    const result = await runCheckpoint(this.#parts, deletion, forward);
     this.#cleanMs = startedMs;
     this.#failure = null;
     this.#measure();
@@ -104,6 +125,7 @@ export class Upkeep {
 
   #check(): void {
     this.#measure();
+    this.#closeFile();
     const now = this.#options.elapsedMs();
     const { journal, catalogue } = this.#parts;
     const isEmpty = this.#hotBytes === 0;
@@ -128,6 +150,20 @@ export class Upkeep {
       });
   }
 
+  #closeFile(): void {
+    const { journal, writer } = this.#parts;
+    if (!this.#options.ships || this.#isClosing || journal.ageMs < maxFileAgeMs || journal.failed) return;
+    this.#isClosing = true;
+    writer
+      .alone(() => journal.rotate())
+      // Without room it is tried again, and the file goes on meanwhile.
+      .catch((error: unknown) => this.#options.log.warn('the journal cannot begin another file', { error }))
+      .then(() => delay(closeRetryMs, undefined, { ref: false }))
+      .finally(() => {
+        this.#isClosing = false;
+      });
+  }
+
   #measure(): void {
     const { catalogue, applied } = this.#parts;
     const { budgetBytes } = this.#options;
@@ -141,6 +177,8 @@ export class Upkeep {
     this.#heldBytes = this.#options.heldBytes();
     const left = budgetBytes * filledShare - knownBytes - applied.bytes;
     this.#rowBytes = Math.max(budgetBytes * leastRowsShare, Math.min(budgetBytes * rowsShare, left)) - copiedBytes;
+    // What is replayed was let in when it came.
+    if (this.#timer === null) return;
     catalogue.roomBytes = budgetBytes * knownShare - knownBytes;
     this.#warnOfTagSets();
   }
