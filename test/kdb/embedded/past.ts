@@ -25,7 +25,7 @@ function dice(seed: number): (sides: number) => number {
 /** A line per point. */
 export async function contentsOf(store: Store): Promise<string[]> {
   const lines: string[] = [];
-  for (const { series } of (await store.stats()).series) {
+  for (const { series } of (await store.series({ after: null, limit: 100 })).series) {
     const result = await store.query(queryOf(series));
     for (const row of rowsOf(result)) {
       const cell = (name: string) => row[result.columns.findIndex((column) => column.name === name)] ?? '';
