@@ -1,5 +1,5 @@
-// Events may pass a zone by: it is away for longer than they are kept for it, or the queue is another one than before, with nothing in it. Then
-// every entry of the zone's cache is compared with DynamoDB, once the zone answers.
+// Events may pass a zone by: it is away for longer than they are kept for it, it has forgotten what it had, or the queue is another one than before,
+// with nothing in it. Then every entry of the zone's cache is compared with DynamoDB, once the zone answers.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -7,8 +7,8 @@ import type { Log } from '../src/base/log.ts';
 import { compareZone, repairZone } from '../src/management/compare.ts';
 import type { Dynamo } from '../src/management/dynamo.ts';
 
-/** What is in the queue comes first. */
-const graceMs = 5_000;
+/** What is in the queue comes first, and what the sweeper of the outbox brings: that waits 5 s and looks every 2 s. */
+const graceMs = 10_000;
 /** Between two comparisons, as a multiple of what the last one took: they read every record from DynamoDB. */
 const restPerWork = 3;
 

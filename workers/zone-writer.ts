@@ -35,5 +35,7 @@ export class ZoneWriter {
     const taken = await this.#cache.beat(delayMs, { fence: missed > this.#fenced, heldMs });
     if (taken) this.#fenced = missed;
     else this.#missed += 1;
+    // It has forgotten what it was told, and an older event that is still on its way would be news to it.
+    if (taken?.wasEmpty) this.#mender.mend();
   }
 }

@@ -142,11 +142,14 @@ export class ZoneCache {
     await this.#attempt(() => this.#redis.ping());
   }
 
-  /** The feed was current `delayMs` ago. With a fence, only from now on. False when the zone did not take it. */
-  async beat(delayMs: number, { fence, heldMs }: { fence: boolean; heldMs: number }): Promise<boolean> {
+  /** The feed was current `delayMs` ago. With a fence, only from now on. Undefined when the zone did not take it. */
+  async beat(
+    delayMs: number,
+    { fence, heldMs }: { fence: boolean; heldMs: number },
+  ): Promise<{ wasEmpty: boolean } | undefined> {
     const fields = ['delayMs', Math.ceil(delayMs), 'heldMs', Math.ceil(heldMs)];
     const taken = await this.#attempt(() => this.#redis.tsgBeat(feedKey, Math.ceil(delayMs), fence ? 1 : 0, ...fields));
-    return taken !== undefined;
+    return taken === undefined ? undefined : { wasEmpty: taken === 1 };
   }
 
   async feed(): Promise<FeedStatus | undefined> {

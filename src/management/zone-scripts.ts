@@ -68,12 +68,14 @@ return {version, record ~= '' and record}
 /**
  * KEYS feed · ARGV delay of the heartbeat, 1 when news may have been missed, then pairs of fields that are kept beside it.
  * What was read before a fence is not as current as the feed. A feed that was silent for long begins with one.
+ * Gives 1 when the zone knew nothing of the feed: it is empty, or was until now.
  */
 export const beat = `${now}
-local heartbeatAt = past(redis.call('HGET', KEYS[1], 'heartbeatAt'))
+local known = redis.call('HGET', KEYS[1], 'heartbeatAt')
+local heartbeatAt = past(known)
 if ARGV[2] == '1' or now - heartbeatAt >= ${heartbeatFreshMs} then redis.call('HSET', KEYS[1], 'fenceAt', now) end
 redis.call('HSET', KEYS[1], 'heartbeatAt', math.max(heartbeatAt, now - ARGV[1]), unpack(ARGV, 3))
-return 1
+return known and 0 or 1
 `;
 
 /** KEYS feed. Gives the fields of the feed and the time. */
