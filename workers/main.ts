@@ -21,6 +21,7 @@ import { deadLetter } from './queue-consumer.ts';
 import { SeriesComparison } from './series-comparison.ts';
 import { Sweeper } from './sweeper.ts';
 import { TaskConsumer } from './task-consumer.ts';
+import { makeTask } from './task-message.ts';
 import { TaskRunner } from './task-runner.ts';
 import { untilQueue } from './until-queue.ts';
 
@@ -89,7 +90,11 @@ async function main(config: WorkerConfig): Promise<void> {
   for (const name of taskQueueNames) {
     const queueUrl = await untilQueue(() => queue.url(name), stopped.signal, log);
     if (queueUrl === undefined) return;
-    const consumer = new TaskConsumer({ sqs, queueUrl, run: (message) => runner.run(message), log });
+    const consumer = new TaskConsumer({
+      ...{ sqs, queueUrl, log },
+      run: (message) => runner.run(message),
+      make: (wish, messageId) => makeTask(wish, messageId, { services, kinds, region: config.region }),
+    });
     consumers.push(consumer);
     consumer.start();
   }

@@ -110,6 +110,15 @@ export function queuedFor({ Attributes = {} }: Message): number | undefined {
   return Math.max(0, Number(Attributes['ApproximateFirstReceiveTimestamp']) - Number(Attributes['SentTimestamp']));
 }
 
+/** A message and its reason share SQS's 256 KiB; cut, it can still be recognised. */
+const maxBodyBytes = 250_000;
+const maxReasonLength = 1_000;
+
+/** SQS refuses characters that XML has not, and what is empty. */
+function printable(reason: string): string {
+  return reason.slice(0, maxReasonLength).replace(/[^ -~]/g, '?') || '?';
+}
+
 /** To the dead letters, beside what comes there by itself, with the reason. */
 export async function deadLetter(
   { sqs, log }: { sqs: SQSClient; log: Log },
@@ -121,8 +130,8 @@ export async function deadLetter(
   await sqs.send(
     new SendMessageCommand({
       QueueUrl,
-      MessageBody: Body,
-      MessageAttributes: { reason: { DataType: 'String', StringValue: reason } },
+      MessageBody: Buffer.byteLength(Body) < maxBodyBytes ? Body : Body.slice(0, maxBodyBytes / 4),
+      MessageAttributes: { reason: { DataType: 'String', StringValue: printable(reason) } },
     }),
   );
   log.error('a message went to the dead letters', { messageId: MessageId, reason });

@@ -2,35 +2,24 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
-import { Ajv } from 'ajv';
 import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
 import { type TaskMessage, visibilityS } from '../src/tasks/queue.ts';
-import { contentOf, deadLetter, QueueConsumer } from './queue-consumer.ts';
-import { UnknownTask } from './task-runner.ts';
+import { deadLetter, QueueConsumer } from './queue-consumer.ts';
+import { InvalidMessage, readMessage, type TaskWish } from './task-message.ts';
 
 /** Messages of one queue that a worker has in hand at once. The kinds' own lanes bound the work. */
 const lanes = 10;
 /** After a task that there was no room for. */
 const pauseMs = 500;
 
-const messageSchema = {
-  type: 'object',
-  required: ['taskId'],
-  additionalProperties: false,
-  properties: {
-    taskId: { type: 'string', minLength: 1, maxLength: 200 },
-    send: { type: 'integer', minimum: 0 },
-  },
-};
-const ajv = new Ajv();
-const isTaskMessage = ajv.compile<TaskMessage>(messageSchema);
-
 export interface TaskConsumerOptions {
   readonly sqs: SQSClient;
   readonly queueUrl: string;
   /** False: there was no room for it. */
   readonly run: (message: TaskMessage) => Promise<boolean>;
+  /** Makes the task that somebody wishes. */
+  readonly make: (wish: TaskWish, messageId: string) => Promise<unknown>;
   readonly log: Log;
 }
 
@@ -70,15 +59,13 @@ export class TaskConsumer {
   }
 
   async #handle(message: Message): Promise<void> {
-    const content = contentOf(message);
-    if (!isTaskMessage(content)) {
-      const reason = `not a task message: ${ajv.errorsText(isTaskMessage.errors)}`;
-      return deadLetter(this.#options, queues.tasksDead, message, reason);
-    }
+    const { run, make } = this.#options;
     try {
-      if (!(await this.#options.run(content))) await delay(pauseMs);
+      const content = readMessage(message.Body ?? '');
+      if ('kind' in content) await make(content, message.MessageId!);
+      else if (!(await run(content))) await delay(pauseMs);
     } catch (error) {
-      if (!(error instanceof UnknownTask)) throw error;
+      if (!(error instanceof InvalidMessage)) throw error;
       await deadLetter(this.#options, queues.tasksDead, message, error.message);
     }
   }

@@ -1,6 +1,5 @@
 // One task, from the claim to its end: done, back to the queue with a reason, cancelled, or given up.
 
-import { Ajv } from 'ajv';
 import type { Log } from '../src/base/log.ts';
 import type { Task } from '../src/management/records.ts';
 import { LeaseLost } from '../src/management/task-claims.ts';
@@ -9,6 +8,8 @@ import { CancelRequested, HeldTask, TimeLimitReached, WorkerStops } from './held
 import type { Kinds } from './kinds/index.ts';
 import { type Kind, Permanent, Postponed, SliceOver, type TaskRun, type WorkerServices } from './kinds/kind.ts';
 import { Lanes } from './lanes.ts';
+import { paramsFault } from './params.ts';
+import { InvalidMessage } from './task-message.ts';
 
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 30_000;
@@ -44,9 +45,6 @@ export interface TaskRunnerOptions {
   readonly log: Log;
 }
 
-/** The message is about nothing that there is: it must not come again. */
-export class UnknownTask extends Error {}
-
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
   readonly #stop = new AbortController();
@@ -72,7 +70,7 @@ export class TaskRunner {
     const { owner, services, ended } = this.#options;
     const { tasks, claims } = services.management;
     const task = await tasks.getTask(taskId);
-    if (!task) throw new UnknownTask(`there is no task ${taskId}`);
+    if (!task) throw new InvalidMessage(`there is no task ${taskId}`);
     if ((send !== undefined && send < task.sends) || !claims.isFree(task)) return true;
     const leave = await this.#lanes.enter(task.kind);
     if (!leave) return this.#defer(task);
@@ -229,14 +227,6 @@ export class TaskRunner {
       this.#options.log.warn('the message was not sent; the sweeper will do it', { taskId: task.id, error });
     });
   }
-}
-
-const ajv = new Ajv({ allErrors: false });
-
-/** What is wrong with a kind's parameters; undefined: nothing. */
-export function paramsFault({ params: schema }: Kind, params: unknown): string | undefined {
-  // Compiled once: ajv knows a schema by its object.
-  return ajv.validate(schema, params) ? undefined : `params: ${ajv.errorsText(ajv.errors, { dataVar: 'params' })}`;
 }
 
 function backoffMs(attempt: number): number {

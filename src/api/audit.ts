@@ -64,5 +64,5 @@ function shownActor(
   const kind = operator ? 'operator' : userId !== null ? 'user' : tokenId !== null ? 'token' : 'service';
   const shown = { kind, user: userId, token: tokenId, address, region, requestId };
   if (toOperator) return { ...shown, account: accountId };
-  return operator ? { ...shown, token: null, address: null } : shown;
+  return operator ? { ...shown, user: null, token: null, address: null } : shown;
 }

@@ -10,6 +10,7 @@ import {
 import { queues } from '../../src/base/names.ts';
 import { createSqs, ensureQueues, type SentTask, TaskQueue } from '../../src/tasks/queue.ts';
 import { TaskConsumer } from '../../workers/task-consumer.ts';
+import { InvalidMessage } from '../../workers/task-message.ts';
 import { region, silent } from '../management/region.ts';
 import { startFauxqs, type TestServer } from '../servers.ts';
 import { until } from '../until.ts';
@@ -29,6 +30,9 @@ async function consume(
     run: async ({ taskId }) => {
       await run(taskId);
       return true;
+    },
+    make: async ({ requestedBy }) => {
+      if (requestedBy === 'nobody') throw new InvalidMessage('nobody\u0000 ☂');
     },
     log: silent,
   });
@@ -69,6 +73,19 @@ test('what is no task message goes to the dead letters with the reason, and the 
     '{"taskId":""}',
     '{"taskId":"t","more":1}',
     '{"taskId":null}',
+    'null',
+    '{"taskId":"t","send":-1}',
+    `{"taskId":"${'t'.repeat(201)}"}`,
+    '{"kind":"backup"}',
+    '{"kind":"no-such","database":null,"params":{},"requestedBy":"ann"}',
+    '{"kind":"backup","database":"plant","params":{},"requestedBy":"ann"}',
+    '{"kind":"backup","database":7,"params":{},"requestedBy":"ann"}',
+    '{"kind":"backup","database":null,"params":"all","requestedBy":"ann"}',
+    '{"kind":"backup","database":null,"params":{},"requestedBy":""}',
+    '{"kind":"backup","database":null,"params":{},"requestedBy":"nobody"}',
+    '{"kind":"__proto__","database":null,"params":{},"requestedBy":"ann"}',
+    `{"kind":"backup","database":null,"params":{"a":"${'a'.repeat(40_000)}"},"requestedBy":"ann"}`,
+    `{"kind":"backup","database":null,"params":${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)},"requestedBy":"nobody"}`,
   ];
   const QueueUrl = await queue.url('interactive');
   for (const MessageBody of bodies) await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody }));
@@ -84,7 +101,8 @@ test('what is no task message goes to the dead letters with the reason, and the 
     return found.size === bodies.length;
   });
   assert.deepEqual([...found.keys()].toSorted(), bodies.toSorted());
-  for (const reason of found.values()) assert.match(reason, /^not a task message: /);
+  for (const reason of found.values())
+    assert.match(reason, /^(not a (task message|wish for a task): |the message has \d+ bytes|nobody\? \?$)/);
   assert.deepEqual(ran, ['good']);
 });
 
