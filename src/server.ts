@@ -3,6 +3,7 @@ import { changeAccount, closeAccount, createAccount, getAccount, listAccounts } 
 import { listAudit } from './api/audit.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
+import { createExport, getExport } from './api/exports.ts';
 import { metrics } from './api/metrics.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
@@ -49,6 +50,8 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['post', '/v1/databases/:database/write', 'write', write],
   ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],
   ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
+  ['post', '/v1/databases/:database/exports', 'createExport', createExport],
+  ['get', '/v1/databases/:database/exports/:task', 'getExport', getExport],
   ['get', '/v1/databases/:database/series', 'listSeries', listSeries],
   ['put', series, 'defineSeries', defineSeries],
   ['get', series, 'describeSeries', describeSeries],

@@ -13,6 +13,7 @@ import { createTasks } from '../src/tasks/index.ts';
 import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
 import { addQueueFigures, addSweeps } from './figures.ts';
+import { FileExpiry } from './file-expiry.ts';
 import { kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
@@ -40,6 +41,7 @@ async function main(config: WorkerConfig): Promise<void> {
     agents: new AgentClient(config.agentSecret),
     objects: openObjectStore(config, log),
     hello,
+    connect,
   };
   const metrics = new Metrics({ region: config.region, zone: config.zone });
   const runner = new TaskRunner({
@@ -56,6 +58,7 @@ async function main(config: WorkerConfig): Promise<void> {
     connect: ({ endpoint, user, password }) => createEngineClient({ ...endpoint!, user, password }),
     log,
   });
+  const fileExpiry = new FileExpiry({ objects: services.objects, clock: Date.now, log });
   const stopped = new AbortController();
   const consumers: TaskConsumer[] = [];
   addQueueFigures(
@@ -76,6 +79,7 @@ async function main(config: WorkerConfig): Promise<void> {
         sweeper.stop(),
         outboxSweeper?.stop(),
         comparison.stop(),
+        fileExpiry.stop(),
       ]);
       sqs.destroy();
       tasks.close();
@@ -87,6 +91,7 @@ async function main(config: WorkerConfig): Promise<void> {
   sweeper.start();
   outboxSweeper?.start();
   comparison.start();
+  fileExpiry.start();
   for (const name of taskQueueNames) {
     const queueUrl = await untilQueue(() => queue.url(name), stopped.signal, log);
     if (queueUrl === undefined) return;
@@ -108,6 +113,11 @@ const hello: WorkerServices['hello'] = async ({ host, port }, { user, password }
   } finally {
     await client.close();
   }
+};
+
+const connect: WorkerServices['connect'] = async ({ endpoint, user, password }) => {
+  if (endpoint === null) throw new Error('the database has no process');
+  return createEngineClient({ ...endpoint, user, password });
 };
 
 try {

@@ -29,6 +29,8 @@ export class Mortal {
       get: (target, name) => {
         const value = Reflect.get(target, name) as unknown;
         if (typeof value !== 'function') return value;
+        // It reads, and gives no promise.
+        if (name === 'list') return value.bind(target);
         return (...args: unknown[]) => this.effect(() => value.apply(target, args) as Promise<unknown>);
       },
     });

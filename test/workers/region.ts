@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Agent } from '../../kdb/agent/agent.ts';
 import { createControl } from '../../kdb/agent/control.ts';
+import type { ObjectStore } from '../../src/base/object-store.ts';
 import { DirectoryStore } from '../../src/base/objects/directory.ts';
 import type { Hello } from '../../src/kdb/engine.ts';
 import { managementOver } from '../../src/management/index.ts';
@@ -13,7 +14,7 @@ import type { SentTask } from '../../src/tasks/queue.ts';
 import { AgentClient } from '../../workers/agent-client.ts';
 import { deprovision } from '../../workers/kinds/deprovision.ts';
 import { kinds } from '../../workers/kinds/index.ts';
-import type { Kind } from '../../workers/kinds/kind.ts';
+import type { Kind, WorkerServices } from '../../workers/kinds/kind.ts';
 import { provision } from '../../workers/kinds/provision.ts';
 import { TaskRunner } from '../../workers/task-runner.ts';
 import { answers, type TestHost, testHost } from '../agent/host.ts';
@@ -32,11 +33,21 @@ export interface TestWorker {
   readonly dead: { taskId: string; reason: string }[];
 }
 
+export interface WorkerOptions {
+  readonly mortal?: Mortal;
+  readonly kind?: Partial<Kind>;
+  readonly memory?: MemoryHost;
+  /** The process of every database. */
+  readonly connect?: WorkerServices['connect'];
+  readonly objects?: ObjectStore;
+}
+
 export interface TestRegion {
+  readonly objects: ObjectStore;
   readonly management: TestManagement;
   readonly dynoxide: TestProgram;
   /** With `memory`, its agents and databases are that host's. */
-  readonly worker: (options?: { mortal?: Mortal; kind?: Partial<Kind>; memory?: MemoryHost }) => TestWorker;
+  readonly worker: (options?: WorkerOptions) => TestWorker;
   readonly addMemoryHost: (id: string) => Promise<MemoryHost>;
   /** Registers a host, with a running agent. */
   readonly addHost: (id: string, options?: { slots?: number; registeredSlots?: number }) => Promise<RunningHost>;
@@ -54,12 +65,14 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
   const { dynamo, clock } = management;
   const folder = temporaryFolder();
   t.after(folder.remove);
+  const stored = new DirectoryStore({ path: folder.path, link: () => 'http://link' });
   let workers = 0;
 
   return {
     management,
     dynoxide,
-    worker({ mortal = new Mortal(), kind, memory } = {}) {
+    objects: stored,
+    worker({ mortal = new Mortal(), kind, memory, connect = notConnected, objects = stored } = {}) {
       const sent: TestWorker['sent'] = [];
       const dead: TestWorker['dead'] = [];
       const runner = new TaskRunner({
@@ -84,9 +97,10 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
             log: silent,
           }),
           announce: async ({ id }) => void sent.push({ taskId: id, delayMs: 0 }),
-          objects: new DirectoryStore({ path: folder.path, link: () => 'http://link' }),
+          objects: mortal.effects(objects),
           agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
           hello: memory?.hello ?? hello,
+          connect,
         },
         queue: mortal.effects({
           sendTask: async ({ id }: SentTask, delayMs = 0) => void sent.push({ taskId: id, delayMs }),
@@ -115,6 +129,10 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
       return { ...host, running };
     },
   };
+}
+
+async function notConnected(): Promise<never> {
+  throw new Error('this test has no database process');
 }
 
 async function hello(endpoint: Endpoint): Promise<Hello> {

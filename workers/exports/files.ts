@@ -4,19 +4,18 @@ import { createGzip, createZstdCompress } from 'node:zlib';
 import type { ObjectStore } from '../../src/base/object-store.ts';
 import { type UploadedStream, uploadStream } from '../../src/base/objects/upload-stream.ts';
 import type { TimeFormat } from '../../src/query/parameter-schema.ts';
+import type { ExportCompression, ExportFormat } from '../../src/tasks/export.ts';
 import { CsvEncoder } from './csv.ts';
 import type { Encoder } from './encoder.ts';
 import { LineProtocolEncoder } from './line-protocol.ts';
 import { NdjsonEncoder } from './ndjson.ts';
 import type { Page, Pages, Place } from './pages.ts';
-import { type Compression, ParquetEncoder } from './parquet.ts';
-
-export type ExportFormat = 'csv' | 'ndjson' | 'line-protocol' | 'parquet';
+import { ParquetEncoder } from './parquet.ts';
 
 export interface FileForm {
   readonly series: string;
   readonly format: ExportFormat;
-  readonly compression: Compression;
+  readonly compression: ExportCompression;
   readonly timeFormat: TimeFormat;
   /** A file ends after so many rows, or after the page with which it has so many bytes (of text: before compression). */
   readonly splitRows: number;
@@ -35,7 +34,7 @@ const extensions: Readonly<Record<ExportFormat, string>> = {
   'line-protocol': '.lp',
   parquet: '.parquet',
 };
-const endings: Readonly<Record<Compression, string>> = { none: '', gzip: '.gz', zstd: '.zst' };
+const endings: Readonly<Record<ExportCompression, string>> = { none: '', gzip: '.gz', zstd: '.zst' };
 
 /** `number` from 1 on. */
 export function fileName(number: number, { format, compression }: Pick<FileForm, 'format' | 'compression'>): string {

@@ -5,12 +5,15 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { CompressionCodec, DecodedArray, SchemaElement } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
 import type { Column, QueryResult } from '../../src/kdb/engine.ts';
+import type { ExportCompression } from '../../src/tasks/export.ts';
 import { nullTest, stringStarts } from './cells.ts';
 import type { Encoder } from './encoder.ts';
 
-export type Compression = 'none' | 'gzip' | 'zstd';
-
-const codecs: Readonly<Record<Compression, CompressionCodec>> = { none: 'UNCOMPRESSED', gzip: 'GZIP', zstd: 'ZSTD' };
+const codecs: Readonly<Record<ExportCompression, CompressionCodec>> = {
+  none: 'UNCOMPRESSED',
+  gzip: 'GZIP',
+  zstd: 'ZSTD',
+};
 const compressors = {
   GZIP: (bytes: Uint8Array): Uint8Array => gzipSync(bytes),
   ZSTD: (bytes: Uint8Array): Uint8Array => zstdCompressSync(bytes),
@@ -21,7 +24,7 @@ export class ParquetEncoder implements Encoder {
   readonly #output = new PageBuffer();
   #writer: ParquetWriter | undefined;
 
-  constructor(compression: Compression) {
+  constructor(compression: ExportCompression) {
     this.#codec = codecs[compression];
   }
 

@@ -1,9 +1,12 @@
 import type { Log } from '../../src/base/log.ts';
 import type { ObjectStore } from '../../src/base/object-store.ts';
-import type { Hello } from '../../src/kdb/engine.ts';
+import type { Engine, Hello } from '../../src/kdb/engine.ts';
 import type { Management } from '../../src/management/index.ts';
 import type { Database, Endpoint, Task } from '../../src/management/records.ts';
 import type { AgentClient } from '../agent-client.ts';
+
+/** To be closed by who asked for it. */
+export type Connection = Engine & { close(): Promise<void> };
 
 /** What every kind of task works with. */
 export interface WorkerServices {
@@ -14,6 +17,8 @@ export interface WorkerServices {
   readonly objects: ObjectStore;
   /** Asks a database process whether it is up. */
   readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
+  /** To the process of a database that has an endpoint. */
+  readonly connect: (database: Pick<Database, 'endpoint' | 'user' | 'password'>) => Promise<Connection>;
 }
 
 export interface TaskRun<P = unknown, C = unknown> {
