@@ -8,12 +8,12 @@ import type { Agent } from './agent.ts';
 export function addFigures(metrics: Metrics, agent: Agent, slots: number): void {
   metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
     const counts: Record<ProcessState, number> = { starting: 0, filling: 0, running: 0, crashed: 0, stopped: 0 };
-    for (const { state } of agent.processes()) counts[state] += 1;
+    for (const { state } of agent.list()) counts[state] += 1;
     return counts;
   });
   metrics.addGauge('tsg_host_slots', 'Databases that this host takes.', 'kind', () => ({
     all: slots,
-    used: agent.processes().length,
+    used: agent.list().length,
   }));
   metrics.addCounter('tsg_database_restarts_total', 'Starts of a database after it ended.', 'database', () =>
     Object.fromEntries(agent.processes().map(({ config, restarts }) => [config.databaseId, restarts])),

@@ -1,4 +1,4 @@
-// What the region knows of this host: that it lives, and where its databases listen. None of it is needed to run them, so every
+// What the region knows of this host: that it lives, what room it has, and where its databases listen. None of it is needed to run them, so every
 // failure is only tried again.
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -62,14 +62,14 @@ export class Registration {
   }
 
   async #report(): Promise<void> {
-    const { management, host } = this.#options;
-    if (this.#registered) await management.hosts.heartbeat(host.id);
-    else {
+    const { management, host, agent } = this.#options;
+    if (!this.#registered) {
       await management.hosts.register(host);
       // The list grows by one that comes, so whoever comes clears it.
       await management.hosts.removeForgotten();
     }
     this.#registered = true;
+    await management.hosts.heartbeat(host.id, await agent.health());
     await this.#correctEndpoints();
   }
 

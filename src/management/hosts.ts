@@ -9,6 +9,7 @@ import {
   type TransactionItem,
   updateItem,
 } from './dynamo.ts';
+import type { HostHealth } from './host-agent.ts';
 import type { Host } from './records.ts';
 
 /** A host that was not heard of for so long and has no database is not coming back. */
@@ -48,13 +49,16 @@ export class Hosts {
     });
   }
 
-  async heartbeat(id: string): Promise<void> {
+  async heartbeat(id: string, health?: HostHealth): Promise<void> {
     await updateItem(this.#dynamo, {
       TableName: tables.hosts,
       Key: { id },
-      UpdateExpression: 'SET heartbeatAt = :now',
+      UpdateExpression: `SET heartbeatAt = :now${health ? ', health = :health' : ''}`,
       ConditionExpression: 'attribute_exists(id)',
-      ExpressionAttributeValues: { ':now': new Date(this.#clock()).toISOString() },
+      ExpressionAttributeValues: {
+        ':now': new Date(this.#clock()).toISOString(),
+        ...(health && { ':health': health }),
+      },
     });
   }
 

@@ -2,6 +2,7 @@
 
 import type { FieldDefinition, SchemaMode } from '../kdb/engine.ts';
 import type { Actor } from './audit.ts';
+import type { HostHealth } from './host-agent.ts';
 import type { Limits, PlanName } from './plans.ts';
 import type { TaskKind } from './task-kinds.ts';
 
@@ -123,6 +124,8 @@ export interface Host extends Versioned {
   readonly usedSlots: number;
   readonly volumes: number;
   readonly heartbeatAt: string;
+  /** As it was then; undefined until its agent has said so. */
+  readonly health?: HostHealth;
 }
 
 export const taskStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;

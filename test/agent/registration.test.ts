@@ -27,6 +27,12 @@ test('the region learns of the host and of moved databases, also after DynamoDB 
     (await hosts.hostsWithRoom(4)).map(({ id }) => id),
     ['h1'],
   );
+  const { health } = await until('it has told of itself', async () => {
+    const known = await hosts.getHost('h1');
+    return known?.health ? { health: known.health } : undefined;
+  });
+  assert.deepEqual([health.slots, health.databases, health.volumes.length], [16, {}, 4]);
+  assert.ok(health.volumes.every(({ freeBytes }) => freeBytes > 0));
 
   // Its row says another port than the one it listens on.
   const { database } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
