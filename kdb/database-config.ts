@@ -13,7 +13,8 @@ export interface DatabaseConfig extends ProcessLimits {
   readonly schema: SchemaMode;
   /** Its directories, the home first. */
   readonly volumes: readonly string[];
-  /** Names the journal that it ships. */
+  /** Complete files of its journal are kept until they are shipped, under the name of its incarnation. */
+  readonly ships: boolean;
   readonly incarnation: string;
   /** It takes no writes. */
   readonly held: boolean;

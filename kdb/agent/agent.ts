@@ -179,6 +179,7 @@ export class Agent {
       ...wanted,
       databaseId: id,
       host,
+      ships: true,
       incarnation: randomBytes(8).toString('hex'),
       held: false,
       filling: wanted.filling ?? false,

@@ -7,6 +7,7 @@ import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
 import { Metrics } from '../../src/base/metrics.ts';
 import { serveMetrics } from '../../src/base/metrics-port.ts';
+import { openObjectStore } from '../../src/base/objects/open.ts';
 import { createEngineClient } from '../../src/kdb/client.ts';
 import { createManagement } from '../../src/management/index.ts';
 import type { Database } from '../../src/management/records.ts';
@@ -15,6 +16,7 @@ import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
 import { addFigures } from './figures.ts';
 import { Registration } from './registration.ts';
+import { Shipper } from './shipper.ts';
 
 const databaseMain = join(import.meta.dirname, '..', 'embedded', 'main.ts');
 
@@ -49,6 +51,8 @@ async function main(config: AgentConfig): Promise<void> {
   registration.start();
   const accounting = new Accounting({ management, hostId, agent, measure: storedBytes, log });
   accounting.start();
+  const shipper = new Shipper({ agent, objects: openObjectStore(config, log), log });
+  shipper.start();
   const metrics = new Metrics({ region, zone });
   addFigures(metrics, agent, slots);
   const watched = await serveMetrics(metrics, config.metricsPort);
@@ -61,6 +65,7 @@ async function main(config: AgentConfig): Promise<void> {
       control.closeIdleConnections();
       await registration?.stop();
       await accounting.stop();
+      await shipper.stop();
       await agent.stop();
       await management.close();
     },
