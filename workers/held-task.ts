@@ -106,11 +106,13 @@ export class HeldTask {
     }
   }
 
-  /** When the work that was interrupted has ended, or after so long. */
-  async workEnded(patienceMs: number): Promise<void> {
-    const patience = new AbortController();
-    await Promise.race([this.#work, delay(patienceMs, undefined, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
+  /** True when the work that was interrupted has ended, or was waited for so long; false when this worker must go before. */
+  async workEnded(patienceMs: number): Promise<boolean> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.cleanUpSignal]);
+    await Promise.race([this.#work, delay(patienceMs, undefined, { signal }).catch(() => {})]);
+    over.abort();
+    return !this.cleanUpSignal.aborted;
   }
 
   progress(done: number, total: number | null, unit: string): void {

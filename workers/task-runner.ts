@@ -140,8 +140,8 @@ export class TaskRunner {
     if (error instanceof CancelRequested) {
       log.info('task cancelled', subject);
       const cancelled = await claims.cancel(task);
-      await held.workEnded(cancelPatienceMs);
-      await this.#cleanUp(cancelled, kind, held);
+      if (await held.workEnded(cancelPatienceMs)) await this.#cleanUp(cancelled, kind, held);
+      else await this.#send(await claims.requeueCleanUp(cancelled, 0));
       return 'cancelled';
     }
     if (error instanceof WorkerStops) {
