@@ -39,16 +39,32 @@ export function decodeCsv(body: Buffer, options: DecodeOptions): Batch {
   return new CsvDecoder(csvText(body), options, options.table).decode();
 }
 
-/** Names of the columns and the type that each looks like, in the first rows of a body; null: every cell of it is empty. */
-export function csvColumns(body: Buffer, table: TableOptions): { name: string; type: CellType | null }[] {
-  const sample = new CsvSample(csvText(body), table);
-  return sample.names.map((name, i) => ({ name, type: sample.types[i]! }));
+export interface CsvHeader {
+  readonly names: readonly string[];
+  /** By column; null: every cell of it is empty. */
+  readonly types: readonly (CellType | null)[];
+  /** Where the first point begins in the body, and the number of its line. */
+  readonly start: number;
+  readonly line: number;
+}
+
+/** What the first rows of a body say. */
+export function csvHeader(body: Buffer, table: TableOptions): CsvHeader {
+  const text = csvText(body);
+  const { names, types, start, line } = new CsvSample(text, table);
+  return { names, types, start: start + (hasMark(body) ? mark.length : 0), line };
 }
 
 /** Every scan stops at a newline, so there is one at the end. A byte order mark is no part of the first name. */
 function csvText(body: Buffer): Buffer {
-  const text = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
+  const text = hasMark(body) ? body.subarray(mark.length) : body;
   return text.length > 0 && text[text.length - 1] !== newline ? Buffer.concat([text, Buffer.of(newline)]) : text;
+}
+
+const mark = Buffer.from('\uFEFF');
+
+function hasMark(body: Buffer): boolean {
+  return mark.equals(body.subarray(0, mark.length));
 }
 
 /** The first rows of a body as texts. */

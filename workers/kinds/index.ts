@@ -2,9 +2,13 @@ import type { TaskKind } from '../../src/management/records.ts';
 import { closeAccount } from './close-account.ts';
 import { deprovision } from './deprovision.ts';
 import { exportRows } from './export.ts';
+import { importFile } from './import.ts';
 import type { Kind } from './kind.ts';
 import { provision } from './provision.ts';
 
 export type Kinds = Readonly<Partial<Record<TaskKind, Kind>>>;
 
-export const kinds: Kinds = { provision, deprovision, 'close-account': closeAccount, export: exportRows };
+export const kinds: Kinds = {
+  ...{ provision, deprovision, 'close-account': closeAccount },
+  ...{ export: exportRows, import: importFile },
+};

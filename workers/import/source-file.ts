@@ -1,0 +1,106 @@
+// The file of an import: one object, or the parts of an upload one after the other, unpacked where it is packed.
+
+import { Readable } from 'node:stream';
+import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import type { ObjectStore } from '../../src/base/object-store.ts';
+import type { Compression } from '../../src/ingest/import.ts';
+import { Permanent } from '../kinds/kind.ts';
+
+export interface Piece {
+  readonly key: string;
+  readonly bytes: number;
+}
+
+/** What packed text may become: gzip makes 1,000 times as much at most, zstd more; nothing that holds points comes near. */
+const maxRatio = 1_000;
+/** The ratio is not looked at before. */
+const unpackedFreelyBytes = 64 * 1024 * 1024;
+/** zstd's own default: 128 MB. More is refused. */
+const maxZstdWindowLog = 27;
+
+export function compressionOf(start: Buffer): Compression {
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+  return start.length >= 4 && start.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'none';
+}
+
+export class SourceFile {
+  readonly bytes: number;
+  /** Of the file as it is stored: how many were read so far. */
+  consumed = 0;
+  readonly #objects: ObjectStore;
+  readonly #pieces: readonly Piece[];
+  readonly #maxUnpackedBytes: number;
+
+  constructor(objects: ObjectStore, pieces: readonly Piece[], maxUnpackedBytes: number) {
+    this.#objects = objects;
+    this.#pieces = pieces;
+    this.#maxUnpackedBytes = maxUnpackedBytes;
+    this.bytes = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** As stored, in [from, until). */
+  async *read(from = 0, until = this.bytes): AsyncGenerator<Buffer> {
+    let start = 0;
+    this.consumed = from;
+    for (const { key, bytes } of this.#pieces) {
+      const first = Math.max(from - start, 0);
+      const count = Math.min(until - start, bytes) - first;
+      if (count > 0) {
+        const whole = first === 0 && count === bytes;
+        for await (const chunk of await this.#objects.get(key, whole ? undefined : { from: first, bytes: count })) {
+          this.consumed += (chunk as Buffer).length;
+          yield chunk as Buffer;
+        }
+      }
+      start += bytes;
+    }
+  }
+
+  async readAll(from: number, until: number): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.read(from, until)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  /** Unpacked, from an offset in what is unpacked: packed text is unpacked from its beginning and passed over. */
+  async *text(compression: Compression, from = 0): AsyncGenerator<Buffer> {
+    if (compression === 'none') {
+      yield* this.read(from);
+      return;
+    }
+    const unpacking =
+      compression === 'gzip'
+        ? createGunzip({ chunkSize: 256 * 1024 })
+        : createZstdDecompress({
+            chunkSize: 256 * 1024,
+            params: { [constants.ZSTD_d_windowLogMax]: maxZstdWindowLog },
+          });
+    const packed = Readable.from(this.read());
+    packed.on('error', (error) => unpacking.destroy(error));
+    packed.pipe(unpacking);
+    let passed = 0;
+    try {
+      for await (const given of unpacking) {
+        const chunk = given as Buffer;
+        const start = Math.max(from - passed, 0);
+        passed += chunk.length;
+        this.#checkSize(passed);
+        if (start < chunk.length) yield start === 0 ? chunk : chunk.subarray(start);
+      }
+    } catch (error) {
+      const { code = '' } = error as { code?: string };
+      if (!/^(Z_|ERR_ZSTD|ZSTD_|ERR_Z)/.test(code)) throw error;
+      throw new Permanent(`the file is damaged: it cannot be unpacked as ${compression}`, { cause: error });
+    } finally {
+      packed.destroy();
+      unpacking.destroy();
+    }
+  }
+
+  #checkSize(unpackedBytes: number): void {
+    if (unpackedBytes > this.#maxUnpackedBytes)
+      throw new Permanent(`the file has more than ${this.#maxUnpackedBytes} bytes when it is unpacked`);
+    if (unpackedBytes > unpackedFreelyBytes && unpackedBytes > this.consumed * maxRatio)
+      throw new Permanent(`the file becomes more than ${maxRatio} times as large when it is unpacked`);
+  }
+}

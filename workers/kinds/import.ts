@@ -1,0 +1,285 @@
+import { ObjectNotFound } from '../../src/base/object-store.ts';
+import { uploadStream } from '../../src/base/objects/upload-stream.ts';
+import { type ImportParams, importParams } from '../../src/ingest/import.ts';
+import type { Database } from '../../src/management/records.ts';
+import { type DownloadLimits, type DownloadState, download, publicDownloads } from '../import/download.ts';
+import { DryRun } from '../import/dry-run.ts';
+import { type ImportCheckpoint, ImportWork, type Step } from '../import/import-work.ts';
+import { ParquetFile, parquetChunkRows, planParquet } from '../import/parquet.ts';
+import { type Plan, planOf } from '../import/plan.ts';
+import { importPrefix, Rejects, rejectsKey } from '../import/rejects.ts';
+import { type Piece, SourceFile } from '../import/source-file.ts';
+import { decodedChunks, noSection } from '../import/text-import.ts';
+import { taskDatabase } from './database.ts';
+import { type Connection, type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
+
+const hourMs = 3_600_000;
+/** Parts of an upload may come for so long. */
+const waitForPartsMs = 7 * 24 * hourMs;
+const lookAgainMs = 5_000;
+const maxUnpackedBytes = 1e12;
+
+type Checkpoint = Partial<ImportCheckpoint> & { readonly download?: DownloadState };
+type Run = TaskRun<ImportParams, Checkpoint>;
+
+interface ImportResult {
+  readonly format: string;
+  readonly compression: string;
+  readonly rows?: number;
+  readonly rejected: number;
+}
+
+export function importKind(limits: DownloadLimits): Kind<ImportParams, Checkpoint, ImportResult | object> {
+  return {
+    lanes: 2,
+    timeLimitMs: 48 * hourMs,
+    maxAttempts: 20,
+    params: importParams,
+    async run(run) {
+      const database = await activeDatabase(run);
+      const engines = new ImportEngine(run, database);
+      try {
+        return await work(run, database, engines, limits);
+      } finally {
+        await engines.close();
+      }
+    },
+    giveUp: (run) => leave(run),
+    cancel: (run) => leave(run),
+  };
+}
+
+export const importFile: Kind = importKind(publicDownloads) as unknown as Kind;
+
+async function work(
+  run: Run,
+  database: Database,
+  engines: ImportEngine,
+  limits: DownloadLimits,
+): Promise<ImportResult | object> {
+  const { params, services } = run;
+  const { objects } = services;
+  const engine = await engines.current();
+  const plan = await planned(run, database, limits, engine);
+  const file = new SourceFile(objects, plan.pieces, maxUnpackedBytes);
+  const parquet = plan.format === 'parquet' ? await ParquetFile.open(file) : null;
+  const { format, compression } = plan;
+  if (params.dryRun) {
+    const found = await tried(stepsOf(run, file, plan, parquet, null), parquet, file, engine);
+    await leave(run);
+    return { format, compression, ...(plan.table && { columns: plan.table.types }), ...found };
+  }
+  if (database.schema === 'strict') await defineAll(run, database, engine);
+  const { position = plan.start, section = noSection, rows = 0, rejected = 0 } = run.checkpoint ?? {};
+  const from: ImportCheckpoint = { position, section, rows, rejected };
+  const rejects = await Rejects.open(objects, database.id, run.task.id);
+  const importing = new ImportWork(
+    {
+      taskId: run.task.id,
+      database,
+      management: services.management,
+      describe: { describe: async (name) => (await engines.current()).describe(name) },
+      rejects,
+      maxRejects: params.maxRejects ?? 0,
+      engine: (afterLoss) => (afterLoss ? engines.again() : engines.current()),
+      clock: services.management.clock,
+      signal: run.signal,
+      progress: () => {
+        if (parquet) run.progress(Math.min(importing.rowsDone, parquet.rows), parquet.rows, 'rows');
+        else run.progress(file.consumed, file.bytes, 'bytes');
+      },
+      save: (checkpoint) => run.saveCheckpoint(checkpoint),
+      sliceOver: () => run.sliceOver(),
+    },
+    from,
+  );
+  try {
+    const done = await importing.run(stepsOf(run, file, plan, parquet, from));
+    await rejects.finish(run.signal);
+    await leave(run);
+    return { format, compression, rows: done.rows, rejected: done.rejected };
+  } catch (error) {
+    if (error instanceof Permanent) await rejects.finish(run.signal);
+    throw error;
+  }
+}
+
+async function activeDatabase({ task, services }: Run): Promise<Database> {
+  const database = await taskDatabase(task, services.management);
+  if (!database || database.status === 'deleting' || database.status === 'failed')
+    throw new Permanent('the database is gone');
+  if (database.status === 'active') return database;
+  throw new Postponed(services.management.clock() + lookAgainMs, `the database is ${database.status}`);
+}
+
+/** The plan is made once: what it says of the file holds for all attempts. */
+async function planned(run: Run, database: Database, limits: DownloadLimits, engine: Connection): Promise<Plan> {
+  const { task, params, services } = run;
+  const { objects } = services;
+  const key = `${importPrefix(database.id, task.id)}/plan.json`;
+  const known = await readJson<Plan>(run, key);
+  if (known) return known;
+  const pieces = await piecesOf(run, database, limits);
+  const file = new SourceFile(objects, pieces, maxUnpackedBytes);
+  let plan = await planOf(file, pieces, params, engine);
+  if (plan.format === 'parquet') plan = await parquetPlan(run, database, plan, file);
+  await objects.put(key, JSON.stringify(plan));
+  return plan;
+}
+
+/** Parquet is read here and there: a packed file is unpacked into the store first. */
+async function parquetPlan(
+  { task, params, services, signal }: Run,
+  database: Database,
+  plan: Plan,
+  file: SourceFile,
+): Promise<Plan> {
+  const { objects } = services;
+  let { pieces } = plan;
+  if (plan.compression !== 'none') {
+    const key = `${importPrefix(database.id, task.id)}/unpacked`;
+    const { bytes } = await uploadStream(objects, key, file.text(plan.compression), signal);
+    pieces = [{ key, bytes }];
+  }
+  const parquet = await ParquetFile.open(new SourceFile(objects, pieces, maxUnpackedBytes));
+  return { ...plan, pieces, table: planParquet(parquet, plan.table!, params) };
+}
+
+async function piecesOf(run: Run, database: Database, limits: DownloadLimits): Promise<Piece[]> {
+  const { task, params, services } = run;
+  const { objects } = services;
+  const prefix = importPrefix(database.id, task.id);
+  const { source } = params;
+  if ('upload' in source) return uploadedParts(run, prefix);
+  const key = 'object' in source ? `imports/${database.id}/${source.object}` : `${prefix}/download`;
+  if ('url' in source && !(await objects.head(key))) {
+    await download(source.url, run.checkpoint?.download ?? null, {
+      objects,
+      key,
+      limits,
+      signal: run.signal,
+      progress: (done, total) => run.progress(done, total, 'bytes'),
+      save: (state) => run.saveCheckpoint({ download: state }),
+    });
+  }
+  const head = await objects.head(key);
+  if (!head) throw new Permanent(`there is no object ${'object' in source ? source.object : ''} to import`);
+  return [{ key, bytes: head.bytes }];
+}
+
+/** The start of an upload names its parts (README). */
+async function uploadedParts(run: Run, prefix: string): Promise<Piece[]> {
+  const { task, services } = run;
+  const started = await readJson<{ parts: { number: number; bytes: number }[] }>(run, `${prefix}/started`);
+  const until = Date.parse(task.createdAt) + waitForPartsMs;
+  if (!started) {
+    if (services.management.clock() < until) throw new Postponed(until, 'it waits for its parts');
+    throw new Permanent('it was not started within 7 days');
+  }
+  return started.parts
+    .toSorted((a, b) => a.number - b.number)
+    .map(({ number, bytes }) => ({ key: `${prefix}/part-${String(number).padStart(5, '0')}`, bytes }));
+}
+
+async function* stepsOf(
+  { task, params }: Run,
+  file: SourceFile,
+  plan: Plan,
+  parquet: ParquetFile | null,
+  from: ImportCheckpoint | null,
+): AsyncGenerator<Step> {
+  const { position, section } = from ?? { position: plan.start, section: noSection };
+  if (parquet) {
+    for await (const { row, rows, batch } of parquet.chunks(position.offset, plan.table!, params)) {
+      const chunk = row / parquetChunkRows;
+      const next = { offset: row + rows, line: row + rows + 1, chunk: chunk + 1 };
+      yield { firstLine: row + 1, bytes: null, batch, next, section: noSection };
+    }
+    return;
+  }
+  const nowNs = BigInt(Date.parse(task.createdAt)) * 1_000_000n;
+  for await (const { chunk, batch, section: after } of decodedChunks(file, plan, params, {
+    from: position,
+    section,
+    nowNs,
+  })) {
+    yield { firstLine: chunk.at.line, bytes: chunk.bytes, batch, next: chunk.next, section: after };
+  }
+}
+
+async function tried(
+  steps: AsyncIterable<Step>,
+  parquet: ParquetFile | null,
+  file: SourceFile,
+  engine: Connection,
+): Promise<object> {
+  const dryRun = new DryRun();
+  let share = 1;
+  for await (const { batch, firstLine, next } of steps) {
+    dryRun.add(batch, firstLine);
+    if (!dryRun.enough) continue;
+    share = parquet ? next.offset / parquet.rows : Math.min(1, file.consumed / file.bytes);
+    break;
+  }
+  return dryRun.result(engine, share);
+}
+
+/** The process of a strict database may lag behind what is defined. */
+async function defineAll({ services }: Run, { id }: Database, engine: Connection): Promise<void> {
+  for await (const { name, tags, fields } of services.management.series.everySeries(id))
+    await engine.define({ series: name, tags, fields });
+}
+
+/** What only the import needed goes; what bad rows it had stays, as do objects that it was not made for. */
+async function leave({ task, services }: Run): Promise<void> {
+  const { objects } = services;
+  if (task.databaseId === null) return;
+  const kept = rejectsKey(task.databaseId, task.id);
+  for await (const { key } of objects.list(`${importPrefix(task.databaseId, task.id)}/`)) {
+    if (key !== kept) await objects.remove(key);
+  }
+}
+
+async function readJson<T>({ services }: Run, key: string): Promise<T | undefined> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of await services.objects.get(key)) chunks.push(chunk as Buffer);
+    return JSON.parse(Buffer.concat(chunks).toString()) as T;
+  } catch (error) {
+    if (error instanceof ObjectNotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The database's process, wherever it is by now. */
+class ImportEngine {
+  readonly #run: Run;
+  #database: Database;
+  #client: Promise<Connection> | undefined;
+
+  constructor(run: Run, database: Database) {
+    this.#run = run;
+    this.#database = database;
+  }
+
+  current(): Promise<Connection> {
+    this.#client ??= this.#run.services.connect(this.#database);
+    return this.#client;
+  }
+
+  /** After a connection was lost. */
+  async again(): Promise<Connection> {
+    const database = await activeDatabase(this.#run);
+    const { endpoint } = this.#database;
+    if (database.endpoint?.host === endpoint?.host && database.endpoint?.port === endpoint?.port) return this.current();
+    await this.close();
+    this.#database = database;
+    return this.current();
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await (await client?.catch(() => undefined))?.close();
+  }
+}
