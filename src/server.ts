@@ -4,6 +4,7 @@ import { listAudit } from './api/audit.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { createExport, getExport } from './api/exports.ts';
+import { listImportParts, putImportPart, startImport } from './api/import-parts.ts';
 import { metrics } from './api/metrics.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
@@ -52,6 +53,9 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
   ['post', '/v1/databases/:database/exports', 'createExport', createExport],
   ['get', '/v1/databases/:database/exports/:task', 'getExport', getExport],
+  ['put', '/v1/databases/:database/imports/:import/parts/:part', 'putImportPart', putImportPart],
+  ['get', '/v1/databases/:database/imports/:import/parts', 'listImportParts', listImportParts],
+  ['post', '/v1/databases/:database/imports/:import/start', 'startImport', startImport],
   ['get', '/v1/databases/:database/series', 'listSeries', listSeries],
   ['put', series, 'defineSeries', defineSeries],
   ['get', series, 'describeSeries', describeSeries],

@@ -46,6 +46,8 @@ export interface ApiConfig extends RegionConfig {
   readonly adminToken: string | undefined;
   /** Of a request body, also after decompression. */
   readonly maxBodyBytes: number;
+  /** Of a part of an import that is uploaded; it is not kept in memory. */
+  readonly maxPartBytes: number;
   /** Proxies before the API that each add the address they were called from to X-Forwarded-For: 1 behind a load balancer. */
   readonly trustedProxies: number;
 }
@@ -84,6 +86,7 @@ export function readApiConfig(env: Environment): ApiConfig {
     port: integer(env, 'PORT', 8080, 0, 65_535),
     adminToken: env['TSG_ADMIN_TOKEN'] || undefined,
     maxBodyBytes: integer(env, 'TSG_MAX_BODY_BYTES', 32 * 1024 * 1024, 1024, 1024 * 1024 * 1024),
+    maxPartBytes: integer(env, 'TSG_MAX_PART_BYTES', 1024 ** 3, 1024, 64 * 1024 ** 3),
     trustedProxies: integer(env, 'TSG_TRUSTED_PROXIES', 0, 0, 10),
   });
 }

@@ -29,6 +29,10 @@ export const errorRegistry = {
   InvalidSchedule: { status: 400, message: 'Schedule {name}: {cron} cannot be used: {reason}' },
   InvalidName: { status: 400, message: 'The name {name} {reason}' },
   InvalidEncoding: { status: 400, message: 'The body cannot be decompressed as {encoding}: {reason}' },
+  ChecksumMismatch: {
+    status: 400,
+    message: 'The body has {header} {found}, which is not what the header says; send it again',
+  },
   AggregationNotSupported: {
     status: 400,
     message: 'Aggregation {aggregation} does not work on field {field}, which is {type}',
@@ -129,6 +133,7 @@ export const errorRegistry = {
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
   AccountNotFound: { status: 404, message: 'There is no account {account}' },
   UserNotFound: { status: 404, message: 'There is no user {user}' },
+  UploadEnded: { status: 409, message: 'Import {task} {why} and takes no more parts' },
   DatabaseExists: { status: 409, message: 'Database {database} exists already; choose another name' },
   AccountExists: { status: 409, message: 'Account {account} exists already; choose another name' },
   UserExists: { status: 409, message: 'User {user} exists already; choose another name' },
