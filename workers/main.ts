@@ -2,10 +2,11 @@
 
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
-import { createLog } from '../src/base/log.ts';
+import { createLog, type Log } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
 import { queues } from '../src/base/names.ts';
+import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
@@ -15,7 +16,7 @@ import { AgentClient } from './agent-client.ts';
 import { addQueueFigures, addSweeps } from './figures.ts';
 import { FileExpiry } from './file-expiry.ts';
 import { kinds } from './kinds/index.ts';
-import type { WorkerServices } from './kinds/kind.ts';
+import { Permanent, type WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
 import { isGone, ownerName } from './owner.ts';
 import { deadLetter } from './queue-consumer.ts';
@@ -40,6 +41,7 @@ async function main(config: WorkerConfig): Promise<void> {
     announce: (task) => tasks.announce(task, log),
     agents: new AgentClient(config.agentSecret),
     objects: openObjectStore(config, log),
+    objectsOf: objectsOfRegions(config, log),
     hello,
     connect,
   };
@@ -104,6 +106,18 @@ async function main(config: WorkerConfig): Promise<void> {
     consumer.start();
   }
   log.info('listening', { owner });
+}
+
+/** Opened when they are asked for: most workers never need another region's. */
+function objectsOfRegions(config: WorkerConfig, log: Log): (region: string) => ObjectStore {
+  const opened = new Map<string, ObjectStore>();
+  return (region) => {
+    const objectStore = config.objectStores[region];
+    if (!objectStore) throw new Permanent(`no object store of ${region} is known here`);
+    const store = opened.get(region) ?? openObjectStore({ ...config, region, objectStore }, log);
+    opened.set(region, store);
+    return store;
+  };
 }
 
 const hello: WorkerServices['hello'] = async ({ host, port }, { user, password }) => {

@@ -2,7 +2,7 @@
 // and is never changed.
 
 import { createHash } from 'node:crypto';
-import type { SchemaMode } from '../kdb/engine.ts';
+import type { SchemaMode, SeriesDefinition } from '../kdb/engine.ts';
 import type { JournalPlace } from './records.ts';
 
 export interface ManifestFile {
@@ -25,6 +25,8 @@ export interface BackupManifest {
   readonly volumes: number;
   readonly schema: SchemaMode;
   readonly rows: number;
+  /** As the management data had it: in a strict database it says what may be written. */
+  readonly series: readonly SeriesDefinition[];
   /** The first journal file that a recovery up to a later time reads after these files; null: the engine ships no journal. */
   readonly journal: JournalPlace | null;
   readonly files: readonly ManifestFile[];

@@ -180,7 +180,26 @@ export class Backups {
     }
   }
 
-  /** False: a backup that is being made names its objects, or it has changed otherwise. It can be tried again later. */
+  /** It does not expire until the holder lets go of it. */
+  async hold({ databaseId, id }: Pick<Backup, 'databaseId' | 'id'>, holder: string): Promise<void> {
+    try {
+      await transact(this.#dynamo, [pin({ databaseId, id }, holder)]);
+    } catch (error) {
+      if (error instanceof ConditionFailed) throw apiError('BackupNotFound', { backup: id });
+      throw error;
+    }
+  }
+
+  async release({ databaseId, id }: Pick<Backup, 'databaseId' | 'id'>, holder: string): Promise<void> {
+    try {
+      await transact(this.#dynamo, [unpin(databaseId, id, holder)]);
+    } catch (error) {
+      // It was never held, and is gone.
+      if (!(error instanceof ConditionFailed)) throw error;
+    }
+  }
+
+  /** False: a backup that is being made names its objects, it is being restored, or it has changed. It can be tried again later. */
   async startExpiry({ databaseId, id, status }: Backup): Promise<boolean> {
     if (status === 'expiring') return true;
     try {
@@ -304,7 +323,7 @@ function newBackup(
   };
 }
 
-function pin({ databaseId, id }: Backup, by: string): TransactionItem {
+function pin({ databaseId, id }: Pick<Backup, 'databaseId' | 'id'>, by: string): TransactionItem {
   return {
     Update: {
       TableName: tables.backups,

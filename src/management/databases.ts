@@ -17,12 +17,13 @@ import {
   type DatabaseStatus,
   type Endpoint,
   type Host,
+  type RestoreParams,
   type Schedules,
   scheduleNames,
   type Task,
 } from './records.ts';
 import { scheduleDeletes, schedulePuts } from './schedules.ts';
-import { newTask, taskPut } from './task-item.ts';
+import { type NewTask, newTask, taskPut } from './task-item.ts';
 import type { Tasks } from './tasks.ts';
 
 export interface NewDatabase {
@@ -33,6 +34,8 @@ export interface NewDatabase {
   readonly schema: SchemaMode;
   /** That the account may have; without it, any number. */
   readonly maxDatabases?: number | null;
+  /** It is filled from a backup, by a task of this id if one is given; without it, it begins empty. */
+  readonly restore?: RestoreParams & { readonly taskId?: string };
 }
 
 /** What may change in the life of a database. */
@@ -84,7 +87,7 @@ export class Databases {
       region: fields.region,
       volumes: fields.volumes,
       schema: fields.schema,
-      status: 'provisioning',
+      status: fields.restore ? 'restoring' : 'provisioning',
       hostId: null,
       endpoint: null,
       user: id,
@@ -95,7 +98,7 @@ export class Databases {
       version: before.version + 1,
       createdAt: new Date(this.#clock()).toISOString(),
     };
-    const task = newTask({ kind: 'provision', subject: database, requestedBy: by }, this.#clock());
+    const task = newTask(firstTask(database, fields, by), this.#clock());
     try {
       await this.#changes.commit(
         [
@@ -264,6 +267,12 @@ export class Databases {
       throw error;
     }
   }
+}
+
+function firstTask(database: Database, { restore }: NewDatabase, requestedBy: Actor): NewTask {
+  if (!restore) return { kind: 'provision', subject: database, requestedBy };
+  const { taskId, ...params } = restore;
+  return { kind: 'restore', subject: database, params, requestedBy, ...(taskId !== undefined && { id: taskId }) };
 }
 
 function conflict(name: string, cause: unknown): Error {

@@ -202,6 +202,16 @@ export type BackupStatus = 'running' | 'complete' | 'failed' | 'expiring';
 export const backupReasons = ['manual', 'scheduled', 'final', 'move'] as const;
 export type BackupReason = (typeof backupReasons)[number];
 
+/** What a task that restores a backup is told. */
+export interface RestoreParams {
+  readonly backup: string;
+  /** Of the database that it is of, and the region whose object store has it. */
+  readonly databaseId: string;
+  readonly region: string;
+  /** ISO time up to which the journal is applied; null: as the backup has it. */
+  readonly until: string | null;
+}
+
 /** A file of a database's journal. The incarnation tells it from the journal of the database that it was restored from. */
 export interface JournalPlace {
   readonly incarnation: string;

@@ -6,7 +6,7 @@ export class MemoryHost {
   readonly databases = new Map<string, Endpoint>();
   #port = 5_000;
 
-  readonly agents: WorkerServices['agents'] = {
+  readonly agents = {
     putDatabase: async (_agent, id) => {
       const endpoint = this.databases.get(id) ?? { host: '127.0.0.1', port: ++this.#port };
       this.databases.set(id, endpoint);
@@ -15,7 +15,7 @@ export class MemoryHost {
     deleteDatabase: async (_agent, id) => {
       this.databases.delete(id);
     },
-  };
+  } satisfies Partial<WorkerServices['agents']> as Partial<WorkerServices['agents']> as WorkerServices['agents'];
 
   readonly hello: WorkerServices['hello'] = async ({ port }) => {
     if (![...this.databases.values()].some((endpoint) => endpoint.port === port)) throw new Error('no answer');

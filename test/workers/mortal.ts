@@ -1,7 +1,10 @@
 // A worker that dies at a chosen step: from then on nothing that it does reaches anybody.
 
 import { GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { ObjectStore } from '../../src/base/object-store.ts';
 import type { Dynamo } from '../../src/management/dynamo.ts';
+
+const reads: ReadonlySet<string | symbol> = new Set(['get', 'head', 'list', 'listParts', 'link']);
 
 export class Mortal {
   readonly #lastStep: number;
@@ -32,6 +35,19 @@ export class Mortal {
         // It reads, and gives no promise.
         if (name === 'list') return value.bind(target);
         return (...args: unknown[]) => this.effect(() => value.apply(target, args) as Promise<unknown>);
+      },
+    });
+  }
+
+  /** The object store's reads too have none. */
+  store(objects: ObjectStore): ObjectStore {
+    const changing = this.effects(objects);
+    return new Proxy(objects, {
+      get: (target, name) => {
+        if (reads.has(name)) this.#mustLive();
+        const from = reads.has(name) ? target : changing;
+        const value = Reflect.get(from, name) as unknown;
+        return typeof value === 'function' && from === target ? value.bind(target) : value;
       },
     });
   }

@@ -50,7 +50,10 @@ export interface TestRegion {
   readonly worker: (options?: WorkerOptions) => TestWorker;
   readonly addMemoryHost: (id: string) => Promise<MemoryHost>;
   /** Registers a host, with a running agent. */
-  readonly addHost: (id: string, options?: { slots?: number; registeredSlots?: number }) => Promise<RunningHost>;
+  readonly addHost: (
+    id: string,
+    options?: { slots?: number; registeredSlots?: number; command?: readonly string[] },
+  ) => Promise<RunningHost>;
 }
 
 export interface RunningHost extends TestHost {
@@ -97,9 +100,13 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
             log: silent,
           }),
           announce: async ({ id }) => void sent.push({ taskId: id, delayMs: 0 }),
-          objects: mortal.effects(objects),
+          objects: mortal.store(objects),
+          objectsOf: () => mortal.store(objects),
           agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
-          hello: memory?.hello ?? hello,
+          hello:
+            connect === notConnected
+              ? (memory?.hello ?? hello)
+              : (endpoint, login) => helloOver(connect, endpoint, login),
           connect,
         },
         queue: mortal.effects({
@@ -116,9 +123,9 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
       await management.hosts.register({ id, region, zone: 'a', agent, slots: 64, volumes: 4 });
       return new MemoryHost();
     },
-    async addHost(id, { slots = 64, registeredSlots = slots } = {}) {
+    async addHost(id, { slots = 64, registeredSlots = slots, command } = {}) {
       const host = testHost(t);
-      const running = host.agent({ slots });
+      const running = host.agent({ slots, ...(command && { command }) });
       await running.start();
       const control = createControl({ agent: running, secret, log: silent }).listen(0, '127.0.0.1');
       await once(control, 'listening');
@@ -138,4 +145,17 @@ async function notConnected(): Promise<never> {
 async function hello(endpoint: Endpoint): Promise<Hello> {
   if (!(await answers(endpoint))) throw new Error('no answer');
   return { contract: 1, engine: 'stand-in', schema: 'flexible', catalogueVersion: 0n, maxTagSets: 0n };
+}
+
+async function helloOver(
+  connect: WorkerServices['connect'],
+  endpoint: Endpoint,
+  login: Parameters<WorkerServices['hello']>[1],
+): Promise<Hello> {
+  const engine = await connect({ ...login, endpoint });
+  try {
+    return await engine.hello();
+  } finally {
+    await engine.close();
+  }
 }

@@ -13,8 +13,10 @@ export interface WorkerServices {
   readonly management: Management;
   /** Tells the workers of the task's region of it. */
   readonly announce: (task: Task) => Promise<void>;
-  readonly agents: Pick<AgentClient, 'putDatabase' | 'deleteDatabase'>;
+  readonly agents: Pick<AgentClient, keyof AgentClient>;
   readonly objects: ObjectStore;
+  /** Another region's, for what was made there. */
+  readonly objectsOf: (region: string) => ObjectStore;
   /** Asks a database process whether it is up. */
   readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
   /** To the process of a database that has an endpoint. */

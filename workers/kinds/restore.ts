@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SeriesDefinition, SeriesInfo } from '../../src/kdb/engine.ts';
+import { BackupDamaged, type BackupManifest } from '../../src/management/backup-manifest.ts';
+import type { DatabaseReport } from '../../src/management/host-agent.ts';
+import type { Database, Endpoint, RestoreParams } from '../../src/management/records.ts';
+import { allSeries } from '../backups/figures.ts';
+import { type FillCheckpoint, fillDatabase } from '../backups/filling.ts';
+import { loadManifest } from '../backups/stored-manifest.ts';
+import { taskDatabase } from './database.ts';
+import { type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
+import { placeDatabase, untilHello } from './placement.ts';
+
+const hourMs = 3_600_000;
+const lookEveryMs = 250;
+/** Journal files are closed and shipped once a minute. */
+const shippedAfterMs = 90_000;
+
+export interface RestoreResult {
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** ISO time up to which the journal was applied; null: as the backup had it. */
+  readonly until: string | null;
+  /** Of the journal, and when the last of them arrived. */
+  readonly journalRecords: number;
+  readonly lastArrivalAt: string | null;
+}
+
+type RestoreRun = TaskRun<RestoreParams, FillCheckpoint>;
+
+/** Fills a new database with the files of a backup, checks every one of them, and starts it. */
+export const restore: Kind<RestoreParams, FillCheckpoint, RestoreResult> = {
+  lanes: 2,
+  timeLimitMs: 24 * hourMs,
+  maxAttempts: 8,
+  params: {
+    type: 'object',
+    required: ['backup', 'databaseId', 'region', 'until'],
+    additionalProperties: false,
+    properties: {
+      backup: { type: 'string', maxLength: 64 },
+      databaseId: { type: 'string', maxLength: 64 },
+      region: { type: 'string', maxLength: 64 },
+      until: { type: 'string', nullable: true, maxLength: 32 },
+    },
+  },
+  async run(run) {
+    const { task, params, services } = run;
+    const { databases, backups } = services.management;
+    const database = await taskDatabase(task, services.management);
+    if (!database) throw new Permanent('the database that was to be filled is gone');
+    const source = services.objectsOf(params.region);
+    if (database.status === 'restoring')
+      await backups.hold({ databaseId: params.databaseId, id: params.backup }, task.id);
+    try {
+      const manifest = await loadManifest(source, { databaseId: params.databaseId, id: params.backup });
+      const untilMs = untilOf(run, manifest);
+      const { placed, agent, report } = await placeDatabase(database, run, { filling: true });
+      if (report.state === 'filling') {
+        await fillDatabase({ run, database: placed, agent, manifest, source, untilMs });
+        await services.agents.startDatabase(
+          agent,
+          placed.id,
+          { recover: untilMs === null ? null : { untilMs } },
+          run.signal,
+        );
+      }
+      const started = await untilRunning(agent, placed, run);
+      const series = await seriesOf(started, placed, run);
+      if (placed.status === 'restoring') {
+        await defineSeries(run, placed, manifest, series);
+        await databases.change(placed, { status: 'active', endpoint: started.endpoint! });
+      }
+      await backups.release({ databaseId: params.databaseId, id: params.backup }, task.id);
+      return resultOf(
+        manifest,
+        started,
+        series.reduce((sum, { rows }) => sum + Number(rows), 0),
+      );
+    } catch (error) {
+      if (error instanceof BackupDamaged) throw new Permanent(error.message, { cause: error });
+      throw error;
+    }
+  },
+  giveUp: removeHalfMade,
+  cancel: removeHalfMade,
+};
+
+/** Null: as the backup has it. */
+function untilOf({ params, services }: RestoreRun, { createdAt }: BackupManifest): number | null {
+  if (params.until === null) return null;
+  const untilMs = Date.parse(params.until);
+  if (untilMs < Date.parse(createdAt))
+    throw new Permanent(`the backup is of ${createdAt}, later than ${params.until}: choose an earlier one`);
+  const shippedMs = untilMs + shippedAfterMs;
+  if (services.management.clock() < shippedMs)
+    throw new Postponed(shippedMs, `waits until the journal up to ${params.until} is in the object store`);
+  return untilMs;
+}
+
+/** What its journal holds is applied first, which may take long. */
+async function untilRunning(
+  agent: Endpoint,
+  { id }: Database,
+  { services, signal }: RestoreRun,
+): Promise<DatabaseReport> {
+  for (;;) {
+    const report = await services.agents.getDatabase(agent, id, signal);
+    if (report.state === 'running' && report.endpoint) return report;
+    if (report.state !== 'starting')
+      throw new Error(`the restored database process is ${report.state}`, { cause: report.fault });
+    await delay(lookEveryMs, undefined, { signal });
+  }
+}
+
+async function seriesOf(report: DatabaseReport, database: Database, run: RestoreRun): Promise<SeriesInfo[]> {
+  await untilHello(report.endpoint!, database, run);
+  const engine = await run.services.connect({ ...database, endpoint: report.endpoint });
+  try {
+    return await Array.fromAsync(allSeries(engine));
+  } finally {
+    await engine.close();
+  }
+}
+
+/** In a strict database the management data say what may be written; the process may lack what was never written to. */
+async function defineSeries(
+  { services }: RestoreRun,
+  database: Database,
+  { series: defined }: BackupManifest,
+  stored: readonly SeriesDefinition[],
+): Promise<void> {
+  const definitions = new Map([...defined, ...stored].map((each) => [each.series, each]));
+  await services.management.series.follow(database.id, [...definitions.keys()], async (name) => {
+    const { series, tags, fields } = definitions.get(name)!;
+    return { series, tags, fields };
+  });
+}
+
+function resultOf(manifest: BackupManifest, { recovered }: DatabaseReport, rows: number): RestoreResult {
+  const iso = (ms: number | null | undefined): string | null => (ms == null ? null : new Date(ms).toISOString());
+  return {
+    rows,
+    files: manifest.files.length,
+    bytes: manifest.files.reduce((sum, { bytes }) => sum + bytes, 0),
+    until: iso(recovered?.untilMs),
+    journalRecords: recovered?.records ?? 0,
+    lastArrivalAt: iso(recovered?.lastArrivalMs),
+  };
+}
+
+/** A database that was never whole is not kept: its name is free again. */
+async function removeHalfMade({ task, params, services, signal }: RestoreRun): Promise<void> {
+  const { databases, hosts, series, backups } = services.management;
+  await backups.release({ databaseId: params.databaseId, id: params.backup }, task.id);
+  const database = await taskDatabase(task, services.management);
+  if (database?.status !== 'restoring') return;
+  const host = database.hostId === null ? undefined : await hosts.getHost(database.hostId);
+  if (host) await services.agents.deleteDatabase(host.agent, database.id, signal);
+  await series.removeAll(database.id);
+  await databases.remove(database);
+}
