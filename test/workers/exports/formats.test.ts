@@ -11,6 +11,7 @@ import type { Store } from '../../../kdb/embedded/store.ts';
 import { DirectoryStore } from '../../../src/base/objects/directory.ts';
 import { endOfTimeNs, formatIsoNs, minTimeNs } from '../../../src/base/time.ts';
 import { decoderFor } from '../../../src/ingest/index.ts';
+import { defaultTable, type TableOptions } from '../../../src/ingest/table.ts';
 import { nextBatchId } from '../../../src/kdb/batch-id.ts';
 import type { QueryResult, QuerySpec } from '../../../src/kdb/engine.ts';
 import { encodeJson } from '../../../src/query/json-result.ts';
@@ -42,6 +43,7 @@ const rows: readonly Row[] = [
   [1_700_000_001_000_000_000n, 'a', '', 1, -1n, null, '\r\n'],
 ];
 const series = 'my cpu,x';
+const definedFields = Object.entries(fields).map(([name, type]) => ({ name, type }));
 
 async function filled(t: TestContext): Promise<Store> {
   const store = await openStore(volumesFor(t, 2));
@@ -59,7 +61,7 @@ async function filled(t: TestContext): Promise<Store> {
   await store.define({
     series,
     tags: ['host', 'zone'],
-    fields: Object.entries(fields).map(([name, type]) => ({ name, type })),
+    fields: definedFields,
   });
   const body = JSON.stringify(columns, (_, value) =>
     value instanceof Raw ? numbers.rawJSON(String(value.value)) : value,
@@ -79,8 +81,8 @@ class Raw {
   }
 }
 
-async function insert(store: Store, body: string | Buffer, type: string): Promise<void> {
-  const batch = decoderFor(type)(Buffer.from(body as string), { precision: 'ns', nowNs: 0n });
+async function insert(store: Store, body: string | Buffer, type: string, table?: TableOptions): Promise<void> {
+  const batch = decoderFor(type)(Buffer.from(body as string), { precision: 'ns', nowNs: 0n, ...(table && { table }) });
   assert.deepEqual(batch.faults, []);
   await store.insert({ batchId: nextBatchId(), parts: batch.parts });
 }
@@ -170,6 +172,22 @@ for (const compression of ['none', 'gzip', 'zstd'] as const) {
       read.map((row) => ({ ...row })),
       expected.map((row) => ({ ...row })),
     );
+  });
+}
+
+for (const [format, type] of [
+  ['csv', 'text/csv'],
+  ['ndjson', 'application/x-ndjson'],
+] as const) {
+  test(`${format}: the write API reads back the same points`, async (t) => {
+    const store = await filled(t);
+    const text = await exported(t, store, { format });
+    const other = await openStore(volumesFor(t, 1));
+    t.after(() => other.close());
+    await other.define({ series, tags: ['host', 'zone'], fields: definedFields });
+    await insert(other, text, type, { ...defaultTable, series, tagColumns: ['host', 'zone'], types: fields });
+    const found = shown(await other.query(spec)) as { rows: unknown[] };
+    assert.deepEqual(found.rows, (shown(await store.query(spec)) as { rows: unknown[] }).rows);
   });
 }
 
