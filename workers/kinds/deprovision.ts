@@ -1,3 +1,4 @@
+import type { ObjectStore } from '../../src/base/object-store.ts';
 import { failDatabase, taskDatabase } from './database.ts';
 import { type Kind, noParams } from './kind.ts';
 
@@ -18,6 +19,7 @@ export const deprovision: Kind<object, never, null> = {
     }
     progress(1, 2, 'steps');
     await series.removeAll(database.id);
+    for (const folder of ['exports', 'imports']) await removeObjects(services.objects, `${folder}/${database.id}/`);
     // A host measures what is there; with its last database gone, nobody would see that the account has room again.
     await usage.endStored(database);
     await accounts.judgeStorage(database.accountId, await usage.storedBytes(database.accountId));
@@ -34,3 +36,7 @@ export const deprovision: Kind<object, never, null> = {
     await services.management.databases.change(database, { status });
   },
 };
+
+async function removeObjects(objects: ObjectStore, prefix: string): Promise<void> {
+  for await (const { key } of objects.list(prefix)) await objects.remove(key);
+}
