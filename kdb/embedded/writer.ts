@@ -4,8 +4,9 @@ import { EngineError } from '../../src/kdb/engine-error.ts';
 import { type Catalogue, Stage } from './memory/catalogue.ts';
 import { type InsertPlan, planInsert } from './memory/insert-plan.ts';
 import type { AppliedBatches } from './storage/applied-batches.ts';
-import type { Entry, Journal, Position } from './storage/journal.ts';
+import type { Entry, Journal } from './storage/journal.ts';
 import { acceptedBatches, type JournalRecord } from './storage/journal-record.ts';
+import type { Position } from './storage/journal-scan.ts';
 
 /** A group is closed at this size: 1 MB syncs in about a millisecond, so more would only make the first wait. */
 const maxGroupBytes = 1 << 20;

@@ -1,40 +1,25 @@
 import type { Log } from '../../../src/base/log.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import { type FileLayer, isFull, type OpenFile } from './files.ts';
+import { fileHeader, fileHeaderBytes, journalName, missing } from './journal-file.ts';
+import { decodeRecord, encodeRecord, type JournalRecord, type RecordKind } from './journal-record.ts';
 import {
-  damaged,
-  fileHeader,
-  fileHeaderBytes,
-  firstSequence,
-  foreign,
-  generationOf,
-  JournalDamaged,
-  journalName,
-  lastByte,
-  missing,
-} from './journal-file.ts';
-import { decodeRecord, encodeRecord, findLaterGroup, type JournalRecord, type RecordKind } from './journal-record.ts';
+  JournalScan,
+  type Places,
+  type Position,
+  pathIn,
+  type ReplayReport,
+  type Scanned,
+  type Visit,
+} from './journal-scan.ts';
 
 const firstStepBytes = 1 << 20;
 const lastStepBytes = 1 << 24;
 const zeros = Buffer.alloc(1 << 20);
 
-export interface Position {
-  readonly generation: number;
-  readonly offset: number;
-}
-
 export interface Entry {
   readonly kind: RecordKind;
   readonly body: readonly Uint8Array[];
-}
-
-export interface ReplayReport {
-  readonly records: number;
-  /** When the last of them was written; null: there is none. */
-  readonly lastArrivalMs: number | null;
-  /** Bytes of a record that was being written when the process died. */
-  readonly tornBytes: number;
 }
 
 export interface JournalOptions {
@@ -52,19 +37,6 @@ export interface JournalOptions {
 
 /** Of complete files, in the directory of each volume. */
 export const shippingFolder = 'shipping';
-
-/** What was read; `sequence` is that of its last record. */
-interface Found extends ReplayReport {
-  readonly generations: readonly number[];
-  /** Paths of files before them: all of it is in parts. */
-  readonly older: readonly string[];
-  readonly sequence: number;
-  /** The last file says that another one follows. */
-  readonly isContinued: boolean;
-}
-
-/** Takes a record in; false: this one and all that follow are not wanted. */
-type Visit = (record: JournalRecord, position: Position) => boolean | Promise<boolean>;
 
 /**
  * What was written but is not in parts yet. Files are numbered and rotate over the volumes. One write carries everything that waits; it is synced
@@ -85,10 +57,9 @@ export class Journal {
   #writtenSinceMs: number | null = null;
   /** Generations that have their link for shipping. */
   readonly #shipped = new Set<number>();
+  readonly #places: Places;
   /** Bytes per kept generation, the current one excluded. */
   readonly #kept = new Map<number, number>();
-  /** Directories of the files found at the start. */
-  readonly #found = new Map<number, string>();
   /** Why nothing more is acknowledged on the current file. */
   #failure: EngineError | null = null;
 
@@ -96,6 +67,7 @@ export class Journal {
     this.#options = options;
     this.#files = options.files;
     this.#directories = options.directories;
+    this.#places = { directories: options.directories, found: new Map(), kept: this.#kept };
     this.#maxFileBytes = options.maxFileBytes ?? 64 << 20;
   }
 
@@ -119,9 +91,7 @@ export class Journal {
   }
 
   pathOf(generation: number): string {
-    // Files that were there at the start may stand elsewhere: the number of volumes may have changed.
-    const directory = this.#found.get(generation) ?? this.#directories[generation % this.#directories.length];
-    return `${directory}/${journalName(generation)}`;
+    return pathIn(this.#places, generation);
   }
 
   /** Reads every record from a generation on, in order, then opens a new file. Older files are removed once that has worked. */
@@ -136,102 +106,19 @@ export class Journal {
   }
 
   /** Opens a new file behind all that are there, whatever of them was read. Gives its generation. */
-  async startAfter({ generations, older, sequence }: Found): Promise<number> {
+  async startAfter({ generations, older, sequence }: Scanned): Promise<number> {
     for (const path of older) await this.#files.remove(path);
     this.#sequence = sequence + 1;
     for (const generation of generations) {
       if (!this.#kept.has(generation)) this.#kept.set(generation, 0);
-      // They are another database's.
       this.#shipped.add(generation);
     }
     await this.#openFile(generations.at(-1)! + 1);
     return this.#generation;
   }
 
-  /** Reads records from a generation on, in order, until one is not wanted. */
-  async scan(firstGeneration: number, isNew: boolean, visit: Visit): Promise<Found> {
-    const { generations, older } = await this.#find(firstGeneration, isNew);
-    let records = 0;
-    let tornBytes = 0;
-    let sequence = 0;
-    let lastArrivalMs: number | null = null;
-    let isContinued = false;
-    for (const [i, generation] of generations.entries()) {
-      if (generation !== firstGeneration + i) throw missing(this.pathOf(firstGeneration + i));
-      const path = this.pathOf(generation);
-      const file = await this.#files.read(path);
-      const first = firstSequence(file, generation);
-      if (first === null) throw foreign(path, file, generation);
-      if (i > 0 && first > sequence + 1)
-        throw new JournalDamaged(
-          `${this.pathOf(generation - 1)} ends before its last record: restore it, or restore the database from a backup`,
-        );
-      sequence = first - 1;
-      let at = fileHeaderBytes;
-      isContinued = false;
-      for (;;) {
-        const record = decodeRecord(file, at);
-        if (!record) break;
-        // Also where the number in the file's header is what is damaged.
-        if (record.sequence !== sequence + 1) throw damaged(path, at, at);
-        if (record.kind === 'continued') {
-          isContinued = true;
-          at = record.end;
-          break;
-        }
-        if (!(await visit(record, { generation, offset: record.end })))
-          return { records, lastArrivalMs, tornBytes, generations, older, sequence, isContinued: false };
-        sequence = record.sequence;
-        lastArrivalMs = record.arrivalMs;
-        at = record.end;
-        records++;
-      }
-      const rest = lastByte(file, at);
-      if (rest > 0) {
-        const later = findLaterGroup(file, at, sequence + 1);
-        // Where a write failed the journal goes on in the next file, with the record that was not acknowledged.
-        const next = generations[i + 1] === undefined ? sequence + 1 : await this.#firstSequenceOf(generations[i + 1]!);
-        if (later >= 0 || next !== sequence + 1) throw damaged(path, at, later);
-        tornBytes += rest;
-      }
-      this.#kept.set(generation, at);
-    }
-    return { records, lastArrivalMs, tornBytes, generations, older, sequence, isContinued };
-  }
-
-  /** The files from a generation on, and those before it. */
-  async #find(firstGeneration: number, isNew: boolean): Promise<Pick<Found, 'generations' | 'older'>> {
-    const generations: number[] = [];
-    const older: string[] = [];
-    for (const directory of this.#directories) {
-      for (const name of await this.#files.list(directory)) {
-        const generation = generationOf(name);
-        if (generation === null) continue;
-        if (generation < firstGeneration) older.push(`${directory}/${name}`);
-        else {
-          generations.push(generation);
-          this.#found.set(generation, directory);
-        }
-      }
-    }
-    generations.sort((a, b) => a - b);
-    if (generations.length > 0) await this.#dropUnborn(generations);
-    if (generations.length === 0 && !isNew) throw missing(this.pathOf(firstGeneration));
-    return { generations, older };
-  }
-
-  /** The process died while it made the last file: nothing stands there yet. */
-  async #dropUnborn(generations: number[]): Promise<void> {
-    const path = this.pathOf(generations.at(-1)!);
-    const file = await this.#files.read(path);
-    if (lastByte(file, 0) > 0) return;
-    await this.#files.remove(path);
-    this.#found.delete(generations.pop()!);
-  }
-
-  async #firstSequenceOf(generation: number): Promise<number | null> {
-    const [header] = await this.#files.readAt(this.pathOf(generation), [[0, fileHeaderBytes]]);
-    return firstSequence(header!, generation);
+  scan(firstGeneration: number, isNew: boolean, visit: Visit): Promise<Scanned> {
+    return new JournalScan(this.#files, this.#places).run(firstGeneration, isNew, visit);
   }
 
   /** A disk without room for a new file must not keep what is there from being read: writes are refused until a checkpoint finds room. */
@@ -255,7 +142,8 @@ export class Journal {
 
   /** A link takes no room and no time: the file's bytes stay as they are. */
   async #ship(generation: number): Promise<void> {
-    if (!this.#options.ships || this.#shipped.has(generation)) return;
+    // Before the journal is open its files are a backup's, another database's.
+    if (!this.#options.ships || !this.#file || this.#shipped.has(generation)) return;
     const path = this.pathOf(generation);
     const folder = `${path.slice(0, path.lastIndexOf('/'))}/${shippingFolder}`;
     try {
