@@ -132,6 +132,7 @@ export const errorRegistry = {
   BackupNotFound: { status: 404, message: 'There is no backup {backup}' },
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
   AccountNotFound: { status: 404, message: 'There is no account {account}' },
+  HostNotFound: { status: 404, message: 'There is no host {host}' },
   UserNotFound: { status: 404, message: 'There is no user {user}' },
   UploadEnded: { status: 409, message: 'Import {task} {why} and takes no more parts' },
   DatabaseExists: { status: 409, message: 'Database {database} exists already; choose another name' },

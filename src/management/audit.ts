@@ -43,7 +43,7 @@ export interface Deed {
   readonly details?: object;
 }
 
-type SubjectKind = 'account' | 'user' | 'token' | 'database' | 'series' | 'backup' | 'task';
+type SubjectKind = 'account' | 'user' | 'token' | 'database' | 'series' | 'backup' | 'task' | 'host';
 
 export interface AuditEntry extends Deed {
   readonly id: string;

@@ -1,4 +1,6 @@
+import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
+import { type Actor, auditPut } from './audit.ts';
 import {
   assignments,
   ConditionFailed,
@@ -7,10 +9,12 @@ import {
   queryItems,
   readItem,
   type TransactionItem,
+  transact,
   updateItem,
 } from './dynamo.ts';
 import type { HostHealth } from './host-agent.ts';
 import type { Host } from './records.ts';
+import { serviceAccountId } from './task-item.ts';
 
 /** A host that was not heard of for so long and has no database is not coming back. */
 const forgottenMs = 7 * 24 * 3_600_000;
@@ -98,25 +102,50 @@ export class Hosts {
     return items as unknown as Host[];
   }
 
-  /** Hosts that live and have room and enough volumes, the one with most room first. */
+  /** A cordoned host keeps its databases and gets no new ones. */
+  async cordon(id: string, cordoned: boolean, by: Actor): Promise<void> {
+    const subject = { kind: 'host', id, name: id } as const;
+    const action = cordoned ? 'cordonHost' : 'uncordonHost';
+    try {
+      await transact(this.#dynamo, [
+        {
+          Update: {
+            TableName: tables.hosts,
+            Key: { id },
+            UpdateExpression: 'SET cordoned = :cordoned ADD #version :one',
+            ConditionExpression: 'attribute_exists(id)',
+            ExpressionAttributeNames: { '#version': 'version' },
+            ExpressionAttributeValues: { ':cordoned': cordoned, ':one': 1 },
+          },
+        },
+        auditPut({ accountId: serviceAccountId, by, action, subject }, this.#clock()),
+      ]);
+    } catch (error) {
+      if (error instanceof ConditionFailed) throw apiError('HostNotFound', { host: id }, { cause: error });
+      throw error;
+    }
+  }
+
+  /** Hosts that live, take databases and have room and enough volumes, the one with most room first. */
   async hostsWithRoom(volumes: number): Promise<Host[]> {
     const aliveSince = new Date(this.#clock() - heartbeatValidMs).toISOString();
     const room = (host: Host): number => host.slots - host.usedSlots;
     return (await this.listHosts())
-      .filter((host) => room(host) > 0 && host.volumes >= volumes && host.heartbeatAt >= aliveSince)
+      .filter((host) => !host.cordoned && room(host) > 0)
+      .filter((host) => host.volumes >= volumes && host.heartbeatAt >= aliveSince)
       .toSorted((a, b) => room(b) - room(a));
   }
 }
 
-/** Part of the transaction that places a database: refused when the host has become full. */
+/** Part of the transaction that places a database: refused when the host has become full, or takes none any more. */
 export function takeSlot(hostId: string): TransactionItem {
   return {
     Update: {
       TableName: tables.hosts,
       Key: { id: hostId },
       UpdateExpression: 'ADD usedSlots :one',
-      ConditionExpression: 'usedSlots < slots',
-      ExpressionAttributeValues: { ':one': 1 },
+      ConditionExpression: 'usedSlots < slots AND (attribute_not_exists(cordoned) OR cordoned = :no)',
+      ExpressionAttributeValues: { ':one': 1, ':no': false },
     },
   };
 }

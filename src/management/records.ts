@@ -124,6 +124,8 @@ export interface Host extends Versioned {
   readonly usedSlots: number;
   readonly volumes: number;
   readonly heartbeatAt: string;
+  /** It gets no new databases. Undefined: it does. */
+  readonly cordoned?: boolean;
   /** As it was then; undefined until its agent has said so. */
   readonly health?: HostHealth;
 }

@@ -39,6 +39,23 @@ test('hosts with room: alive, with enough volumes, the emptiest first', async ()
   );
 });
 
+test('a cordoned host gets no new databases, until it is uncordoned', async () => {
+  await hosts.register({ id: 'cordoned', region, zone, agent, slots: 900, volumes: 4 });
+  const before = (await hosts.getHost('cordoned'))!;
+  await hosts.cordon('cordoned', true, theService);
+  const names = async () => (await hosts.hostsWithRoom(4)).map(({ id }) => id);
+  assert.ok(!(await names()).includes('cordoned'));
+  const { database } = await databases.createDatabase(newDatabase('a1', 'cordoned'), theService);
+  assert.equal(await databases.place(database, before), undefined);
+  // Its agent starts again.
+  await hosts.register({ id: 'cordoned', region, zone, agent, slots: 900, volumes: 4 });
+  assert.ok(!(await names()).includes('cordoned'));
+  await hosts.cordon('cordoned', false, theService);
+  assert.equal((await names())[0], 'cordoned');
+  assert.ok(await databases.place(database, before));
+  await assert.rejects(hosts.cordon('nowhere', true, theService), { code: 'HostNotFound' });
+});
+
 test('a host that registers again keeps what is placed on it', async () => {
   const report = { id: 'again', region, zone, agent, slots: 4, volumes: 4 };
   await hosts.register(report);
