@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GetQueueUrlCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
 import type { Log } from '../src/base/log.ts';
+import { Turns } from './turns.ts';
 
 const pollS = 20;
 const extendEveryS = 5;
@@ -17,6 +18,8 @@ export interface QueueConsumerOptions {
   /** Polls that run side by side, and how many messages each may take at once. */
   readonly lanes: number;
   readonly batch: number;
+  /** How many may wait for messages at once: what a queue hands to one that has died comes again only when its visibility ends. */
+  readonly polls?: number;
   /** How long a message stays invisible when its consumer has died. */
   readonly visibilityS: number;
   /** Gives those that are done; the others come again. */
@@ -32,6 +35,7 @@ export class QueueConsumer {
   /** Consumers that have messages in hand. */
   readonly #busy = new Set<Consumer>();
   readonly #stop = new AbortController();
+  readonly #polls: Turns;
   #away = false;
   /** How long the message that was taken last had waited, by the queue's own clock. */
   queuedMs = 0;
@@ -39,6 +43,7 @@ export class QueueConsumer {
 
   constructor(options: QueueConsumerOptions) {
     this.#options = options;
+    this.#polls = new Turns(options.polls ?? options.lanes);
     this.#consumers = Array.from({ length: options.lanes }, () => this.#createConsumer());
   }
 
@@ -61,7 +66,7 @@ export class QueueConsumer {
 
   #createConsumer(): Consumer {
     const { sqs, queueUrl, batch, visibilityS, handle, log } = this.#options;
-    const consumer = Consumer.create({
+    const consumer: Consumer = Consumer.create({
       sqs,
       queueUrl,
       batchSize: batch,
@@ -71,8 +76,14 @@ export class QueueConsumer {
       messageSystemAttributeNames: ['SentTimestamp', 'ApproximateFirstReceiveTimestamp', 'ApproximateReceiveCount'],
       authenticationErrorTimeout: pauseMs,
       strictReturn: true,
-      preReceiveMessageCallback: () => this.#pauseWhileAway(),
-      postReceiveMessageCallback: () => this.#returned(),
+      preReceiveMessageCallback: async () => {
+        await this.#pauseWhileAway();
+        await this.#polls.take(consumer, this.#stop.signal);
+      },
+      postReceiveMessageCallback: async () => {
+        this.#polls.leave(consumer);
+        await this.#returned();
+      },
       handleMessageBatch: handle,
     });
     consumer.on('message_received', (message) => {
@@ -82,6 +93,7 @@ export class QueueConsumer {
     consumer.on('response_processed', () => this.#busy.delete(consumer));
     consumer.on('processing_error', (error) => log.warn('the messages will come again', { error }));
     consumer.on('error', (error) => {
+      this.#polls.leave(consumer);
       if (!this.#away && consumer.status.isRunning) log.warn('the queue does not answer', { error });
       this.#away = true;
     });

@@ -10,6 +10,7 @@ import { InvalidMessage, readMessage, type TaskWish } from './task-message.ts';
 
 /** Messages of one queue that a worker has in hand at once. The kinds' own lanes bound the work. */
 const lanes = 10;
+const polls = 2;
 /** After a task that there was no room for. */
 const pauseMs = 500;
 
@@ -34,6 +35,7 @@ export class TaskConsumer {
       sqs,
       queueUrl,
       lanes,
+      polls,
       // A lane takes the next ones only when all that it holds are done.
       batch: 1,
       visibilityS,

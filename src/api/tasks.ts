@@ -30,11 +30,14 @@ export const listTasks: Step[] = [
     const { account, state, kind, database, limit } = context.parameters as Readonly<
       Record<string, string | undefined>
     >;
+    const after = pageAfter(context);
+    if (after !== undefined && !/^\d{4}-[\dT:.-]+Z#./.test(after))
+      throw apiError('InvalidRequest', { reason: 'cursor is not one that this route gave' });
     const { tasks, next } = await context.services.management.tasks.listTasks({
       accountId: chosenAccount(context, account),
       ...{ state, kind, database },
       limit: limit === undefined ? defaultLimit : Number(limit),
-      after: pageAfter(context),
+      after,
     });
     replyJson(context, 200, {
       tasks: tasks.filter((task) => coversTask(context, task)).map((task) => shownTask(task)),
