@@ -16,8 +16,8 @@ export interface DatabaseConfig extends ProcessLimits {
   /** Complete files of its journal are kept until they are shipped, under the name of its incarnation. */
   readonly ships: boolean;
   readonly incarnation: string;
-  /** It takes no writes. */
-  readonly held: boolean;
+  /** Who keeps it from taking writes; null: nobody. */
+  readonly heldBy: string | null;
   /** Its directories take files of a backup; it has no process yet. */
   readonly filling: boolean;
   /** Its directories hold files of a backup, each on any volume, and the journal is applied up to that time. Null: they are its own. */

@@ -3,6 +3,7 @@ import {
   checksumHeader,
   type DatabaseReport,
   fileFaults,
+  type HoldOptions,
   type HostHealth,
   refusals,
   type StartOptions,
@@ -66,8 +67,8 @@ export class AgentClient {
   }
 
   /** Once it is held, no write is on its way any more; it stays so when its process starts again. */
-  async holdDatabase(agent: Endpoint, id: string, held: boolean, signal: AbortSignal): Promise<DatabaseReport> {
-    return (await this.#call('POST', agent, `/databases/${id}/hold`, signal, { held })) as DatabaseReport;
+  async holdDatabase(agent: Endpoint, id: string, options: HoldOptions, signal: AbortSignal): Promise<DatabaseReport> {
+    return (await this.#call('POST', agent, `/databases/${id}/hold`, signal, options)) as DatabaseReport;
   }
 
   async deleteBackup(agent: Endpoint, id: string, name: string, signal: AbortSignal): Promise<void> {

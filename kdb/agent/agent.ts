@@ -2,7 +2,13 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../../src/base/log.ts';
-import type { DatabaseReport, HostHealth, StartOptions, WantedDatabase } from '../../src/management/host-agent.ts';
+import type {
+  DatabaseReport,
+  HoldOptions,
+  HostHealth,
+  StartOptions,
+  WantedDatabase,
+} from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import {
@@ -109,11 +115,16 @@ export class Agent {
   }
 
   /** Ends the filling; nothing but its process's start happens to a database that was started before. */
-  startFilled(id: string, { recover }: StartOptions): Promise<DatabaseReport> {
+  startFilled(id: string, { recover, heldBy }: StartOptions): Promise<DatabaseReport> {
     return this.#inTurn(id, async () => {
       const filled = this.#filling.get(id);
       if (filled) {
-        const config = { ...filled, filling: false, restore: { untilMs: recover?.untilMs ?? null } };
+        const config = {
+          ...filled,
+          filling: false,
+          heldBy: heldBy ?? null,
+          restore: { untilMs: recover?.untilMs ?? null },
+        };
         await removeUnfinishedFiles(config.volumes);
         await changeHome(config);
         this.#filling.delete(id);
@@ -127,11 +138,12 @@ export class Agent {
   }
 
   /** When it resolves no write is on its way any more, or writes are taken again. */
-  hold(id: string, held: boolean): Promise<DatabaseReport> {
+  hold(id: string, { held, by }: HoldOptions): Promise<DatabaseReport> {
     return this.#inTurn(id, async () => {
       const process = this.#processes.get(id);
       if (!process) throw new NoDatabase(`there is no database ${id} that runs`);
-      await process.hold(held);
+      const { heldBy } = process.config;
+      if (held || heldBy == null || heldBy === by) await process.hold(held ? by : null);
       return this.#report(id);
     });
   }
@@ -149,7 +161,7 @@ export class Agent {
   }
 
   /** As the operator watches them. */
-  processes(): readonly Pick<DatabaseProcess, 'config' | 'state' | 'restarts' | 'pid'>[] {
+  processes(): readonly Pick<DatabaseProcess, 'config' | 'state' | 'restarts' | 'pid' | 'heldSinceMs'>[] {
     return [...this.#processes.values()];
   }
 
@@ -181,7 +193,7 @@ export class Agent {
       host,
       ships: true,
       incarnation: randomBytes(8).toString('hex'),
-      held: false,
+      heldBy: null,
       filling: wanted.filling ?? false,
       restore: null,
       recovered: null,
@@ -214,13 +226,13 @@ export class Agent {
   /** Of a database that is there. */
   #report(id: string): DatabaseReport {
     const process = this.#processes.get(id);
-    const { host, port, held, incarnation, recovered } = this.#find(id)!;
+    const { host, port, heldBy, incarnation, recovered } = this.#find(id)!;
     return {
       id,
       state: process?.state ?? 'filling',
       endpoint: port === 0 ? null : { host, port },
       fault: process?.fault ?? null,
-      held,
+      heldBy: heldBy ?? null,
       incarnation,
       recovered,
     };

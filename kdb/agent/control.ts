@@ -9,6 +9,7 @@ import type { Log } from '../../src/base/log.ts';
 import {
   checksumHeader,
   fileFaults,
+  type HoldOptions,
   refusals,
   type StartOptions,
   type WantedDatabase,
@@ -49,13 +50,15 @@ const isStart = ajv.compile<StartOptions>({
       additionalProperties: false,
       properties: { untilMs: { type: 'integer', minimum: 0 } },
     },
+    heldBy: { type: 'string', minLength: 1, maxLength: 100 },
   },
 });
-const isHold = ajv.compile<{ held: boolean }>({
+const holder = { type: 'string', minLength: 1, maxLength: 100 } as const;
+const isHold = ajv.compile<HoldOptions>({
   type: 'object',
-  required: ['held'],
+  required: ['held', 'by'],
   additionalProperties: false,
-  properties: { held: { type: 'boolean' } },
+  properties: { held: { type: 'boolean' }, by: holder },
 });
 
 interface Answer {
@@ -111,7 +114,7 @@ async function answer(request: IncomingMessage, agent: Agent, secret: string): P
     case 'start':
       return ofMethod(request, { POST: async () => agent.startFilled(id, await readBody(request, isStart)) });
     case 'hold':
-      return ofMethod(request, { POST: async () => agent.hold(id, (await readBody(request, isHold)).held) });
+      return ofMethod(request, { POST: async () => agent.hold(id, await readBody(request, isHold)) });
     default:
       return noPath;
   }

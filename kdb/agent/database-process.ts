@@ -52,6 +52,8 @@ export class DatabaseProcess {
   state: ProcessState = 'starting';
   /** Why it does not run: how it ended last, and its last lines. */
   fault: string | null = null;
+  /** By a clock that begins with the agent. */
+  heldSinceMs = performance.now();
   /** How often it was started again. */
   restarts = 0;
   readonly #options: DatabaseProcessOptions;
@@ -89,8 +91,9 @@ export class DatabaseProcess {
   }
 
   /** Resolves when no process takes writes any more, or when it takes them again. */
-  async hold(held: boolean): Promise<void> {
-    if (this.config.held !== held) await this.#change({ held });
+  async hold(heldBy: string | null): Promise<void> {
+    if (this.config.heldBy !== heldBy) await this.#change({ heldBy });
+    this.heldSinceMs = performance.now();
     const child = this.#child;
     if (!child && !this.#isAlone) throw new Error('the process of an earlier agent has not ended yet');
     if (!child) return;

@@ -5,10 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
 import type { HostReport } from '../../src/management/hosts.ts';
 import type { Management } from '../../src/management/index.ts';
-import type { Endpoint } from '../../src/management/records.ts';
+import type { Database, Endpoint } from '../../src/management/records.ts';
 import type { Agent } from './agent.ts';
 
 const heartbeatMs = 5_000;
+/** With the time until the next heartbeat, a database takes no writes for a minute at most. */
+const maxHeldMs = 55_000;
 
 interface RegistrationOptions {
   readonly management: Management;
@@ -70,20 +72,47 @@ export class Registration {
     }
     this.#registered = true;
     await management.hosts.heartbeat(host.id, await agent.health());
-    await this.#correctEndpoints();
+    const listed = await management.databases.databasesOfHost(host.id);
+    await this.#correctEndpoints(listed);
+    await this.#endHolds(listed);
   }
 
   /** A database may have come back on another port, also while the metadata store was away. */
-  async #correctEndpoints(): Promise<void> {
-    const { management, agent, host, log } = this.#options;
-    for (const listed of await management.databases.databasesOfHost(host.id)) {
+  async #correctEndpoints(all: readonly Database[]): Promise<void> {
+    const { management, agent, log } = this.#options;
+    for (const listed of all) {
       const here = agent.get(listed.id)?.endpoint;
       if (!here || !listed.endpoint || isSame(listed.endpoint, here)) continue;
-      const database = await management.databases.getDatabase(listed.accountId, listed.name, { fresh: true });
-      if (database?.id !== listed.id || !database.endpoint || isSame(database.endpoint, here)) continue;
+      const database = await this.#ownDatabase(listed);
+      if (!database?.endpoint || isSame(database.endpoint, here)) continue;
       await management.databases.change(database, { endpoint: here });
       log.info('a database moved', { databaseId: database.id, ...here });
     }
+  }
+
+  /**
+   * Whoever holds a database for too long has died. The record counts on before writes are taken again: from then on nobody who knew it as it
+   * was can make another copy the one in use.
+   */
+  async #endHolds(all: readonly Database[]): Promise<void> {
+    const { management, agent, log } = this.#options;
+    for (const { config, heldSinceMs } of agent.processes()) {
+      const { databaseId, heldBy } = config;
+      if (!heldBy || performance.now() - heldSinceMs < maxHeldMs) continue;
+      const listed = all.find(({ id }) => id === databaseId);
+      const database = listed && (await this.#ownDatabase(listed));
+      // It is on its way from here, or to here.
+      if (!database) continue;
+      await management.databases.change(database, {});
+      await agent.hold(databaseId, { held: false, by: heldBy });
+      log.warn('a database takes writes again: nobody let go of it', { databaseId, heldBy });
+    }
+  }
+
+  /** As it stands now; undefined: it is not this host's any more. The list may be a moment old. */
+  async #ownDatabase({ accountId, name, id }: Database): Promise<Database | undefined> {
+    const database = await this.#options.management.databases.getDatabase(accountId, name, { fresh: true });
+    return database?.id === id && database.hostId === this.#options.host.id ? database : undefined;
   }
 }
 

@@ -37,7 +37,7 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
   const { host, user, password, ...options } = config;
   await warmUp();
   const port = config.port || (await freePort(host));
-  const store = await Store.open({ ...options, files: realFiles, log });
+  const store = await Store.open({ ...options, held: options.heldBy != null, files: realFiles, log });
   const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -57,7 +57,8 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
     });
   };
   process.on('SIGHUP', () => {
-    const { maxTagSets, maxSeries, held } = readConfig(values.config!);
+    const { maxTagSets, maxSeries, heldBy } = readConfig(values.config!);
+    const held = heldBy != null;
     store.limit({ maxTagSets: maxTagSets ?? null, maxSeries: maxSeries ?? null });
     store.hold(held).then(
       () => {

@@ -25,8 +25,8 @@ export interface DatabaseReport {
   readonly endpoint: Endpoint | null;
   /** Why it does not run. */
   readonly fault: string | null;
-  /** It takes no writes. */
-  readonly held: boolean;
+  /** Who keeps it from taking writes; null: nobody. */
+  readonly heldBy: string | null;
   /** Names the journal that it ships; a database that is filled from a backup begins a new one. */
   readonly incarnation: string;
   /** What was found when it was started from files of a backup. */
@@ -37,6 +37,14 @@ export interface DatabaseReport {
 export interface StartOptions {
   /** The journal is applied up to what arrived at this time; null: as far as it goes, and its loss is refused. */
   readonly recover: { readonly untilMs: number } | null;
+  /** It takes no writes until that one lets go of it. */
+  readonly heldBy?: string;
+}
+
+/** The body of POST /databases/<id>/hold. Who comes later takes over; who does not hold it lets go of nothing. */
+export interface HoldOptions {
+  readonly held: boolean;
+  readonly by: string;
 }
 
 /** What a start from files of a backup applied of the journal. */

@@ -32,7 +32,7 @@ test('a database is put, seen and deleted, each as often as one likes', async (t
   assert.equal((await ask('GET', '/databases/db-1'))[0], 404);
   const [status, report] = await ask('PUT', '/databases/db-1', wanted);
   assert.equal(status, 200);
-  const keys = ['endpoint', 'fault', 'held', 'id', 'incarnation', 'recovered', 'state'];
+  const keys = ['endpoint', 'fault', 'heldBy', 'id', 'incarnation', 'recovered', 'state'];
   assert.deepEqual(Object.keys(report as object).toSorted(), keys);
   assert.deepEqual(await ask('PUT', '/databases/db-1', wanted), [200, report]);
   assert.deepEqual(await ask('GET', '/databases/db-1'), [200, report]);

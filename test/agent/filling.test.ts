@@ -131,7 +131,7 @@ test('only names that the engine makes', async (t) => {
     ['database.json'],
   );
   await assert.rejects(client.getFile(at, 'db-2', manifest, signal), AgentNotFound);
-  await assert.rejects(client.holdDatabase(at, 'db-2', true, signal), AgentNotFound);
+  await assert.rejects(client.holdDatabase(at, 'db-2', { held: true, by: 'x' }, signal), AgentNotFound);
 });
 
 test('a host says what room it has', async (t) => {

@@ -43,7 +43,7 @@ test('a database is held, also over the end of its process, and let go', async (
   const client = connect(await agents.putDatabase(at, 'db-1', wanted, signal));
   await insert(client, 1);
   const writing = Promise.allSettled(Array.from({ length: 40 }, (_, i) => insert(client, i + 2)));
-  assert.equal((await agents.holdDatabase(at, 'db-1', true, signal)).held, true);
+  assert.equal((await agents.holdDatabase(at, 'db-1', { held: true, by: 'a' }, signal)).heldBy, 'a');
   const held = await rows(client);
   await assert.rejects(insert(client, 100), { code: 'DatabaseHeld' });
   const taken = (await writing).filter(({ status }) => status === 'fulfilled').length;
@@ -59,7 +59,8 @@ test('a database is held, also over the end of its process, and let go', async (
     ),
   );
   await assert.rejects(insert(again, 100), { code: 'DatabaseHeld' });
-  await agents.holdDatabase(at, 'db-1', false, signal);
+  assert.equal((await agents.holdDatabase(at, 'db-1', { held: false, by: 'b' }, signal)).heldBy, 'a');
+  await agents.holdDatabase(at, 'db-1', { held: false, by: 'a' }, signal);
   await insert(again, 100);
   assert.equal(await rows(again), held + 1);
 });

@@ -10,7 +10,7 @@ export class MemoryHost {
     putDatabase: async (_agent, id) => {
       const endpoint = this.databases.get(id) ?? { host: '127.0.0.1', port: ++this.#port };
       this.databases.set(id, endpoint);
-      return { id, state: 'running', endpoint, fault: null, held: false, incarnation: 'memory', recovered: null };
+      return { id, state: 'running', endpoint, fault: null, heldBy: null, incarnation: 'memory', recovered: null };
     },
     deleteDatabase: async (_agent, id) => {
       this.databases.delete(id);
