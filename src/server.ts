@@ -1,6 +1,14 @@
 import restify, { type Request, type Response, type Server } from 'restify';
 import { changeAccount, closeAccount, createAccount, getAccount, listAccounts } from './api/accounts.ts';
 import { listAudit } from './api/audit.ts';
+import {
+  createBackup,
+  createRestore,
+  deleteBackup,
+  getBackup,
+  listBackups,
+  listDatabaseBackups,
+} from './api/backups.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { createExport, getExport } from './api/exports.ts';
@@ -56,6 +64,14 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['put', '/v1/databases/:database/imports/:import/parts/:part', 'putImportPart', putImportPart],
   ['get', '/v1/databases/:database/imports/:import/parts', 'listImportParts', listImportParts],
   ['post', '/v1/databases/:database/imports/:import/start', 'startImport', startImport],
+  ['post', '/v1/databases/:database/backups', 'createBackup', createBackup],
+  ['get', '/v1/databases/:database/backups', 'listDatabaseBackups', listDatabaseBackups],
+  ['get', '/v1/backups', 'listBackups', listBackups],
+  ['get', '/v1/backups/:backup', 'getBackup', getBackup],
+  ['del', '/v1/backups/:backup', 'deleteBackup', deleteBackup],
+  ['get', '/v1/databases/:database/backups/:backup', 'getDatabaseBackup', getBackup],
+  ['del', '/v1/databases/:database/backups/:backup', 'deleteDatabaseBackup', deleteBackup],
+  ['post', '/v1/restores', 'createRestore', createRestore],
   ['get', '/v1/databases/:database/series', 'listSeries', listSeries],
   ['put', series, 'defineSeries', defineSeries],
   ['get', series, 'describeSeries', describeSeries],

@@ -22,7 +22,7 @@ interface NewDatabase {
 
 const defaultVolumes = 2;
 /** A host has at most this many volumes. */
-const maxVolumes = 16;
+export const maxVolumes = 16;
 /** All the time that there is. */
 const maxRetentionDays = 203_000;
 
@@ -125,7 +125,7 @@ export const deleteDatabase: Step[] = [
 ];
 
 /** `endpoint` is the API of its region; the process behind it stays inside. */
-function shownDatabase(context: Context, database: Database): object {
+export function shownDatabase(context: Context, database: Database): object {
   const { name, region, status, volumes, schema, retentionDays, schedules, createdAt } = database;
   const endpoint = context.services.config.regionEndpoints[region] ?? null;
   return { name, region, endpoint, status, volumes, schema, retentionDays, schedules, createdAt };

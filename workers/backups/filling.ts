@@ -2,9 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { ObjectNotFound, type ObjectStore } from '../../src/base/object-store.ts';
 import { BackupDamaged, type BackupManifest } from '../../src/management/backup-manifest.ts';
 import type { Database, Endpoint } from '../../src/management/records.ts';
+import { type ShippedFile, shippedChecksumKey } from '../../src/management/shipped-journal.ts';
 import { VolumeFull } from '../agent-client.ts';
 import { Permanent, SliceOver, type TaskRun } from '../kinds/kind.ts';
 import { shippedJournals } from './journals.ts';
@@ -24,8 +26,7 @@ interface Piece {
   readonly name: string;
   readonly bytes: number;
   readonly object: string;
-  /** Null: not known; its contents check themselves. */
-  readonly sha256: string | null;
+  readonly sha256: string;
 }
 
 export interface FillOptions {
@@ -51,16 +52,15 @@ export async function fillDatabase(options: FillOptions): Promise<void> {
   let savedMs = Date.now();
 
   async function put({ volume, name, bytes, object, sha256 }: Piece): Promise<void> {
-    const expected = sha256 ?? (await checksumOf(source, object));
     const hash = createHash('sha256');
     const stream = Readable.from(hashed(await open(source, object, volume, name), hash), { objectMode: false });
     const path = { volume: volume % database.volumes, path: name };
     try {
-      await agents.putFile(agent, database.id, path, expected, stream, run.signal);
+      await agents.putFile(agent, database.id, path, sha256, stream, run.signal);
     } catch (error) {
       if (error instanceof VolumeFull) throw new NoRoom(total);
       // Read to its end, it is either as it should be, and was damaged on its way to the host, or it is no backup.
-      if (stream.readableEnded && hash.digest('hex') !== expected) throw damaged(name, volume, object, 'is damaged');
+      if (stream.readableEnded && hash.digest('hex') !== sha256) throw damaged(name, volume, object, 'is damaged');
       throw error;
     } finally {
       stream.destroy();
@@ -105,19 +105,29 @@ async function journalsSince(
   const shipped = (await shippedJournals(source, databaseId, journal.incarnation)).filter(
     ({ generation }) => generation >= journal.generation,
   );
-  return shipped.map(({ generation, key, bytes }, index) => {
-    if (generation !== journal.generation + index)
+  const pieces: Piece[] = [];
+  for (const [index, { generation, key, bytes }] of shipped.entries()) {
+    const wanted = journal.generation + index;
+    if (generation !== wanted)
       throw new Permanent(
-        `journal file ${journal.generation + index} was never shipped: what came after the backup of ${createdAt} is not whole. Choose a later backup, or an earlier time`,
+        `journal file ${wanted} was never shipped: what came after the backup of ${createdAt} is not whole. Choose a later backup, or restore this one as it is`,
       );
-    return {
-      volume: 0,
-      name: `journal-${String(generation).padStart(10, '0')}.log`,
-      bytes,
-      object: key,
-      sha256: null,
-    };
-  });
+    const place = { incarnation: journal.incarnation, generation };
+    const { sha256 } = await shippedFile(source, shippedChecksumKey(databaseId, place), key);
+    pieces.push({ volume: 0, name: `journal-${String(generation).padStart(10, '0')}.log`, bytes, object: key, sha256 });
+  }
+  return pieces;
+}
+
+/** What its agent said of it; it comes a moment after the file itself. */
+async function shippedFile(source: ObjectStore, checksumKey: string, key: string): Promise<ShippedFile> {
+  try {
+    return (await json(await source.get(checksumKey))) as ShippedFile;
+  } catch (error) {
+    if (error instanceof ObjectNotFound)
+      throw new Error('a journal file is still being shipped', { cause: new Error(key) });
+    throw error;
+  }
 }
 
 async function open(source: ObjectStore, object: string, volume: number, name: string): Promise<Readable> {
@@ -127,12 +137,6 @@ async function open(source: ObjectStore, object: string, volume: number, name: s
     if (error instanceof ObjectNotFound) throw damaged(name, volume, object, 'is missing');
     throw error;
   }
-}
-
-async function checksumOf(source: ObjectStore, object: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of await source.get(object)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 function damaged(name: string, volume: number, object: string, what: string): BackupDamaged {

@@ -1,7 +1,8 @@
 // The closed journal files that hosts ship: what a recovery up to a point in time reads after a backup's own files.
 
-import type { ObjectStore, StoredObject } from '../../src/base/object-store.ts';
+import type { ObjectStore } from '../../src/base/object-store.ts';
 import type { Backup, JournalPlace } from '../../src/management/records.ts';
+import { generationOfKey, incarnationPrefix, journalPrefix } from '../../src/management/shipped-journal.ts';
 
 export interface ShippedJournal extends JournalPlace {
   readonly key: string;
@@ -15,20 +16,16 @@ export async function shippedJournals(
   databaseId: string,
   incarnation?: string,
 ): Promise<ShippedJournal[]> {
-  const prefix = `journal/${databaseId}/${incarnation === undefined ? '' : `${incarnation}/`}`;
+  const prefix = incarnation === undefined ? journalPrefix(databaseId) : incarnationPrefix(databaseId, incarnation);
   const found: ShippedJournal[] = [];
   for await (const object of objects.list(prefix)) {
-    const place = placeOf(object, databaseId);
-    if (place) found.push({ ...place, ...object });
+    const generation = generationOfKey(object.key);
+    const own = object.key.slice(journalPrefix(databaseId).length).split('/')[0]!;
+    if (generation !== null) found.push({ incarnation: own, generation, ...object });
   }
   return found.sort((a, b) =>
     a.incarnation === b.incarnation ? a.generation - b.generation : a.incarnation < b.incarnation ? -1 : 1,
   );
-}
-
-function placeOf({ key }: StoredObject, databaseId: string): JournalPlace | undefined {
-  const [, incarnation, generation] = /^([^/]+)\/(\d+)\.log$/.exec(key.slice(`journal/${databaseId}/`.length)) ?? [];
-  return incarnation === undefined ? undefined : { incarnation, generation: Number(generation) };
 }
 
 /**

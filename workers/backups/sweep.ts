@@ -9,6 +9,7 @@ import type { ObjectStore } from '../../src/base/object-store.ts';
 import { manifestKey, objectsOf, objectsPrefix, uploaderOf } from '../../src/management/backup-manifest.ts';
 import type { Backups } from '../../src/management/backups.ts';
 import type { Backup } from '../../src/management/records.ts';
+import { shippedChecksumKey } from '../../src/management/shipped-journal.ts';
 import { shippedJournals, uselessJournals } from './journals.ts';
 import { loadManifest } from './stored-manifest.ts';
 
@@ -30,7 +31,8 @@ export async function sweepBackups({ databaseId, isGone, backups, objects, signa
   const named = await namedBy(records, objects);
   const running = new Set(records.flatMap(({ id, status }) => (status === 'running' ? [id] : [])));
   const unnamed = stored.filter((key) => !named.has(key) && !running.has(uploaderOf(databaseId, key)));
-  const journals = uselessJournals(await shippedJournals(objects, databaseId), records, isGone).map(({ key }) => key);
+  const useless = uselessJournals(await shippedJournals(objects, databaseId), records, isGone);
+  const journals = useless.flatMap((file) => [file.key, shippedChecksumKey(databaseId, file)]);
   for (const key of [...unnamed, ...journals]) {
     signal.throwIfAborted();
     await objects.remove(key);

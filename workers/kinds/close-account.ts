@@ -4,7 +4,7 @@ import { type Kind, noParams, Postponed, type TaskRun } from './kind.ts';
 /** Between looks at databases that are still being removed. */
 const lookEveryMs = 3_000;
 
-/** When the grace period is over, removes what the account has: databases by tasks of their own, then tokens and users. */
+/** When the grace period is over, removes what the account has: databases and backups by tasks of their own, then tokens and users. */
 export const closeAccount: Kind<object, never, null> = {
   lanes: 2,
   timeLimitMs: 24 * 3_600_000,
@@ -23,6 +23,11 @@ export const closeAccount: Kind<object, never, null> = {
     if (left > 0) {
       progress(0, left, 'databases');
       throw new Postponed(clock() + lookEveryMs, 'its databases are being removed');
+    }
+    const backupsLeft = await removeBackups(run);
+    if (backupsLeft > 0) {
+      progress(0, backupsLeft, 'backups');
+      throw new Postponed(clock() + lookEveryMs, 'its backups are being removed');
     }
     await tokens.revokeTokens(account.id, null, theService);
     await users.removeAll(account.id, theService);
@@ -44,4 +49,25 @@ async function removeDatabases({ task, services, log }: TaskRun<object, never>):
     log.info('a database of a closed account is removed', { taskId: task.id, databaseId: removal.database.id });
   }
   return left.length;
+}
+
+/** A page at a time: asks for their removal, and gives how many there still are of it. */
+async function removeBackups({ task, services }: TaskRun<object, never>): Promise<number> {
+  const { backups, tasks } = services.management;
+  const { records } = await backups.listAccountBackups(task.accountId);
+  for (const [databaseId, [some]] of Map.groupBy(records, (backup) => backup.databaseId)) {
+    for (const backup of records) {
+      if (backup.databaseId !== databaseId || backup.expiresAt !== null || backup.status === 'running') continue;
+      await backups.requestDelete(backup, theService);
+    }
+    const { accountId, region, databaseName: name } = some!;
+    const expiry = await tasks.createTask({
+      id: `expire-${databaseId}-for-${task.id}`,
+      kind: 'expire-backups',
+      subject: { accountId, region, name, id: databaseId },
+      requestedBy: theService,
+    });
+    if (expiry.state === 'queued') await services.announce(expiry);
+  }
+  return records.length;
 }

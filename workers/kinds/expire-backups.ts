@@ -30,7 +30,9 @@ export const expireBackups: Kind<ExpireParams, never, { expired: number; objects
     if (databaseId === null) throw new Permanent('no database is named');
     const fromMs = params.from == null ? 0 : Date.parse(params.from);
     if (clock() < fromMs) throw new Postponed(fromMs, 'waits until the backup expires');
-    const isGone = !(await taskDatabase(task, services.management));
+    const database = await taskDatabase(task, services.management);
+    if (database?.status === 'deleting') throw new Postponed(clock() + minuteMs, 'waits until the database is removed');
+    const isGone = !database;
     await endOrphans(run, databaseId);
     const records = await backups.listBackups(databaseId);
     const due = backupsToExpire(records, { rule: defaultRule, nowMs: clock(), isGone });
