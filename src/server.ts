@@ -13,6 +13,7 @@ import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
 import { createExport, getExport } from './api/exports.ts';
 import { listImportParts, putImportPart, startImport } from './api/import-parts.ts';
+import { createImport, getRejects, listImports } from './api/imports.ts';
 import { metrics } from './api/metrics.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
@@ -59,6 +60,9 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['post', '/v1/databases/:database/write', 'write', write],
   ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],
   ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
+  ['post', '/v1/databases/:database/imports', 'createImport', createImport],
+  ['get', '/v1/databases/:database/imports', 'listImports', listImports],
+  ['get', '/v1/databases/:database/imports/:import/rejects', 'getRejects', getRejects],
   ['post', '/v1/databases/:database/exports', 'createExport', createExport],
   ['get', '/v1/databases/:database/exports/:task', 'getExport', getExport],
   ['put', '/v1/databases/:database/imports/:import/parts/:part', 'putImportPart', putImportPart],

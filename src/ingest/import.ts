@@ -82,3 +82,13 @@ export function tableOfImport(params: ImportParams): TableOptions | null {
     timeFormat: params.timeFormat ?? defaultTable.timeFormat,
   };
 }
+
+/** All that belongs to one import stands below it. */
+export function importPrefix(databaseId: string, taskId: string): string {
+  return `imports/${databaseId}/${taskId}`;
+}
+
+/** The file of its bad rows. */
+export function importRejectsKey(databaseId: string, taskId: string): string {
+  return `${importPrefix(databaseId, taskId)}/rejects.ndjson`;
+}

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { InsertBatch } from '../../src/kdb/engine.ts';
+import type { InsertBatch, InsertReceipt } from '../../src/kdb/engine.ts';
 import { stubEngine } from '../kdb/stub-engine.ts';
 import { openApi } from './api.ts';
 
 test('tables are written, and what is wrong with them is named by line', async (t) => {
   const inserted: InsertBatch[] = [];
   const stub = stubEngine();
-  const engine = { ...stub, insert: async (batch: InsertBatch) => (inserted.push(batch), stub.insert(batch)) };
+  const insert = async (batch: InsertBatch): Promise<InsertReceipt> => {
+    inserted.push(batch);
+    return stub.insert(batch);
+  };
+  const engine = { ...stub, insert };
   const api = await openApi(t, { engine });
   const { id, service } = await api.account('a');
   await api.database(id, 'plant');

@@ -4,18 +4,11 @@
 import type { PointFault } from '../../src/base/errors.ts';
 import type { ObjectStore } from '../../src/base/object-store.ts';
 import { uploadStream } from '../../src/base/objects/upload-stream.ts';
+import { importPrefix, importRejectsKey } from '../../src/ingest/import.ts';
 
 const newline = 10;
 /** Of the raw line that is shown. */
 const maxLineBytes = 1_024;
-
-export function importPrefix(databaseId: string, taskId: string): string {
-  return `imports/${databaseId}/${taskId}`;
-}
-
-export function rejectsKey(databaseId: string, taskId: string): string {
-  return `${importPrefix(databaseId, taskId)}/rejects.ndjson`;
-}
 
 export class Rejects {
   readonly #objects: ObjectStore;
@@ -27,7 +20,7 @@ export class Rejects {
   private constructor(objects: ObjectStore, databaseId: string, taskId: string) {
     this.#objects = objects;
     this.#prefix = `${importPrefix(databaseId, taskId)}/rejects/`;
-    this.#key = rejectsKey(databaseId, taskId);
+    this.#key = importRejectsKey(databaseId, taskId);
   }
 
   static async open(objects: ObjectStore, databaseId: string, taskId: string): Promise<Rejects> {

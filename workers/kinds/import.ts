@@ -1,13 +1,13 @@
 import { ObjectNotFound } from '../../src/base/object-store.ts';
 import { uploadStream } from '../../src/base/objects/upload-stream.ts';
-import { type ImportParams, importParams } from '../../src/ingest/import.ts';
+import { type ImportParams, importParams, importPrefix, importRejectsKey } from '../../src/ingest/import.ts';
 import type { Database } from '../../src/management/records.ts';
 import { type DownloadLimits, type DownloadState, download, publicDownloads } from '../import/download.ts';
 import { DryRun } from '../import/dry-run.ts';
 import { type ImportCheckpoint, ImportWork, type Step } from '../import/import-work.ts';
 import { ParquetFile, parquetChunkRows, planParquet } from '../import/parquet.ts';
 import { type Plan, planOf } from '../import/plan.ts';
-import { importPrefix, Rejects, rejectsKey } from '../import/rejects.ts';
+import { Rejects } from '../import/rejects.ts';
 import { type Piece, SourceFile } from '../import/source-file.ts';
 import { decodedChunks, noSection } from '../import/text-import.ts';
 import { taskDatabase } from './database.ts';
@@ -234,7 +234,7 @@ async function defineAll({ services }: Run, { id }: Database, engine: Connection
 async function leave({ task, services }: Run): Promise<void> {
   const { objects } = services;
   if (task.databaseId === null) return;
-  const kept = rejectsKey(task.databaseId, task.id);
+  const kept = importRejectsKey(task.databaseId, task.id);
   for await (const { key } of objects.list(`${importPrefix(task.databaseId, task.id)}/`)) {
     if (key !== kept) await objects.remove(key);
   }
