@@ -43,8 +43,6 @@ export interface WorkerOptions {
 }
 
 export interface TestRegion {
-  /** Where they are on disk. */
-  readonly objectsPath: string;
   readonly objects: ObjectStore;
   readonly management: TestManagement;
   readonly dynoxide: TestProgram;
@@ -77,7 +75,6 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
     management,
     dynoxide,
     objects: stored,
-    objectsPath: folder.path,
     worker({ mortal = new Mortal(), kind, memory, connect = notConnected, objects = stored } = {}) {
       const sent: TestWorker['sent'] = [];
       const dead: TestWorker['dead'] = [];
