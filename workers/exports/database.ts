@@ -2,8 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Engine, QueryResult, QuerySpec } from '../../src/kdb/engine.ts';
-import { EngineError } from '../../src/kdb/engine-error.ts';
-import type { Connection } from '../kinds/kind.ts';
+import { EngineError, type EngineErrorCode } from '../../src/kdb/engine-error.ts';
+import { type Connection, Permanent } from '../kinds/kind.ts';
 
 const attempts = 8;
 const firstDelayMs = 250;
@@ -41,7 +41,7 @@ export class ExportedDatabase {
         return await work(await this.#connection);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof EngineError && !passing.includes(error.code)) throw error;
+        if (error instanceof Permanent || (error instanceof EngineError && !passing.includes(error.code))) throw error;
         if (attempt === attempts) throw new DatabaseFault(error);
         if (!(error instanceof EngineError)) await this.close();
         await delay(firstDelayMs * 2 ** (attempt - 1), undefined, { signal });
@@ -56,4 +56,8 @@ export class ExportedDatabase {
   }
 }
 
-const passing: readonly EngineError['code'][] = ['EngineBusy', 'DeadlineExceeded', 'Cancelled'];
+/** Of the database, not of the query. A volume may come back, a damaged part be restored, a process be replaced by one without the bug. */
+const passing: readonly EngineErrorCode[] = [
+  ...(['EngineBusy', 'DatabaseHeld', 'DeadlineExceeded', 'Cancelled', 'StorageFull'] as const),
+  ...(['StorageFailed', 'StorageDamaged', 'InternalError'] as const),
+];

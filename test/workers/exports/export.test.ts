@@ -6,9 +6,12 @@ import type { Store } from '../../../kdb/embedded/store.ts';
 import type { ObjectStore } from '../../../src/base/object-store.ts';
 import { withRetries } from '../../../src/base/objects/retries.ts';
 import { nextBatchId } from '../../../src/kdb/batch-id.ts';
+import type { QuerySpec } from '../../../src/kdb/engine.ts';
+import { EngineError, type EngineErrorCode } from '../../../src/kdb/engine-error.ts';
 import { theService } from '../../../src/management/audit.ts';
 import type { Database, Task } from '../../../src/management/records.ts';
 import type { ExportParams, ExportResult } from '../../../src/tasks/export.ts';
+import { ExportedDatabase } from '../../../workers/exports/database.ts';
 import { FileExpiry } from '../../../workers/file-expiry.ts';
 import type { Connection } from '../../../workers/kinds/kind.ts';
 import { faulty } from '../../base/objects/faulty.ts';
@@ -255,6 +258,35 @@ test('export: what cannot be exported fails at once, says why and leaves nothing
     assert.match(done.error!, error);
   }
   for await (const { key } of objects.list('exports/')) assert.fail(key);
+});
+
+test('export: a database that is gone fails it at once', async (t) => {
+  const { worker, create, connect, database, management } = await open(t);
+  const task = await create({});
+  await management.databases.remove(database);
+  await worker({ connect }).runner.run({ taskId: task.id });
+  const done = (await management.tasks.getTask(task.id))!;
+  assert.deepEqual([done.state, done.attempts, done.error], ['failed', 1, 'the database is gone']);
+});
+
+test('export: faults of the database are waited for, those of the query are not', async () => {
+  const asked = async (code: EngineErrorCode): Promise<number> => {
+    let queries = 0;
+    const query = async () => {
+      if (++queries === 1) throw new EngineError(code, 'of this test');
+      return {};
+    };
+    const connect = async () => ({ query, close: async () => {} }) as unknown as Connection;
+    const database = new ExportedDatabase({ connect, signal: new AbortController().signal });
+    await database.query({} as QuerySpec).catch((error: EngineError) => assert.equal(error.code, code));
+    return queries;
+  };
+  const passing = ['StorageFailed', 'StorageDamaged', 'InternalError', 'StorageFull', 'DatabaseHeld'] as const;
+  assert.deepEqual(
+    await Promise.all(passing.map(asked)),
+    passing.map(() => 2),
+  );
+  for (const code of ['SeriesNotFound', 'ResultTooLarge', 'BadCall'] as const) assert.equal(await asked(code), 1, code);
 });
 
 test('files of exports go after 7 days', async (t) => {
