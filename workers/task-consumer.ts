@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
-import { type TaskMessage, visibilityS } from '../src/tasks/queue.ts';
+import { type TaskMessage, type TaskWish, visibilityS } from '../src/tasks/queue.ts';
 import { deadLetter, QueueConsumer } from './queue-consumer.ts';
-import { InvalidMessage, readMessage, type TaskWish } from './task-message.ts';
+import { InvalidMessage, readMessage } from './task-message.ts';
 
 /** Messages of one queue that a worker has in hand at once. The kinds' own lanes bound the work. */
 const lanes = 10;

@@ -4,20 +4,11 @@ import { Ajv } from 'ajv';
 import { theService } from '../src/management/audit.ts';
 import type { Task } from '../src/management/records.ts';
 import { serviceAccountId } from '../src/management/task-item.ts';
-import { isTaskKind, type TaskKind, taskKindEntry, taskKinds } from '../src/management/task-kinds.ts';
-import type { TaskMessage } from '../src/tasks/queue.ts';
+import { isTaskKind, taskKindEntry, taskKinds } from '../src/management/task-kinds.ts';
+import { type TaskMessage, type TaskWish, wishedTaskId } from '../src/tasks/queue.ts';
 import type { Kinds } from './kinds/index.ts';
 import type { WorkerServices } from './kinds/kind.ts';
 import { paramsFault } from './params.ts';
-
-export interface TaskWish {
-  readonly kind: TaskKind;
-  /** Id; null: it is about the service. */
-  readonly database: string | null;
-  readonly params: unknown;
-  /** A person, for the audit. */
-  readonly requestedBy: string;
-}
 
 /** It would not be better when it came again. */
 export class InvalidMessage extends Error {}
@@ -90,7 +81,7 @@ export async function makeTask(wish: TaskWish, messageId: string, options: Maker
     subject,
     params,
     requestedBy,
-    id: `ops-${messageId}`,
+    id: wishedTaskId(messageId),
   });
   await services.announce(task);
   return task;

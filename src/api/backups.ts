@@ -1,6 +1,6 @@
 import { coversDatabase } from '../auth/token.ts';
 import { apiError } from '../base/errors.ts';
-import { backupIdOf } from '../management/backups.ts';
+import { backupIdOf, restoreTime } from '../management/backups.ts';
 import { limitsOf } from '../management/plans.ts';
 import type { Backup } from '../management/records.ts';
 import { access, accountAccess, dataAccess } from './access.ts';
@@ -134,7 +134,7 @@ export const createRestore: Step[] = [
           backup: backup.id,
           databaseId: backup.databaseId,
           region: backup.region,
-          until: untilOf(wanted, backup, management.clock()),
+          until: wanted.until === undefined ? null : restoreTime(wanted.until, backup, management.clock()),
         },
       },
       actorOf(context),
@@ -143,18 +143,6 @@ export const createRestore: Step[] = [
     replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });
   },
 ];
-
-function untilOf({ until }: NewRestore, { createdAt, journal }: Backup, nowMs: number): string | null {
-  if (until === undefined) return null;
-  const untilMs = Date.parse(until);
-  const refuse = (reason: string) => apiError('InvalidRequest', { reason: `body.until: ${until} ${reason}` });
-  if (!/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(until) || Number.isNaN(untilMs))
-    throw refuse('is not an ISO 8601 time with its zone');
-  if (untilMs < Date.parse(createdAt)) throw refuse(`is before the backup (${createdAt}); choose an earlier backup`);
-  if (untilMs > nowMs) throw refuse('is in the future');
-  if (!journal) throw refuse('cannot be reached: the backup has no journal to go on from');
-  return new Date(untilMs).toISOString();
-}
 
 /** Another account's backup does not exist as far as the caller can tell. */
 async function findBackup(context: Context, id: string): Promise<Backup> {

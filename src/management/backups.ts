@@ -285,6 +285,18 @@ function endOf(backup: Backup, rule: BackupRule): number | null {
   return backup.reason === 'scheduled' ? keptUntilMs(backup, rule) : null;
 }
 
+/** Up to which a restore of the backup can apply the journal: ISO with its zone. */
+export function restoreTime(until: string, { createdAt, journal }: Backup, nowMs: number): string {
+  const untilMs = Date.parse(until);
+  const refuse = (reason: string) => apiError('InvalidRequest', { reason: `until: ${until} ${reason}` });
+  if (!/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(until) || Number.isNaN(untilMs))
+    throw refuse('is not an ISO 8601 time with its zone');
+  if (untilMs < Date.parse(createdAt)) throw refuse(`is before the backup (${createdAt}); choose an earlier backup`);
+  if (untilMs > nowMs) throw refuse('is in the future');
+  if (!journal) throw refuse('cannot be reached: the backup has no journal to go on from');
+  return new Date(untilMs).toISOString();
+}
+
 /** The same for every attempt of the task; in the order of time. */
 export function backupIdOf({ id, createdAt }: Pick<Task, 'id' | 'createdAt'>): string {
   const time = createdAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', 't');

@@ -48,15 +48,24 @@ export class DueSchedules {
   }
 
   /** Of the region, the longest due first. */
-  async due(limit: number): Promise<Schedule[]> {
+  due(limit: number): Promise<Schedule[]> {
+    return this.#until(new Date(this.#clock()).toISOString(), limit);
+  }
+
+  /** All of the region, what is due first stands first. */
+  all(limit: number): Promise<Schedule[]> {
+    return this.#until('~', limit);
+  }
+
+  async #until(time: string, limit: number): Promise<Schedule[]> {
     const items = await queryItems(
       this.#dynamo,
       {
         TableName: tables.schedules,
         IndexName: indexes.schedulesDue,
-        KeyConditionExpression: '#region = :region AND dueAt <= :now',
+        KeyConditionExpression: '#region = :region AND dueAt <= :time',
         ExpressionAttributeNames: { '#region': 'region' },
-        ExpressionAttributeValues: { ':region': this.#region, ':now': new Date(this.#clock()).toISOString() },
+        ExpressionAttributeValues: { ':region': this.#region, ':time': time },
         Limit: limit,
       },
       limit,

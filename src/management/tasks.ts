@@ -115,6 +115,18 @@ export class Tasks {
     return { tasks, next: `${start!['createdAt']}#${start!['id']}` };
   }
 
+  /** All that a region's workers have not finished, of every account, at most so many: what is due first stands first. */
+  async unfinishedIn(region: string, limit: number): Promise<Task[]> {
+    const query = {
+      TableName: tables.tasks,
+      IndexName: indexes.tasksDue,
+      KeyConditionExpression: 'dueIn = :region',
+      ExpressionAttributeValues: { ':region': region },
+      Limit: limit,
+    };
+    return (await queryItems(this.#dynamo, query, limit)).map(toTask);
+  }
+
   /** All that is not finished about a database, in any region. */
   async unfinishedOf(databaseId: string, accountId: string): Promise<Task[]> {
     const items = await queryItems(this.#dynamo, {

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { queues } from '../base/names.ts';
 import type { Task } from '../management/records.ts';
-import { type TaskQueueName, taskKinds } from '../management/task-kinds.ts';
+import { type TaskKind, type TaskQueueName, taskKinds } from '../management/task-kinds.ts';
 
 export const queueNames: Readonly<Record<TaskQueueName, string>> = { interactive: queues.tasks, bulk: queues.bulk };
 export const taskQueueNames = ['interactive', 'bulk'] as const satisfies readonly TaskQueueName[];
@@ -32,6 +32,21 @@ export const deadRetentionS = 1_209_600;
 export interface TaskMessage {
   readonly taskId: string;
   readonly send?: number;
+}
+
+/** What operators put on a queue: a worker makes a task of it. Kinds that are about something that is still to be made cannot be wished for. */
+export interface TaskWish {
+  readonly kind: TaskKind;
+  /** Id; null: it is about the service. */
+  readonly database: string | null;
+  readonly params: unknown;
+  /** A person, for the audit. */
+  readonly requestedBy: string;
+}
+
+/** A wish that comes twice makes one task. */
+export function wishedTaskId(messageId: string): string {
+  return `ops-${messageId}`;
 }
 
 /** As the queue counts them, about. */
@@ -131,6 +146,17 @@ export class TaskQueue {
         DelaySeconds: Math.min(Math.ceil(delayMs / 1_000), maxDelayS),
       }),
     );
+  }
+
+  /** The id of the task that will be made of it, if it is valid. */
+  async sendWish(wish: TaskWish): Promise<string> {
+    const { MessageId } = await this.#sqs.send(
+      new SendMessageCommand({
+        QueueUrl: await this.url(taskKinds[wish.kind].queue),
+        MessageBody: JSON.stringify(wish),
+      }),
+    );
+    return wishedTaskId(MessageId!);
   }
 
   /** As few calls as it takes. */

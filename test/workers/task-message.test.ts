@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Task } from '../../src/management/records.ts';
+import type { TaskWish } from '../../src/tasks/queue.ts';
 import type { Kinds } from '../../workers/kinds/index.ts';
 import { type Kind, noParams } from '../../workers/kinds/kind.ts';
-import { InvalidMessage, makeTask, type TaskWish } from '../../workers/task-message.ts';
+import { InvalidMessage, makeTask } from '../../workers/task-message.ts';
 import { createActive, region } from '../management/region.ts';
 import { testRegion } from './region.ts';
 
