@@ -69,12 +69,14 @@ interface Answer {
 interface ControlOptions {
   readonly agent: Agent;
   readonly secret: string;
+  /** Ends this process in order; what supervises it starts it again. */
+  readonly restart: () => void;
   readonly log: Log;
 }
 
-export function createControl({ agent, secret, log }: ControlOptions): Server {
+export function createControl({ agent, secret, restart, log }: ControlOptions): Server {
   const server = createServer((request, response) => {
-    answer(request, agent, secret)
+    answer(request, agent, secret, restart)
       .then((result) => ('stream' in result ? sendFile(request, response, result) : send(response, result)))
       .catch((error: unknown) => {
         const status = statusOf(error);
@@ -92,11 +94,19 @@ export function createControl({ agent, secret, log }: ControlOptions): Server {
 
 const noPath: Answer = { status: 404, body: { message: 'no such path' } };
 
-async function answer(request: IncomingMessage, agent: Agent, secret: string): Promise<Answer | OpenedFile> {
+async function answer(
+  request: IncomingMessage,
+  agent: Agent,
+  secret: string,
+  restart: () => void,
+): Promise<Answer | OpenedFile> {
   if (!isAuthorised(request.headers.authorization, secret)) return { status: 401, body: { message: 'not authorised' } };
   // Not decoded: no name that is taken here needs it, and what is no such name is refused.
   const [, resource, id, part, ...path] = (request.url ?? '').split('/');
   if (resource === 'health' && id === undefined) return ofMethod(request, { GET: async () => agent.health() });
+  // Later than this answer.
+  if (resource === 'restart' && id === undefined)
+    return ofMethod(request, { POST: async () => void setImmediate(restart) });
   if (resource !== 'databases') return noPath;
   if (id === undefined) return ofMethod(request, { GET: async () => ({ databases: agent.list() }) });
   if (!databaseId.test(id)) return noPath;

@@ -35,7 +35,10 @@ async function main(config: AgentConfig): Promise<void> {
   // Before the control port opens: what is on the volumes must be known before anybody may add to it or remove from it.
   await agent.start();
 
-  const control = createControl({ agent, secret: config.agentSecret, log });
+  const control = createControl({
+    ...{ agent, secret: config.agentSecret, log },
+    restart: () => process.kill(process.pid, 'SIGTERM'),
+  });
   await new Promise<void>((resolve, reject) => {
     control.once('error', reject);
     control.listen(config.port, host, resolve);

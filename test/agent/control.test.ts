@@ -13,7 +13,7 @@ type Ask = (method: string, path: string, body?: unknown, authorization?: string
 async function open(t: TestContext): Promise<Ask> {
   const agent = testHost(t, 2).agent({ slots: 1 });
   await agent.start();
-  const server = createControl({ agent, secret, log: silent }).listen(0, '127.0.0.1');
+  const server = createControl({ agent, secret, restart: () => {}, log: silent }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close().closeAllConnections());
   const { port } = server.address() as AddressInfo;

@@ -25,7 +25,7 @@ const read = async (contents: Promise<ReadableStream<Uint8Array>>) => (await buf
 
 async function control(t: TestContext, agent: Agent): Promise<Endpoint> {
   await agent.start();
-  const server = createControl({ agent, secret, log: silent }).listen(0, '127.0.0.1');
+  const server = createControl({ agent, secret, restart: () => {}, log: silent }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close().closeAllConnections());
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };

@@ -22,7 +22,7 @@ async function open(t: TestContext) {
   const host = testHost(t, 3);
   const agent = host.agent({ command: engine });
   await agent.start();
-  const server = createControl({ agent, secret: 's', log: silent }).listen(0, '127.0.0.1');
+  const server = createControl({ agent, secret: 's', restart: () => {}, log: silent }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close().closeAllConnections());
   const at = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };

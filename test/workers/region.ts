@@ -127,7 +127,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
       const host = testHost(t);
       const running = host.agent({ slots, ...(command && { command }) });
       await running.start();
-      const control = createControl({ agent: running, secret, log: silent }).listen(0, '127.0.0.1');
+      const control = createControl({ agent: running, secret, restart: () => {}, log: silent }).listen(0, '127.0.0.1');
       await once(control, 'listening');
       t.after(() => control.close().closeAllConnections());
       const { port } = control.address() as AddressInfo;
