@@ -18,7 +18,7 @@ export function list(urls: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
-/** What every process of a region is told, kept for tools that look at a region from outside. It holds passwords of this run. */
+/** What the processes of a region are told, kept for tools that act on a region from outside. It holds secrets. */
 export function keepEnvironment(dataDir: string, region: string, environment: Environment): void {
   mkdirSync(regionDirectory(dataDir, region), { recursive: true, mode: 0o700 });
   writeFileSync(environmentPath(dataDir, region), `${JSON.stringify(environment, null, 2)}\n`, { mode: 0o600 });

@@ -66,7 +66,7 @@ export async function planRegion(
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
   };
-  keepEnvironment(dataDir, region, told);
+  keepEnvironment(dataDir, region, { ...told, TSG_AGENT_SECRET: agentSecret });
   const service = { ...bare, ...told, TSG_STOP_WITH_PARENT: '1' };
   const agentPort = await freePort(loopback);
   const [agentMetrics, workerMetrics, replicatorMetrics] = [

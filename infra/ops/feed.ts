@@ -7,12 +7,22 @@ import { Outbox } from '../../src/management/outbox.ts';
 import { createRedis, ZoneCache } from '../../src/management/zone-cache.ts';
 import { queueDepth } from '../../src/tasks/depth.ts';
 import { createSqs } from '../../src/tasks/queue.ts';
-import type { Report, Row } from './report.ts';
+import type { Commands } from './command.ts';
+import { listReport, type Row } from './report.ts';
 
 const deadlineMs = 2_000;
 
+export function feedCommand(commands: Commands): void {
+  commands.add(commands.program, {
+    name: 'feed',
+    does: 'how far the caches are behind: outbox, queue, and per zone the heartbeats',
+    example: 'feed',
+    work: async ({ config }) => listReport((await showFeed(config)).rows),
+  });
+}
+
 /** How far the region is behind: events that wait at home, in its queue, and what each zone heard last. */
-export async function showFeed(config: RegionConfig): Promise<Report> {
+export async function showFeed(config: RegionConfig): Promise<{ rows: Row[] }> {
   const dynamo = createDynamo({ region: config.homeRegion, endpoint: config.dynamodbEndpoint });
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
   try {
@@ -29,7 +39,6 @@ export async function showFeed(config: RegionConfig): Promise<Report> {
         { what: queues.feedDead, events: await messagesIn(sqs, queues.feedDead) },
         ...(await Promise.all(Object.entries(config.redisUrls).map(([zone, url]) => zoneRow(zone, url)))),
       ],
-      exitCode: 0,
     };
   } finally {
     sqs.destroy();

@@ -1,56 +1,49 @@
-// What an operator asks of a region, from a machine that reaches its caches and DynamoDB.
-// Usage: npm run ops -- cache verify [--repair] [--json] · npm run ops -- feed [--json]
+// What an operator asks of a region: `npm run ops -- --help`. README.md beside this file has the commands and the operator's day.
 // The region is the one of the environment (src/base/config.ts), or one that runs on this machine: --region, TSG_DATA_DIR.
 
-import { parseArgs } from 'node:util';
-import { ConfigError, readReplicatorConfig } from '../../src/base/config.ts';
-import { verifyCaches } from './cache.ts';
-import { environmentOf } from './environment.ts';
-import { showFeed } from './feed.ts';
-import { formatTable, type Report } from './report.ts';
+import { CommanderError } from 'commander';
+import { ConfigError } from '../../src/base/config.ts';
+import { ApiError } from '../../src/base/errors.ts';
+import { Unfollowed } from './follow.ts';
+import { createProgram } from './program.ts';
 
-const usage = `npm run ops -- <command> [--region <name>] [--json]
+/** As shells have it for a program that Ctrl-C has ended. */
+const interrupted = 130;
+const usage = 2;
 
-  cache verify [--repair]   compares every zone's cache with DynamoDB; --repair takes out what differs.
-                            Exit code 1: something differs and was not repaired
-  feed                      how far the caches are behind: outbox, queue, heartbeats
-`;
+const interrupt = new AbortController();
+process.once('SIGINT', () => interrupt.abort());
+// Ending early, as `| head` does, is no fault.
+process.stdout.on('error', () => process.exit(0));
 
-interface Flags {
-  readonly repair: boolean;
+const outcome = { exitCode: 0 };
+try {
+  await createProgram(process.env, interrupt.signal, outcome).parseAsync();
+} catch (error) {
+  outcome.exitCode = exitCodeOf(error);
+  const isSaid = error instanceof CommanderError;
+  if (!isSaid) process.stderr.write(`${sayable(error)}\n`);
+}
+process.exitCode = outcome.exitCode;
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usage;
+  if (interrupt.signal.aborted || error instanceof Unfollowed) return interrupted;
+  if (error instanceof ConfigError || (error instanceof ApiError && error.status === 400)) return usage;
+  return 1;
 }
 
-const commands: Readonly<
-  Record<string, (config: ReturnType<typeof readReplicatorConfig>, flags: Flags) => Promise<Report>>
-> = {
-  'cache verify': verifyCaches,
-  feed: showFeed,
-};
+function sayable(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const refused = codeOf(error);
+  if (refused !== undefined) return `the region does not answer (${refused}); is it running?`;
+  return error instanceof TypeError ? (error.stack ?? error.message) : error.message;
+}
 
-try {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      region: { type: 'string' },
-      repair: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  const command = commands[positionals.join(' ')];
-  if (values.help || !command) {
-    process.stdout.write(usage);
-    process.exit(values.help ? 0 : 2);
-  }
-  const config = readReplicatorConfig(environmentOf(process.env, values.region));
-  const { rows, exitCode, ...rest } = await command(config, { repair: values.repair });
-  process.stdout.write(
-    values.json ? `${JSON.stringify({ region: config.region, ...rest, rows }, null, 2)}\n` : formatTable(rows),
-  );
-  process.exit(exitCode);
-} catch (error) {
-  const { code } = error as NodeJS.ErrnoException;
-  if (!(error instanceof ConfigError) && !code?.startsWith('ERR_PARSE_ARGS')) throw error;
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exit(2);
+/** Of the connection that could not be made. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, cause } = error as NodeJS.ErrnoException;
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'ETIMEDOUT') return code;
+  return codeOf(cause);
 }
