@@ -4,21 +4,24 @@ import { ConnectionLost, EngineError } from '../kdb/engine-error.ts';
 import type { Context } from './step.ts';
 
 /**
- * Calls the engine of the request's database. When nobody answers there, the database may have moved since its record was cached: the
- * record is read afresh and, if it names another place, the call is made once more there. Calls are safe to repeat: inserts carry a batch id.
+ * Calls the engine of the request's database. When nobody answers there, or no writes are taken, the database may have moved since its record
+ * was cached: the record is read afresh and, if it names another place, the call is made once more there. Calls are safe to repeat: inserts
+ * carry a batch id.
  */
 export async function engineCall<T>(context: Context, call: (engine: Engine) => Promise<T>): Promise<T> {
   const { engines, management } = context.services;
   try {
     return await call(engines.client(context.database!));
   } catch (error) {
-    if (!(error instanceof ConnectionLost)) throw fromEngine(context, error);
+    const mayHaveMoved =
+      error instanceof ConnectionLost || (error instanceof EngineError && error.code === 'DatabaseHeld');
+    if (!mayHaveMoved) throw fromEngine(context, error);
     const { accountId, name, endpoint } = context.database!;
     const database = await management.databases.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
     const moved =
       database.endpoint && (database.endpoint.port !== endpoint!.port || database.endpoint.host !== endpoint!.host);
-    if (!moved) throw apiError('DatabaseUnavailable', { database: name }, { cause: error });
+    if (!moved) throw fromEngine(context, error);
     context.database = database;
     return await call(engines.client(database)).catch((again: unknown) => {
       throw fromEngine(context, again);

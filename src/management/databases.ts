@@ -149,6 +149,7 @@ export class Databases {
     if (database.status !== 'active' && database.status !== 'failed') {
       throw apiError('DatabaseBusy', { database: name, status: database.status });
     }
+    if (database.move) throw apiError('DatabaseBusy', { database: name, status: 'being moved' });
     const deleting: Database = { ...database, status: 'deleting', version: database.version + 1 };
     const task = newTask({ kind: 'deprovision', subject: deleting, requestedBy: by }, this.#clock());
     await this.#commit(deleting, [
@@ -275,16 +276,16 @@ function firstTask(database: Database, { restore }: NewDatabase, requestedBy: Ac
   return { kind: 'restore', subject: database, params, requestedBy, ...(taskId !== undefined && { id: taskId }) };
 }
 
-function conflict(name: string, cause: unknown): Error {
+export function conflict(name: string, cause: unknown): Error {
   return apiError('Conflict', { what: `Database ${name}` }, { cause });
 }
 
-function databasePut(database: Database, versionBefore: number): TransactionItem {
+export function databasePut(database: Database, versionBefore: number): TransactionItem {
   const { hostId, ...item } = database;
   // A key of an index cannot be null.
   return versionedPut(tables.databases, hostId === null ? item : database, versionBefore);
 }
 
-function databaseChange(database: Database): Change {
+export function databaseChange(database: Database): Change {
   return { kind: 'database', key: databaseKey(database), version: database.version, record: database };
 }

@@ -20,6 +20,10 @@ import { serviceAccountId } from './task-item.ts';
 const forgottenMs = 7 * 24 * 3_600_000;
 /** Three heartbeats missed: the host gets no new databases. */
 const heartbeatValidMs = 15_000;
+/** Databases grow: a host with a volume as full as that gets no more of them. */
+const leastFreeShare = 0.05;
+/** Hosts whose room differs by less than a tenth are alike. */
+const roomSteps = 10;
 
 export type HostReport = Pick<Host, 'id' | 'region' | 'zone' | 'agent' | 'slots' | 'volumes'>;
 
@@ -126,15 +130,51 @@ export class Hosts {
     }
   }
 
-  /** Hosts that live, take databases and have room and enough volumes, the one with most room first. */
+  /** Null: its databases are not moved away. HostNotFound. */
+  async setDrain(id: string, drain: NonNullable<Host['drain']> | null): Promise<void> {
+    try {
+      await updateItem(this.#dynamo, {
+        TableName: tables.hosts,
+        Key: { id },
+        UpdateExpression: 'SET #drain = :drain ADD #version :one',
+        ConditionExpression: 'attribute_exists(id)',
+        ExpressionAttributeNames: { '#drain': 'drain', '#version': 'version' },
+        ExpressionAttributeValues: { ':drain': drain, ':one': 1 },
+      });
+    } catch (error) {
+      if (error instanceof ConditionFailed) throw apiError('HostNotFound', { host: id }, { cause: error });
+      throw error;
+    }
+  }
+
+  /**
+   * Hosts that live, take databases and have room and enough volumes, the one with most room first: the lesser of its share of free slots and of
+   * free bytes. Among those that are alike, the zone with most free slots comes first, then the host.
+   */
   async hostsWithRoom(volumes: number): Promise<Host[]> {
     const aliveSince = new Date(this.#clock() - heartbeatValidMs).toISOString();
-    const room = (host: Host): number => host.slots - host.usedSlots;
-    return (await this.listHosts())
-      .filter((host) => !host.cordoned && room(host) > 0)
-      .filter((host) => host.volumes >= volumes && host.heartbeatAt >= aliveSince)
-      .toSorted((a, b) => room(b) - room(a));
+    const hosts = (await this.listHosts())
+      .filter((host) => !host.cordoned && freeSlots(host) > 0 && freeBytesShare(host) >= leastFreeShare)
+      .filter((host) => host.volumes >= volumes && host.heartbeatAt >= aliveSince);
+    const ofZone = (zone: string): number =>
+      hosts.filter((host) => host.zone === zone).reduce((sum, host) => sum + freeSlots(host), 0);
+    return hosts.toSorted(
+      (a, b) => roomOf(b) - roomOf(a) || ofZone(b.zone) - ofZone(a.zone) || freeSlots(b) - freeSlots(a),
+    );
   }
+}
+
+function freeSlots({ slots, usedSlots }: Host): number {
+  return slots - usedSlots;
+}
+
+/** Of the fullest volume; 1 while that is not known. */
+function freeBytesShare({ health }: Host): number {
+  return Math.min(1, ...(health?.volumes ?? []).map(({ bytes, freeBytes }) => (bytes > 0 ? freeBytes / bytes : 0)));
+}
+
+function roomOf(host: Host): number {
+  return Math.round(roomSteps * Math.min(freeSlots(host) / host.slots, freeBytesShare(host)));
 }
 
 /** Part of the transaction that places a database: refused when the host has become full, or takes none any more. */

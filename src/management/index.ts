@@ -15,6 +15,7 @@ import { Databases } from './databases.ts';
 import { countCalls, createDynamo, type Dynamo, readItem } from './dynamo.ts';
 import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
+import { Moves } from './moves.ts';
 import { Outbox } from './outbox.ts';
 import { DueSchedules } from './schedules.ts';
 import { SeriesCatalogue } from './series.ts';
@@ -42,6 +43,7 @@ export interface Management {
   readonly databases: Databases;
   readonly series: SeriesCatalogue;
   readonly hosts: Hosts;
+  readonly moves: Moves;
   readonly tasks: Tasks;
   readonly backups: Backups;
   readonly claims: TaskClaims;
@@ -161,6 +163,7 @@ export function managementOver(options: ManagementOptions): Management {
     changes,
     series: new SeriesCatalogue({ dynamo, cache: caches.series, changes, clock }),
     databases: new Databases({ dynamo, cache: caches.database, changes, tasks, clock }),
+    moves: new Moves(changes),
     hosts: new Hosts({ dynamo, region, clock }),
     backups: new Backups({ dynamo, clock }),
     tasks,

@@ -101,8 +101,17 @@ export interface Database extends Versioned {
   /** Points older than this are removed; null: none. */
   readonly retentionDays: number | null;
   readonly schedules: Schedules;
-  /** The task that moves it to another host, or to another number of volumes. */
-  readonly move: { readonly taskId: string } | null;
+  /** It is on its way to another host, or to another number of volumes. */
+  readonly move: Move | null;
+}
+
+export interface Move {
+  readonly taskId: string;
+  /** Where the other copy is, which has a slot there too. */
+  readonly hostId: string;
+  readonly volumes: number;
+  /** copying: that one is being filled. leaving: it was the one in use, and is being removed. */
+  readonly phase: 'copying' | 'leaving';
 }
 
 /** What stands in a database under a name. Strict: what may be written. Flexible: what the database process had when it was last asked. */
@@ -126,6 +135,8 @@ export interface Host extends Versioned {
   readonly heartbeatAt: string;
   /** It gets no new databases. Undefined: it does. */
   readonly cordoned?: boolean;
+  /** The task that moves its databases away, or has moved them. */
+  readonly drain?: { readonly taskId: string; readonly done: boolean } | null;
   /** As it was then; undefined until its agent has said so. */
   readonly health?: HostHealth;
 }

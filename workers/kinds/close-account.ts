@@ -42,7 +42,8 @@ export const closeAccount: Kind<object, never, null> = {
 async function removeDatabases({ task, services, log }: TaskRun<object, never>): Promise<number> {
   const { databases } = services.management;
   const left = await databases.listDatabases(task.accountId);
-  for (const { name, status } of left) {
+  for (const { name, status, move } of left) {
+    if (move) continue;
     if (status !== 'active' && status !== 'failed') continue;
     const removal = await databases.requestDelete(task.accountId, name, theService);
     await services.announce(removal.task);

@@ -6,6 +6,7 @@ import { expireBackups } from './expire-backups.ts';
 import { exportRows } from './export.ts';
 import { importFile } from './import.ts';
 import type { Kind } from './kind.ts';
+import { move } from './move.ts';
 import { provision } from './provision.ts';
 import { restore } from './restore.ts';
 import { restoreDrill } from './restore-drill.ts';
@@ -16,4 +17,5 @@ export const kinds: Kinds = {
   ...{ provision, deprovision, 'close-account': closeAccount },
   ...{ export: exportRows, import: importFile },
   ...{ backup, restore, 'restore-drill': restoreDrill, 'expire-backups': expireBackups },
+  ...{ move },
 };

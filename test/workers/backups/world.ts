@@ -13,7 +13,7 @@ import { batchOf, type Point, point, queryOf, rowsOf } from '../../engines/point
 import { newDatabase, region } from '../../management/region.ts';
 import { type TestRegion, testRegion } from '../region.ts';
 
-const command = [process.execPath, join(import.meta.dirname, '../../../kdb/embedded/main.ts')];
+export const command = [process.execPath, join(import.meta.dirname, '../../../kdb/embedded/main.ts')];
 export const accountId = 'a1';
 const dayNs = 86_400_000_000_000n;
 
@@ -52,7 +52,7 @@ export async function backupWorld(t: TestContext): Promise<World> {
       if (id === taskId && !['queued', 'running'].includes(task.state) && task.cleanUps === null) return task;
       // Nobody waits in a test.
       clock.aheadMs = Math.max(clock.aheadMs, Date.parse(task.waits?.until ?? '1970-01-01') - Date.now() + 1);
-      await management.hosts.heartbeat('h1');
+      for (const { id } of await management.hosts.listHosts()) await management.hosts.heartbeat(id);
       const { runner, sent } = worker({ ...choice, connect });
       await runner.run({ taskId: id });
       waiting.push(...sent.map((each) => each.taskId).filter((each) => each !== id));
