@@ -39,6 +39,11 @@ export class CacheMender {
     if (!this.#isMending) void this.#keepMending();
   }
 
+  /** A comparison is to be made, or under way. */
+  get isPending(): boolean {
+    return this.#isMending;
+  }
+
   /** A comparison under way need not end: the next replicator begins with one. */
   stop(): void {
     this.#stop.abort();

@@ -78,6 +78,12 @@ export function addFeedFigures(
   metrics.addCounter('tsg_cache_comparisons_total', 'Comparisons of a whole zone with DynamoDB.', 'cache', () =>
     Object.fromEntries(zones.map(({ name, mender }) => [name, mender.comparisons])),
   );
+  metrics.addGauge(
+    'tsg_cache_comparison_pending',
+    '1: the zone may have missed something, and will be compared.',
+    'cache',
+    () => Object.fromEntries(zones.map(({ name, mender }) => [name, mender.isPending ? 1 : 0])),
+  );
 }
 
 /** In seconds; what is not known is left out. */
