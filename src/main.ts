@@ -32,7 +32,7 @@ async function main(config: ApiConfig): Promise<void> {
   const follower = new SeriesFollower({ engines, management, log });
   const rates = createRates(config.zone, management.redis);
   const { throttle } = rates;
-  const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: Date.now, log });
+  const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: management.clock, log });
   const metrics = new Metrics({ region: config.region, zone: config.zone });
   addFigures({ metrics, management, follower, throttle, meter });
   const nowNs = createClock();

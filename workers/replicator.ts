@@ -7,6 +7,7 @@ import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
 import { queues } from '../src/base/names.ts';
 import { createDynamo } from '../src/management/dynamo.ts';
+import { createDynamoClock } from '../src/management/dynamo-clock.ts';
 import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
 import { findFeedQueue } from '../src/tasks/feed-queue.ts';
 import { createSqs } from '../src/tasks/queue.ts';
@@ -60,7 +61,8 @@ async function main(config: WatchedConfig): Promise<void> {
   if (!queue) return;
   // What the replicator before this one knew of losses went with it.
   for (const mender of menders) mender.mend();
-  consumer = new FeedConsumer({ sqs, queue, zones, clock: Date.now, elapsedMs, log });
+  const clock = createDynamoClock(dynamo, { wallMs: Date.now, elapsedMs });
+  consumer = new FeedConsumer({ sqs, queue, zones, clock, elapsedMs, log });
   consumer.start();
   log.info('listening', { zones: names, queueUrl: queue.url });
 }

@@ -47,7 +47,7 @@ export const createToken: Step[] = [
     const input = context.json as NewToken;
     for (const name of [input.name, ...(input.databases ?? [])]) requireName(name);
     const expiresMs = input.expiresAt === undefined ? undefined : Date.parse(input.expiresAt);
-    if (expiresMs !== undefined && !(expiresMs > Date.now()))
+    if (expiresMs !== undefined && !(expiresMs > context.services.management.clock()))
       throw apiError('InvalidRequest', { reason: 'body.expiresAt must be an ISO 8601 time in the future' });
     const { token, secret } = await context.services.management.tokens.createToken(
       {

@@ -13,6 +13,7 @@ import { createCaches } from './caches.ts';
 import { Changes } from './commit.ts';
 import { Databases } from './databases.ts';
 import { countCalls, createDynamo, type Dynamo, readItem } from './dynamo.ts';
+import { createDynamoClock } from './dynamo-clock.ts';
 import { Hosts } from './hosts.ts';
 import { Lease } from './lease.ts';
 import { Moves } from './moves.ts';
@@ -93,7 +94,7 @@ export function createManagement(config: RegionConfig, log: Log): Management {
     region,
     homeRegion,
     zone,
-    clock: Date.now,
+    clock: createDynamoClock(dynamo, { wallMs: Date.now, elapsedMs: () => performance.now() }),
     log,
   });
   return {
