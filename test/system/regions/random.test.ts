@@ -16,7 +16,8 @@ const seed = Number(process.env['TSG_RANDOM_SEED'] ?? Date.now() % 1_000_000);
 const rounds = Number(process.env['TSG_RANDOM_ROUNDS'] ?? 3);
 const people = 6;
 const changesPerRound = 12;
-const databasesPerRound = 3;
+const databaseChangesPerRound = 5;
+const retentions = [7, 30, 90] as const;
 const roles = ['owner', 'member', 'viewer'] as const;
 
 /** Mulberry32. */
@@ -78,7 +79,12 @@ let at: Record<string, Service>;
 let accountId: string;
 type AccountStatus = 'active' | 'suspended' | 'closing' | 'closed';
 let others: { id: string; secret: string; status: Possible<AccountStatus> }[];
-const databases: { name: string; region: string; state: Possible<'there' | 'absent'> }[] = [];
+const databases: {
+  name: string;
+  region: string;
+  state: Possible<'there' | 'absent'>;
+  retentionDays: Possible<number | null>;
+}[] = [];
 const everybody: Person[] = [];
 const log: string[] = [];
 
@@ -175,14 +181,22 @@ async function closeAccount(): Promise<void> {
 /** One of them, or one more. A name is used once. */
 async function changeDatabase(): Promise<void> {
   const database = pick(databases.filter(({ state }) => state.has('there')));
-  if (database !== undefined && random() < 0.5) {
+  const what = random();
+  if (database !== undefined && what < 0.35) {
     const { outcome } = await change(`/v1/databases/${database.name}`, { method: 'DELETE' });
     database.state.settle('absent', outcome);
     return;
   }
+  const retentionDays = database && pick(retentions.filter((days) => !database.retentionDays.has(days)));
+  if (retentionDays !== undefined && what < 0.7) {
+    const ask = { method: 'PATCH', body: { retentionDays } };
+    const { outcome } = await change(`/v1/databases/${database!.name}`, ask);
+    database!.retentionDays.settle(retentionDays, outcome);
+    return;
+  }
   const [name, region] = [`d${databases.length}`, pick(names)];
   const state = new Possible<'there' | 'absent'>('absent');
-  databases.push({ name, region, state });
+  databases.push({ name, region, state, retentionDays: new Possible<number | null>(null) });
   const { outcome } = await change('/v1/databases', { body: { name, region, volumes: 1 } });
   state.settle('there', outcome);
 }
@@ -207,7 +221,7 @@ async function makeChanges(): Promise<void> {
     for (let i = 0; i < changesPerRound; i++) await changeAccount();
   };
   const places = async (): Promise<void> => {
-    for (let i = 0; i < databasesPerRound; i++) await changeDatabase();
+    for (let i = 0; i < databaseChangesPerRound; i++) await changeDatabase();
   };
   await Promise.all([lane(), lane(), lane(), accounts(), places()]);
 }
@@ -273,6 +287,7 @@ test(`random changes and faults (TSG_RANDOM_SEED=${seed})`, { timeout: 170_000 +
 });
 
 interface Listed {
+  readonly retentionDays: number | null;
   readonly name: string;
   readonly region: string;
   readonly status: string;
@@ -302,10 +317,14 @@ async function tasksDone(): Promise<void> {
 async function assertDatabases(): Promise<void> {
   const lists = await Promise.all(names.map(listed));
   for (const list of lists) assert.deepEqual(list, lists[0]);
-  for (const { name, region, state } of databases) {
+  for (const { name, region, state, retentionDays } of databases) {
     const found = lists[0]!.find((each) => each.name === name);
     assert.ok(state.has(found ? 'there' : 'absent'), `database ${name}: ${found?.status}; the model says ${state}`);
-    if (found) assert.equal(found.region, region);
+    if (found) {
+      assert.equal(found.region, region);
+      const { retentionDays: now } = found;
+      assert.ok(retentionDays.has(now), `${name} keeps ${now} days; the model says ${retentionDays}`);
+    }
     for (const each of names) {
       const reply = await at[each]!.ask(`/v1/databases/${name}/write`, { body: 'cpu v=1 1' });
       assert.equal(reply.status, !found ? 404 : each === region ? 200 : 421, `${name} in ${each}: ${reply.text}`);
