@@ -2,6 +2,7 @@ import type { TaskKind } from '../../src/management/records.ts';
 import { backup } from './backup.ts';
 import { closeAccount } from './close-account.ts';
 import { deprovision } from './deprovision.ts';
+import { drainHost } from './drain-host.ts';
 import { expireBackups } from './expire-backups.ts';
 import { exportRows } from './export.ts';
 import { importFile } from './import.ts';
@@ -17,5 +18,5 @@ export const kinds: Kinds = {
   ...{ provision, deprovision, 'close-account': closeAccount },
   ...{ export: exportRows, import: importFile },
   ...{ backup, restore, 'restore-drill': restoreDrill, 'expire-backups': expireBackups },
-  ...{ move },
+  ...{ move, 'drain-host': drainHost },
 };

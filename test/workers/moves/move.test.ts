@@ -4,9 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConnectionLost, EngineError } from '../../../src/kdb/engine-error.ts';
 import { theService } from '../../../src/management/audit.ts';
 import type { Database, Task } from '../../../src/management/records.ts';
+import { serviceAccountId } from '../../../src/management/task-item.ts';
 import type { MoveParams, MoveResult } from '../../../workers/kinds/move.ts';
 import { point } from '../../engines/points.ts';
-import { code } from '../../management/region.ts';
+import { code, region } from '../../management/region.ts';
 import { backupWorld, command, connect, contents, insert, somePoints, type World } from '../backups/world.ts';
 import { Mortal } from '../mortal.ts';
 
@@ -163,4 +164,37 @@ test('what cannot be moved', async (t) => {
   );
   await assert.rejects(databases.requestDelete(plant.accountId, 'plant', theService), code('DatabaseBusy'));
   assert.equal(begun!.move?.phase, 'copying');
+});
+
+test('a host is drained while its databases are written to', async (t) => {
+  const moves = await twoHosts(t);
+  const { now, finish, management, host, other, database, within } = moves;
+  const { tasks, hosts, databases } = management;
+  await hosts.cordon('h2', true, theService);
+  await database('second');
+  const writing = writer(moves);
+  const subject = { accountId: serviceAccountId, region };
+  const drain = { kind: 'drain-host', subject, params: { host: 'h1' }, requestedBy: theService } as const;
+
+  // Nowhere to go: it waits, and is cancelled.
+  const vain = await tasks.createTask(drain);
+  await moves.worker({ connect }).runner.run({ taskId: vain.id });
+  assert.match((await tasks.getTask(vain.id))!.waits!.reason, /2 databases are still there/);
+  assert.deepEqual((await hosts.getHost('h1'))!.drain, { taskId: vain.id, done: false });
+  await tasks.cancel(vain.id, theService);
+  assert.equal((await finish(vain.id)).state, 'cancelled');
+  const open = (await hosts.getHost('h1'))!;
+  assert.deepEqual([open.cordoned, open.drain], [false, null]);
+
+  await hosts.cordon('h2', false, theService);
+  const { id } = await tasks.createTask(drain);
+  const { state, result, error } = await finish(id);
+  assert.deepEqual([state, result], ['succeeded', { moved: 2 }], error ?? '');
+  const { written } = await writing.stop();
+  assert.deepEqual(host.contents(), []);
+  assert.equal(other.running.list().length, 2);
+  const drained = (await hosts.getHost('h1'))!;
+  assert.deepEqual([drained.usedSlots, drained.cordoned, drained.drain], [0, true, { taskId: id, done: true }]);
+  assert.equal((await databases.databasesOfHost('h2')).length, 2);
+  assert.equal((await within(await now(), (engine) => contents(engine, 'count'))).length, written);
 });
