@@ -1,0 +1,140 @@
+/ Who may ask for what. Messages are lists of a name from the table and typed values; no text is ever evaluated, and every other way in is shut
+/ [kb/firewalling]. Symbols are interned when a message is decoded, before anything here can refuse it: the tag-set limit bounds what a client of ours adds.
+
+.tsg.calls:`.tsg.hello`.tsg.define`.tsg.drop`.tsg.describe`.tsg.insert`.tsg.inserts`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series`.tsg.stats`.tsg.delete`.tsg.retain`.tsg.checkpoint`.tsg.backup`.tsg.tail
+.tsg.answers:.tsg.calls!(.tsg.hello;.tsg.define;.tsg.drop;.tsg.describe;.tsg.insert;.tsg.inserts;.tsg.query;.tsg.explain;.tsg.latest;.tsg.tags;.tsg.series;.tsg.stats;.tsg.delete;.tsg.retain;.tsg.checkpoint;.tsg.backup;.tsg.tail)
+
+/ What a reader answers itself: anything else it hands to the writer.
+.tsg.readerCalls:`.tsg.hello`.tsg.describe`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series
+
+/ ---- types of arguments [basics/datatypes]: negative for atoms, 101 for :: ----
+
+.tsg.areOf:{[types;items] types~type each items}
+.tsg.isNothing:{[arguments] arguments~enlist (::)}
+.tsg.isSymbol:.tsg.areOf[enlist -11h]
+.tsg.isDictionary:.tsg.areOf[enlist 99h]
+
+/ One argument, a list with items of the types given; 0N: any, it is checked later.
+.tsg.isList:{[types;arguments]
+  if[1<>count arguments;:0b];
+  items:first arguments;
+  if[not (type items) in 0 7 11h;:0b];
+  if[count[types]<>count items;:0b];
+  all (null types)|types=type each items}
+
+.tsg.argumentTypes:.tsg.calls!(
+  .tsg.isNothing;
+  .tsg.isList[-11 11 11 10h];
+  .tsg.areOf[-11 -7h];
+  .tsg.isSymbol;
+  .tsg.areOf[-2 0h];
+  .tsg.areOf[enlist 0h];
+  .tsg.isDictionary;
+  .tsg.isDictionary;
+  .tsg.isList[-11 0N 11h];
+  .tsg.isSymbol;
+  .tsg.isList[-11 -7h];
+  .tsg.isNothing;
+  .tsg.isList[-11 -7 -7 0N -1h];
+  .tsg.areOf[enlist -7h];
+  .tsg.isNothing;
+  .tsg.isSymbol;
+  .tsg.isList[-11 -7 -7 -7h])
+
+/ (series; tags; keys; row; time; fields; types; validity; columns)
+.tsg.checkPartTypes:{[part]
+  if[not (0h=type part)&9=count part;.tsg.badCall "part is not a list of 9"];
+  if[not -11 11 6 7 11 10h~type each part 0 1 3 4 5 6;.tsg.badCall "an item of a part does not have its type"];
+  if[not all 0h=type each part 2 7 8;.tsg.badCall "keys, validity or columns is not a list"];
+  if[not all 11h=type each part 2;.tsg.badCall "a column of keys is not a symbol vector"];}
+
+.tsg.queryKeys:`series`from`to`where`by`bucket`select`fields`order`limit`cut`after
+.tsg.queryTypes:`series`from`to`by`fields`order`limit`cut!-11 -7 -7 11 11 -11 -7 -1h
+
+/ `position, (generation; offset), may stand there too: what the answer must have seen.
+.tsg.checkQuery:{[query]
+  names:key query;
+  if[not 11h=type names;.tsg.badCall "the query is not a dictionary by names"];
+  if[not (asc names except `position)~asc .tsg.queryKeys;.tsg.badCall "the query does not have its ",string[count .tsg.queryKeys]," keys"];
+  if[not .tsg.queryTypes~type each query key .tsg.queryTypes;
+    wrong:where not .tsg.queryTypes=type each (key .tsg.queryTypes)#query;
+    if[count wrong;.tsg.badCall string[first wrong]," does not have its type"]];
+  if[not query[`order] in `asc`desc;.tsg.badCall "order is not asc or desc"];
+  if[query[`limit]<0;.tsg.badCall "limit is negative"];
+  .tsg.checkBucket query`bucket;
+  .tsg.checkCursor[`after;query`after];
+  if[`position in names;.tsg.checkCursor[`position;query`position]];
+  .tsg.checkDistinct[`by;query`by];
+  .tsg.checkDistinct[`fields;query`fields];
+  asked:query`select;
+  if[not 0h=type asked;.tsg.badCall "select is not a list"];
+  if[not all {[item] $[(type item) in 0 11h;-11 -11 -11h~type each item;0b]} each asked;.tsg.badCall "aggregate is not three symbols"];
+  if[not all (first each asked) in key .tsg.aggregators;.tsg.badCall "operator is not one of count sum avg min max first last"];
+  .tsg.checkDistinct[`$"result names";last each asked];
+  series:query`series;
+  .tsg.mustExist series;
+  .tsg.fieldNumber[series] each query`fields;
+  .tsg.tagNumber[series] each query`by;
+  .tsg.checkFilter[series;1;query`where];
+  .tsg.checkAggregate[series] each asked;}
+
+.tsg.checkDistinct:{[what;names] if[count[names]<>count distinct names;.tsg.badCall string[what]," has a name twice"];}
+.tsg.checkCursor:{[what;cursor]
+  if[cursor~(::);:(::)];
+  if[not (2=count cursor)&all -7h=type each cursor;.tsg.badCall string[what]," is not two longs"];}
+
+.tsg.checkBucket:{[bucket]
+  if[bucket~(::);:(::)];
+  if[not 0h=type bucket;.tsg.badCall "bucket is not a list"];
+  kind:first bucket;
+  if[kind~`width;
+    if[not -11 -7 -7h~type each bucket;.tsg.badCall "bucket does not have a width and an origin"];
+    if[0>=bucket 1;.tsg.badCall "width is not more than 0"];
+    :(::)];
+  if[not kind~`edges;.tsg.badCall "kind of bucket is not width or edges"];
+  if[not -11 7h~type each bucket;.tsg.badCall "edges is not a long vector"];
+  if[2>count bucket 1;.tsg.badCall "edges are fewer than 2"];
+  if[not all 0<1_deltas bucket 1;.tsg.badCall "edges do not ascend"];}
+
+/ ---- handlers ----
+
+.tsg.errorCodes:`SeriesNotFound`FieldNotFound`TagNotFound`SeriesNotDefined`FieldNotDefined`TagNotDefined`FieldTypeClash`TagFieldClash`InvalidName`InvalidValue`TimeOutOfRange`TooManyTagSets`TooManySeries`TooManyFields`AggregationNotSupported`FilterNotSupported`LongOverflow`ResultTooLarge`CatalogueChanged`CursorGone`StorageFull`EngineBusy`DatabaseHeld`DeadlineExceeded`Cancelled`StorageFailed`StorageDamaged`BadCall`InternalError
+
+/ q's own errors as codes: stop is what -T raises, wsfull what -w or the machine does [basics/errors].
+.tsg.wireError:{[text]
+  $[(`$first "\t" vs text) in .tsg.errorCodes;text;
+    text~"stop";"DeadlineExceeded";
+    text~"wsfull";"EngineBusy";
+    "InternalError\t",text]}
+
+.tsg.dispatch:{[message]
+  if[not (type message) in 0 11h;.tsg.badCall "only the calls of the contract are answered"];
+  name:first message;
+  arguments:1_message;
+  if[not -11h=type name;.tsg.badCall "only the calls of the contract are answered"];
+  if[name in key .tsg.ownCalls;if[.tsg.isOwnHost[];:.tsg.ownCalls[name] .z.w]];
+  if[not name in .tsg.calls;.tsg.badCall "only the calls of the contract are answered"];
+  if[not .tsg.argumentTypes[name] arguments;.tsg.badCall string[name],": arguments do not have their types"];
+  if[.tsg.role=`reader;if[not name in .tsg.readerCalls;:.tsg.askWriter message]];
+  .tsg.answers[name] . arguments}
+
+.tsg.fail:{[text;trace]
+  reason:.tsg.wireError text;
+  if[reason like "InternalError*";.tsg.log text,"\n",.Q.sbt trace];
+  'reason}
+
+.tsg.lock:{
+  .z.pw:{[user;password] (user=.tsg.user)&(),password~(),.tsg.password};
+  .z.pg:{[message] .Q.trp[.tsg.dispatch;message;.tsg.fail]};                        / [ref/dotq#trp] keeps the backtrace for the log
+  .z.ps:{[message] $[(.tsg.role=`reader)&.z.w=.tsg.writerHandle;.tsg.hear message;'"BadCall\tnothing is answered unasked"]};
+  .z.pc:.tsg.closed;
+  .z.ac:{[request] (0;"")};                           / HTTP: not authorised [ref/dotz#zac]
+  .z.ph:{[request] "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"};
+  .z.pp:.z.ph;
+  .z.pm:.z.ph;
+  .z.ws:{[message] '"BadCall\tno websocket"};
+  .z.wo:{[handle] hclose handle};
+  .z.pq:{[text] '"BadCall\tno text"};
+  .z.pi:{[text]};                                     / nor from a console
+  .z.bm:{[message] .tsg.log "bad message on handle ",string first message};
+  .z.exit:{[code] .tsg.log "exit ",string code};}

@@ -1,0 +1,127 @@
+/ Readers follow the writer; then what each role does from its start. Loaded last.
+
+/ ---- writer and readers ----
+
+.tsg.followers:0#0i                                   / handles of readers, in the writer
+.tsg.writerHandle:0Ni                                 / in a reader
+
+/ All of memory, once; from then on each record when it is applied here.
+.tsg.follow:{[handle]
+  .tsg.followers:distinct .tsg.followers,handle;
+  catalogue:(.tsg.catalogueVersion;.tsg.nextNumber;.tsg.numbers;.tsg.tagNames;.tsg.fieldNames;.tsg.fieldTypes;.tsg.tagKeys;.tsg.tagValues);
+  memory:(.tsg.hot;.tsg.late;.tsg.gone;.tsg.newest);
+  (catalogue;memory;(.tsg.parts;.tsg.slices;.tsg.mergedSequence;.tsg.cuts);(.tsg.sequence;.tsg.generation;.tsg.offset))}
+
+/ What processes of one database ask of each other, on one host; no call of the contract.
+.tsg.ownCalls:(enlist `.tsg.follow)!enlist .tsg.follow
+.tsg.isOwnHost:{.z.a=.Q.addr `$.tsg.host}             / [ref/dotz#za], [ref/dotq#addr]
+
+.tsg.publish:{[record]
+  message:(record;.tsg.generation;.tsg.offset);
+  {[message;handle] neg[handle] message}[message] each .tsg.followers;}
+
+.tsg.closed:{[handle]
+  .tsg.followers:.tsg.followers except handle;
+  .tsg.waiting:.tsg.waiting except handle;
+  if[handle=.tsg.writerHandle;.tsg.log "the writer is gone";exit 1];}                / the host agent starts both again
+
+.tsg.hear:{[message]
+  record:first message;
+  .tsg.generation:message 1;
+  .tsg.offset:message 2;
+  $[`.tsg.applySwitch~first record;.tsg.applySwitch[record 1;record 2];.tsg.hearRecord record];}
+
+.tsg.hearRecord:{[record]
+  .tsg.replayRecord record;
+  .tsg.notePosition[];}
+
+.tsg.applySwitch:{[parts;merged]
+  .tsg.parts:parts;
+  .tsg.mergedSequence:merged;
+  .tsg.forgetMerged merged;}
+
+/ Whether the records that an answer must have seen are applied here.
+.tsg.hasSeen:{[query]
+  if[not `position in key query;:1b];
+  wanted:query`position;
+  (.tsg.generation>wanted 0)|(.tsg.generation=wanted 0)&.tsg.offset>=wanted 1}
+
+.tsg.askWriter:{[message] .tsg.writerHandle message}
+
+.tsg.joinWriter:{
+  address:":",.tsg.host,":",string[.tsg.port],":",string[.tsg.user],":",.tsg.password;
+  .tsg.writerHandle:hopen (hsym `$1_address;5000);
+  told:.tsg.writerHandle (`.tsg.follow;::);
+  catalogue:told 0; memory:told 1; stored:told 2; position:told 3;
+  .tsg.catalogueVersion:catalogue 0; .tsg.nextNumber:catalogue 1; .tsg.numbers:catalogue 2; .tsg.tagNames:catalogue 3;
+  .tsg.fieldNames:catalogue 4; .tsg.fieldTypes:catalogue 5; .tsg.tagKeys:catalogue 6; .tsg.tagValues:catalogue 7;
+  .tsg.hot:memory 0; .tsg.late:memory 1; .tsg.gone:memory 2; .tsg.newest:memory 3;
+  .tsg.parts:stored 0; .tsg.slices:stored 1; .tsg.mergedSequence:stored 2; .tsg.cuts:stored 3;
+  .tsg.sequence:position 0; .tsg.generation:position 1; .tsg.offset:position 2;
+  .tsg.restoreAttributes each key .tsg.numbers;}
+
+/ Not all attributes are sent.
+.tsg.restoreAttributes:{[series]
+  .tsg.tagKeys[series]:`u#.tsg.tagKeys series;
+  .tsg.hot[series]:update `g#id from .tsg.hot series;
+  .tsg.late[series]:update `g#id from .tsg.late series;}
+
+/ ---- timer ----
+
+.tsg.tick:{
+  .tsg.watchMerge[];
+  .tsg.watchConfig[];
+  rows:sum 0,count each raze 1_'.tsg.valuesOf each (.tsg.hot;.tsg.late);
+  if[(.tsg.merging<0)&(rows>=.tsg.checkpointRows)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
+
+/ Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
+.tsg.watchConfig:{
+  text:read0 .tsg.configFile;
+  if[text~.tsg.configText;:(::)];
+  .tsg.configText:text;
+  .tsg.readConfig[];
+  -1 "configured";}
+
+/ ---- roles ----
+
+.tsg.openStore:{
+  path:.tsg.manifestPath `manifest;
+  isNew:not .tsg.isThere path;
+  if[isNew;
+    if[count .tsg.journalsFrom 0;'"the manifest is missing, and there are journal files"];
+    .tsg.slices:count .tsg.volumes];
+  if[not isNew;.tsg.loadManifest .tsg.readManifest `manifest];
+  .tsg.maxSeries:0W;                                  / what is there was let in under the limits of its time
+  .tsg.replayFrom[.tsg.mergedGeneration;isNew];
+  if[isNew&.tsg.role=`writer;.tsg.saveManifest `manifest];
+  .tsg.readConfig[];}
+
+/ A merge that a former writer began may still be under way, or done: its result is taken before another one is begun.
+.tsg.startWriter:{
+  .tsg.openStore[];
+  if[.tsg.generation>.tsg.mergedGeneration;.tsg.startMerge .tsg.generation-1];
+  .tsg.open string .tsg.port;}
+
+.tsg.startReader:{
+  .tsg.joinWriter[];
+  .tsg.maxSeries:0W;
+  .tsg.open $[.tsg.listenPort=0;"0W";string .tsg.listenPort];}                      / [basics/listening-port] 0W: any free port
+
+/ Handlers first, the port last.
+.tsg.open:{[port]
+  .tsg.configText:read0 .tsg.configFile;
+  .tsg.lock[];
+  if[.tsg.role=`writer;
+    .z.ts:{[time] @[.tsg.tick;::;{[reason] .tsg.log "timer: ",reason}]};
+    .tsg.startTimer .tsg.timerMs];
+  .tsg.listen[.tsg.host;port];
+  -1 "listening ",string .tsg.listening[];}
+
+.tsg.startMergeRole:{
+  .tsg.openStore[];
+  .tsg.runMerge[];}
+
+.tsg.main:{
+  $[.tsg.role=`writer;.tsg.startWriter[];.tsg.role=`reader;.tsg.startReader[];.tsg.role=`merge;.tsg.startMergeRole[];'"role ",string .tsg.role]}
+
+@[.tsg.main;::;{[reason] -2 "cannot start: ",reason;exit 1}]
