@@ -7,8 +7,8 @@ import type { Log } from '../src/base/log.ts';
 import { compareZone, repairZone } from '../src/management/compare.ts';
 import type { Dynamo } from '../src/management/dynamo.ts';
 
-/** What is in the queue comes first, and what the sweeper of the outbox brings: that waits 5 s and looks every 2 s. */
-const graceMs = 10_000;
+/** What is in the queue comes first: a message that was held comes again after 10 s. And what the sweeper of the outbox brings, after 7 s. */
+const graceMs = 12_000;
 /** Between two comparisons, as a multiple of what the last one took: they read every record from DynamoDB. */
 const restPerWork = 3;
 
@@ -53,6 +53,8 @@ export class CacheMender {
     const { elapsedMs } = this.#options;
     this.#isMending = true;
     while (this.#wanted && !this.#stop.signal.aborted) {
+      // Asked again while it waits: what may come late to the zone since then is not there yet when it compares.
+      this.#wanted = false;
       const waitMs = Math.max(graceMs, this.#restUntilMs - elapsedMs());
       await delay(waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       if (!this.#stop.signal.aborted) await this.#mendOnce();
@@ -63,7 +65,6 @@ export class CacheMender {
   async #mendOnce(): Promise<void> {
     const { redis, dynamo, elapsedMs, log } = this.#options;
     const startedMs = elapsedMs();
-    this.#wanted = false;
     try {
       const { entries, differences } = await compareZone(redis, dynamo);
       await repairZone(redis, differences);

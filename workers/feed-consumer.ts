@@ -62,8 +62,8 @@ export class FeedConsumer {
   #queueMadeAt: string;
   /** Events that every zone took, that came too late for some zone, and that will come again. */
   readonly events = { applied: 0, lost: 0, held: 0 };
-  /** Events that some zone did not take: since when, and when they came last. */
-  readonly #held = new Map<string, { sinceMs: number; lastMs: number }>();
+  /** Events that some zone did not take: since when, when they came last, and which zones are through with them. */
+  readonly #held = new Map<string, { sinceMs: number; lastMs: number; taken: readonly boolean[] }>();
 
   constructor(options: FeedConsumerOptions) {
     this.#options = options;
@@ -136,8 +136,10 @@ export class FeedConsumer {
     const sinceMs = clock() - Date.parse(event.at);
     const believable = delayMs !== undefined && Math.abs(sinceMs) < believableMs;
     const ageMs = believable ? Math.max(delayMs, sinceMs) : undefined;
-    const taken = await Promise.all(zones.map((zone) => zone.apply(event, ageMs)));
-    if (taken.includes(false) && !this.#heldTooLong(event)) {
+    // It is not brought again to a zone that took it: one that came back empty since would keep it, though it may have had a newer version.
+    const before = this.#held.get(event.id)?.taken;
+    const taken = await Promise.all(zones.map((zone, i) => before?.[i] || zone.apply(event, ageMs)));
+    if (taken.includes(false) && !this.#heldTooLong(event, taken)) {
       this.events.held += 1;
       return false;
     }
@@ -147,10 +149,10 @@ export class FeedConsumer {
     return true;
   }
 
-  #heldTooLong({ id }: ChangeEvent): boolean {
+  #heldTooLong({ id }: ChangeEvent, taken: readonly boolean[]): boolean {
     const nowMs = this.#options.elapsedMs();
     const sinceMs = this.#held.get(id)?.sinceMs ?? nowMs;
-    this.#held.set(id, { sinceMs, lastMs: nowMs });
+    this.#held.set(id, { sinceMs, lastMs: nowMs, taken });
     return nowMs - sinceMs > heldAtMostMs;
   }
 

@@ -94,3 +94,28 @@ test('a zone that comes back empty is compared with DynamoDB: an older event tha
   await until('it is gone', async () => (await region.version(0, token.hash)) === null, 40_000);
   assert.equal(await region.differences(), 0);
 });
+
+test('a zone that comes back empty while a comparison waits is compared after it, and is not given again what it took', async (t) => {
+  const feed = await startFeed(t);
+  if (!feed) return;
+  const here = await (await feed.startRegion('eu-west-1')).open();
+  const region = await feed.startRegion('us-west-1');
+  const consumer = await region.startConsumer();
+  const { token } = await create(here);
+  await until('it is there', async () => (await region.versions(token.hash)).every((version) => version === 1));
+  const [a, b] = region.zones;
+  // The first version is held for zone b; zone a has it, and then the next.
+  b.child.kill('SIGKILL');
+  const event = { id: 'held', kind: 'token', key: token.hash, version: 2, record: token, at: token.createdAt } as const;
+  await region.send(event);
+  await until('zone a to take it', async () => (await region.version(0, token.hash)) === 2);
+  consumer.menders[0]!.mend();
+  a.child.kill('SIGKILL');
+  await a.restart();
+  await b.restart();
+  await until('zone b to take it', async () => (await region.version(1, token.hash)) === 2, 40_000);
+  assert.equal(await region.version(0, token.hash), null);
+  consumer.menders[0]!.mend();
+  await until('two comparisons', () => consumer.menders[0]!.comparisons === 2, 60_000);
+  assert.equal(consumer.menders[0]!.isPending, false);
+});
