@@ -56,9 +56,8 @@
   names:key query;
   if[not 11h=type names;.tsg.badCall "the query is not a dictionary by names"];
   if[not (asc names except `position)~asc .tsg.queryKeys;.tsg.badCall "the query does not have its ",string[count .tsg.queryKeys]," keys"];
-  if[not .tsg.queryTypes~type each query key .tsg.queryTypes;
-    wrong:where not .tsg.queryTypes=type each (key .tsg.queryTypes)#query;
-    if[count wrong;.tsg.badCall string[first wrong]," does not have its type"]];
+  wrong:where not .tsg.queryTypes=type each (key .tsg.queryTypes)#query;             / [ref/where] of a dictionary: its keys
+  if[count wrong;.tsg.badCall string[first wrong]," does not have its type"];
   if[not query[`order] in `asc`desc;.tsg.badCall "order is not asc or desc"];
   if[query[`limit]<0;.tsg.badCall "limit is negative"];
   .tsg.checkBucket query`bucket;
@@ -124,7 +123,7 @@
   'reason}
 
 .tsg.lock:{
-  .z.pw:{[user;password] (user=.tsg.user)&(),password~(),.tsg.password};
+  .z.pw:{[user;password] (user=.tsg.user)&((),password)~(),.tsg.password};
   .z.pg:{[message] .Q.trp[.tsg.dispatch;message;.tsg.fail]};                        / [ref/dotq#trp] keeps the backtrace for the log
   .z.ps:{[message] $[(.tsg.role=`reader)&.z.w=.tsg.writerHandle;.tsg.hear message;'"BadCall\tnothing is answered unasked"]};
   .z.pc:.tsg.closed;

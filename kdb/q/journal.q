@@ -17,8 +17,8 @@
 
 / Generations that have a file, from the given one on.
 .tsg.journalsFrom:{[generation]
-  names:raze {[volume] found:key volume;$[11h=type found;string found;()]} each .tsg.volumes;
-  numbers:"J"$8_/:names where names like "journal-*";
+  names:raze {[volume] found:key volume;$[11h=type found;found;0#`]} each .tsg.volumes;
+  numbers:(0#0),"J"$8_/:string names where names like "journal-*";
   asc numbers where numbers>=generation}
 
 .tsg.log:{[text] -2 text;}                            / stderr; the host agent keeps it
@@ -43,7 +43,7 @@
 .tsg.replayFrom:{[generation;isNew]
   found:.tsg.journalsFrom generation;
   if[(not isNew)&0=count found;'"journal ",string[generation]," is missing"];
-  if[not found~generation+til count found;'"a journal file is missing: found ",-3!found];
+  if[not all found=generation+til count found;'"a journal file is missing: found ",-3!found];
   .tsg.replayFile each -1_found;
   if[.tsg.role=`merge;if[count found;.tsg.replayFile last found];:(::)];
   if[0=count found;found:enlist generation];

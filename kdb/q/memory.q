@@ -202,6 +202,7 @@
   if[0=count late;:stored];
   points:distinct `id`time#late;
   isHit:count[points]>points?`id`time#stored;
+  if[2=count cols stored;:distinct stored,late];      / no field is asked for
   both:(stored where isHit),late;
   fields:cols[stored] except `id`time;
   folded:0!?[both;();`id`time!`id`time;fields!{[field] (.tsg.lastGiven;field)} each fields];

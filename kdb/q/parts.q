@@ -18,15 +18,15 @@
 / Slices go to the volumes in rotation, one further each day, so that also one day is read from every volume.
 .tsg.volumeOf:{[day;slice] (day+slice) mod count .tsg.volumes}
 
-/ The parts that have rows of the series, the ids (:: all) and the range [from, to).
+/ The parts that have rows of the series, the ids (`every: all of them) and the range [from, to).
 .tsg.partsOf:{[series;ids;start;stop]
   wanted:.tsg.numbers series;
   days:(start;stop-1) div .tsg.dayNs;                    / div floors, also before 1970 [ref/div]
-  slices:$[ids~(::);til .tsg.slices;distinct ("j"$ids) mod .tsg.slices];
+  slices:$[ids~`every;til .tsg.slices;distinct ("j"$ids) mod .tsg.slices];
   select from .tsg.parts where number=wanted,day within days,slice in slices,oldest<stop,latest>=start}
 
 / On the id first: it has the attribute.
-.tsg.rowsWithin:{[ids;start;stop] $[ids~(::);();enlist (in;`id;ids)],((>=;`time;start);(<;`time;stop))}
+.tsg.rowsWithin:{[ids;start;stop] $[ids~`every;();enlist (in;`id;ids)],((>=;`time;start);(<;`time;stop))}
 
 / Rows of a part: id, time and the fields given (column name -> letter). A field that is younger than the part is null in it.
 .tsg.readPart:{[letters;ids;start;stop;part]
@@ -40,7 +40,7 @@
   if[count missing;rows:flip flip[rows],missing!.tsg.nullColumn[;count rows] each letters missing];
   (`id`time,key letters)#rows}
 
-.tsg.lettersOf:{[series;fields] (.tsg.valueColumn each fields)!.tsg.fieldTypes[series] fields}
+.tsg.lettersOf:{[series;fields] ((0#`),.tsg.valueColumn each fields)!.tsg.fieldTypes[series] fields}
 
 / Points of a series as they are now: id, time and the fields given by number, in no order.
 .tsg.rowsOf:{[series;fields;ids;start;stop]

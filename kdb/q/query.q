@@ -102,12 +102,12 @@
 
 / ---- raw points and aggregates ----
 
-/ (ids; whether rows are to be asked too); ids are :: where all are wanted.
+/ (ids; whether rows are to be asked too); ids are `every where all are wanted.
 .tsg.selected:{[series;filter]
-  if[filter~(::);:(::;0b)];
+  if[filter~(::);:(`every;0b)];
   bounds:.tsg.bounds[series;filter];
   ids:"i"$where bounds 1;
-  ($[count[ids]=count .tsg.tagKeys series;(::);ids];not all bounds[0] where bounds 1)}
+  ($[count[ids]=count .tsg.tagKeys series;`every;ids];not all bounds[0] where bounds 1)}
 
 / Rows that a query is about.
 .tsg.queryRows:{[query;fields]

@@ -98,14 +98,16 @@
 
 / A merge that a former writer began may still be under way, or done: its result is taken before another one is begun.
 .tsg.startWriter:{
+  ready:.tsg.manifestPath `manifest.ready;
+  if[.tsg.isThere ready;.tsg.renameFile[ready;.tsg.manifestPath `manifest]];
   .tsg.openStore[];
   if[.tsg.generation>.tsg.mergedGeneration;.tsg.startMerge .tsg.generation-1];
-  .tsg.open string .tsg.port;}
+  .tsg.open .tsg.port;}
 
 .tsg.startReader:{
   .tsg.joinWriter[];
   .tsg.maxSeries:0W;
-  .tsg.open $[.tsg.listenPort=0;"0W";string .tsg.listenPort];}                      / [basics/listening-port] 0W: any free port
+  .tsg.open .tsg.listenPort;}
 
 / Handlers first, the port last.
 .tsg.open:{[port]
@@ -114,7 +116,7 @@
   if[.tsg.role=`writer;
     .z.ts:{[time] @[.tsg.tick;::;{[reason] .tsg.log "timer: ",reason}]};
     .tsg.startTimer .tsg.timerMs];
-  .tsg.listen[.tsg.host;port];
+  .tsg.listen[.tsg.host;$[port=0;"0W";string port]];  / [basics/listening-port] 0W: any that is free
   -1 "listening ",string .tsg.listening[];}
 
 .tsg.startMergeRole:{
