@@ -14,23 +14,40 @@ export interface DatabaseProcess {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** kdb/embedded/main.ts as the host agent starts it. Rejects with its last log line when it does not start. */
-export async function startDatabase(volumes: readonly string[], schema: SchemaMode): Promise<DatabaseProcess> {
+/** As the host agent starts it. */
+export interface DatabaseCommand {
+  readonly program: string;
+  /** With the path of its configuration. */
+  readonly args: (config: string) => readonly string[];
+  readonly stdin: 'pipe' | 'ignore';
+}
+
+const embedded: DatabaseCommand = {
+  program: process.execPath,
+  args: (config) => [join(import.meta.dirname, '../../kdb/embedded/main.ts'), '--config', config],
+  stdin: 'pipe',
+};
+
+/** Rejects with its last log line when it does not start. */
+export async function startDatabase(
+  volumes: readonly string[],
+  schema: SchemaMode,
+  { program, args, stdin }: DatabaseCommand = embedded,
+): Promise<DatabaseProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'tsg-config-'));
   const config = join(folder, 'config.json');
   const login = { user: 'u', password: 'p' };
   writeFileSync(config, JSON.stringify({ databaseId: 'd', host: '127.0.0.1', port: 0, ...login, schema, volumes }), {
     mode: 0o600,
   });
-  const main = join(import.meta.dirname, '../../kdb/embedded/main.ts');
-  const child = spawn(process.execPath, [main, '--config', config], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args(config), { stdio: [stdin, 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
   let last = '';
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  createInterface({ input: child.stderr! }).on('line', (line) => {
     last = line;
   });
   const port = await new Promise<number>((resolve, reject) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
       const listening = /^listening (\d+)$/.exec(line);
       if (listening) resolve(Number(listening[1]));
     });
