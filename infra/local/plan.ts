@@ -45,6 +45,7 @@ export async function planRun(
 
   const caches = await planCaches(settings, bare, logPath);
   const standIns = await planStandIns(settings, bare, logPath);
+  const objectStores = Object.fromEntries(regions.map(({ name }) => [name, objectsUrl(settings, name)]));
   const services: ChildDefinition[] = [];
   let metrics: Plan['metrics'] = {};
   for (const { name, port } of regions) {
@@ -52,10 +53,11 @@ export async function planRun(
       ...{ name, dataDir, host, port, bare, adminToken, agentSecret, linkSecret, logPath },
       zone: caches.zones[name]![0]!,
       redisUrls: caches.urls[name]!,
+      objectStore: objectStores[name]!,
       shared: {
         TSG_HOME_REGION: home,
         TSG_REGION_ENDPOINTS: list(urls),
-        TSG_OBJECT_STORES: list(Object.fromEntries(regions.map((each) => [each.name, objectsUrl(dataDir, each.name)]))),
+        TSG_OBJECT_STORES: list(objectStores),
         TSG_DYNAMODB_ENDPOINT: standIns.home[name]!.dynamodb,
         TSG_SNS_ENDPOINT: standIns.home[name]!.sns,
         TSG_SQS_ENDPOINT: standIns.sqs,

@@ -8,6 +8,7 @@ import type { ChildDefinition } from './child.ts';
 import { type Environment, keepEnvironment, list, regionDirectory } from './environment.ts';
 import { answers, logs, runsDatabases } from './probes.ts';
 import { node } from './programs.ts';
+import type { LocalSettings } from './settings.ts';
 
 /** Databases of one host are striped over up to this many directories. */
 const volumes = 16;
@@ -27,6 +28,7 @@ export interface RegionOptions {
   readonly zone: string;
   /** By zone. */
   readonly redisUrls: Readonly<Record<string, string>>;
+  readonly objectStore: string;
   readonly bare: Environment;
   /** What depends on the other regions. */
   readonly shared: Environment;
@@ -60,7 +62,8 @@ export async function planRegion(
     TSG_REGION: region,
     TSG_ZONE: zone,
     ...(redisUrls[zone] !== undefined && { REDIS_URL: redisUrls[zone], TSG_REDIS_URLS: list(redisUrls) }),
-    TSG_OBJECT_STORE: objectsUrl(dataDir, region),
+    TSG_OBJECT_STORE: options.objectStore,
+    ...(bare['TSG_S3_ENDPOINT'] !== undefined && { TSG_S3_ENDPOINT: bare['TSG_S3_ENDPOINT'] }),
     TSG_LINK_SECRET: linkSecret,
     // The stand-ins take any.
     AWS_ACCESS_KEY_ID: 'local',
@@ -125,7 +128,8 @@ export async function planRegion(
 }
 
 /** Where a region keeps its backups, imports and exports. */
-export function objectsUrl(dataDir: string, region: string): string {
+export function objectsUrl({ objectStore, dataDir }: LocalSettings, region: string): string {
+  if (objectStore !== undefined) return `${objectStore}/${region}`;
   return pathToFileURL(join(regionDirectory(dataDir, region), 'objects')).href;
 }
 

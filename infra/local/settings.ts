@@ -32,6 +32,8 @@ export interface LocalSettings {
   readonly proxy: boolean;
   /** Undefined: redis-server or valkey-server when one is on PATH. */
   readonly redisUrl: string | undefined;
+  /** `s3://bucket/prefix`; undefined: a folder of the data directory. */
+  readonly objectStore: string | undefined;
   /** The q binary, as the person named it. */
   readonly q: string | undefined;
   /** Stop when standard input ends: whoever started this is gone. */
@@ -62,11 +64,14 @@ export function readLocalSettings(
     latencyMs: integer('--latency', flags.latency ?? '0', 0, 10_000),
     proxy: flags.proxy ?? false,
     redisUrl: env['REDIS_URL'] || undefined,
+    objectStore: env['TSG_OBJECT_STORE'] || undefined,
     q: env['TSG_Q'] || undefined,
     stopWithParent: env['TSG_STOP_WITH_PARENT'] === '1',
   };
   if (settings.latencyMs > 0 && names.length === 1)
     throw new ConfigError('--latency is between regions; name several with --regions');
+  if (settings.objectStore !== undefined && !/^s3:\/\/[^/,]+(\/[^/,]+)*$/.test(settings.objectStore))
+    throw new ConfigError(`TSG_OBJECT_STORE is ${settings.objectStore}; it must be s3://bucket or s3://bucket/prefix`);
   if (settings.redisUrl !== undefined && (names.length > 1 || settings.zones > 1))
     throw new ConfigError(
       'REDIS_URL is one Redis, and every zone needs its own; unset it, or start one region with one zone',

@@ -58,6 +58,7 @@ const refused: readonly (readonly [args: string, env: Environment, message: RegE
   ['--latency 10', {}, /^--latency is between regions; /],
   ['--regions a,b', { PORT: '65535' }, /^PORT is 65535; it must be an integer from 0 to 65534$/],
   ['--azs 2', { REDIS_URL: 'redis://x' }, /^REDIS_URL is one Redis, and every zone needs its own; /],
+  ['', { TSG_OBJECT_STORE: 'file:///tmp' }, /^TSG_OBJECT_STORE is file:\/\/\/tmp; it must be s3:/],
   ['', { TSG_DATA_DIR: 'a,b' }, /^TSG_DATA_DIR is a,b; its path must not have a comma$/],
 ];
 
