@@ -11,12 +11,14 @@ import { createLog } from '../../src/base/log.ts';
 import { createSns, ensureTopic } from '../../src/management/topic.ts';
 import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
 import { createSqs, ensureQueues } from '../../src/tasks/queue.ts';
+import { returnFromDeadPolls } from './dead-polls.ts';
 
 const [port, ...regions] = process.argv.slice(2) as [string, ...string[]];
 const home = regions[0]!;
 const log = createLog('queues', 'info');
 // Not startFauxqs: that listens on every address of the machine.
 const app = buildApp({ logger: false, defaultRegion: home });
+returnFromDeadPolls(app);
 await app.ready();
 // On a port that nobody knows: an event that is published before every queue has subscribed reaches only some of them.
 const inside = createServer((request, response) => app.routing(request, response)).listen(0, '127.0.0.1');

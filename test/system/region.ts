@@ -212,6 +212,11 @@ export class LocalRegion {
     return this.#options.env?.['TSG_ADMIN_TOKEN'] ?? readFileSync(join(this.dataDir, 'admin-token'), 'utf8').trim();
   }
 
+  /** What the agents and the workers share. */
+  get agentSecret(): string {
+    return readFileSync(join(this.dataDir, 'agent-secret'), 'utf8').trim();
+  }
+
   /** What the launcher has printed. */
   get output(): string {
     return this.#output;
