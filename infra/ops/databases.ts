@@ -93,7 +93,9 @@ export function databaseCommands(commands: Commands): void {
     work: async (session, [wanted], options) => {
       const { accountId, name } = await findDatabase(session, wanted!, options);
       requireConfirmed(name, options.confirm);
-      const { task } = await session.management.databases.requestDelete(accountId, name, session.actor);
+      const { task } = await session.management.databases.requestDelete(accountId, name, session.actor, {
+        finalBackup: true,
+      });
       await session.announce(task);
       return madeTask(session, task, options);
     },

@@ -9,7 +9,7 @@ import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { requireName } from './names.ts';
 import { replyJson } from './reply.ts';
-import { readJson } from './schema.ts';
+import { readJson, readParameters, single } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { shownTask } from './tasks.ts';
 
@@ -112,12 +112,21 @@ export const changeDatabase: Step[] = [
 export const deleteDatabase: Step[] = [
   ...accountAccess,
   findDatabase,
+  readParameters({
+    type: 'object',
+    additionalProperties: false,
+    properties: { confirm: single, finalBackup: { enum: ['true', 'false'] } },
+  }),
   async function deleteDatabase(context: Context): Promise<void> {
     const { management, tasks, log } = context.services;
+    const { confirm, finalBackup } = context.parameters!;
+    if (confirm !== context.database!.name)
+      throw apiError('DeletionNotConfirmed', { database: context.database!.name });
     const { database, task } = await management.databases.requestDelete(
       context.token!.accountId,
       context.database!.name,
       actorOf(context),
+      { finalBackup: finalBackup !== 'false' },
     );
     await tasks.announce(task, log);
     replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });

@@ -26,6 +26,10 @@ export const errorRegistry = {
       '{parameter}: {value} is not a time. Use ISO 8601, seconds since 1970 (or a number with ms, us or ns), or a span like -28d',
   },
   InvalidRange: { status: 400, message: 'from ({from}) must be before until ({until})' },
+  DeletionNotConfirmed: {
+    status: 400,
+    message: 'Deleting a database removes its data: repeat its name, ?confirm={database}',
+  },
   InvalidSchedule: { status: 400, message: 'Schedule {name}: {cron} cannot be used: {reason}' },
   InvalidName: { status: 400, message: 'The name {name} {reason}' },
   InvalidEncoding: { status: 400, message: 'The body cannot be decompressed as {encoding}: {reason}' },

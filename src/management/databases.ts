@@ -143,7 +143,12 @@ export class Databases {
   }
 
   /** Marks it and makes the task that removes it. The task's id is still to be sent to the queue. */
-  async requestDelete(accountId: string, name: string, by: Actor): Promise<{ database: Database; task: Task }> {
+  async requestDelete(
+    accountId: string,
+    name: string,
+    by: Actor,
+    { finalBackup = false }: { readonly finalBackup?: boolean } = {},
+  ): Promise<{ database: Database; task: Task }> {
     const database = await this.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
     if (database.status !== 'active' && database.status !== 'failed') {
@@ -151,7 +156,10 @@ export class Databases {
     }
     if (database.move) throw apiError('DatabaseBusy', { database: name, status: 'being moved' });
     const deleting: Database = { ...database, status: 'deleting', version: database.version + 1 };
-    const task = newTask({ kind: 'deprovision', subject: deleting, requestedBy: by }, this.#clock());
+    const task = newTask(
+      { kind: 'deprovision', subject: deleting, params: { finalBackup }, requestedBy: by },
+      this.#clock(),
+    );
     await this.#commit(deleting, [
       databasePut(deleting, database.version),
       taskPut(task),

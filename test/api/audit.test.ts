@@ -100,7 +100,7 @@ const deeds: readonly (readonly [string, () => Promise<{ status: number; text: s
   ],
   [
     'a database is deleted',
-    () => acme.service.ask('/v1/databases/plant', { method: 'DELETE' }),
+    () => acme.service.ask('/v1/databases/plant?confirm=plant', { method: 'DELETE' }),
     'deleteDatabase',
     'database',
     'plant',

@@ -49,7 +49,7 @@ test('kill -9 of everything with tasks pending: the next start finishes them', a
   const names = Array.from({ length: 5 }, (_, i) => `pending-${i}`);
   const tasks = [];
   for (const name of names) tasks.push(await create(name));
-  const gone = await service.ask('/v1/databases/worker-0', { method: 'DELETE' });
+  const gone = await service.ask('/v1/databases/worker-0?confirm=worker-0', { method: 'DELETE' });
   await region.killAll();
   await region.restart();
   service = new Service(region.url, region.adminToken);

@@ -110,7 +110,7 @@ test('no token, a wrong one, another scheme', async () => {
 test('a deleted database is gone and its name is free', async () => {
   await bolt.database('passing');
   await bolt.write('passing', 'a v=1 1');
-  const reply = await bolt.ask('/v1/databases/passing', { method: 'DELETE' });
+  const reply = await bolt.ask('/v1/databases/passing?confirm=passing', { method: 'DELETE' });
   assert.equal(reply.status, 202, reply.text);
   await bolt.taskDone(reply.json.task.id);
   assert.equal((await bolt.ask('/v1/databases/passing/series')).json.code, 'DatabaseNotFound');

@@ -1,15 +1,31 @@
 import type { ObjectStore } from '../../src/base/object-store.ts';
 import { theService } from '../../src/management/audit.ts';
-import type { Database } from '../../src/management/records.ts';
+import { backupIdOf } from '../../src/management/backups.ts';
+import type { Database, Host } from '../../src/management/records.ts';
+import { AgentNotFound } from '../agent-client.ts';
+import { abandonBackup, type BackupCheckpoint, makeBackup } from '../backups/making.ts';
 import { failDatabase, taskDatabase } from './database.ts';
-import { type Kind, noParams, type TaskRun } from './kind.ts';
+import type { Kind, TaskRun } from './kind.ts';
 
-/** Has the agent stop the process and remove the data, removes its series, corrects what the account stores, then lets go of the slot and the name. */
-export const deprovision: Kind<object, never, null> = {
+const finalBackup = { full: false, reason: 'final', keepDays: 7 } as const;
+
+export interface DeprovisionParams {
+  /** It is kept for a week; not given: there is none. */
+  readonly finalBackup?: boolean;
+}
+
+type DeprovisionRun = TaskRun<DeprovisionParams, BackupCheckpoint>;
+
+/** Makes a last backup where one is wanted, has the agent stop the process and remove the data, removes its series, corrects what the account stores, then lets go of the slot and the name. */
+export const deprovision: Kind<DeprovisionParams, BackupCheckpoint, null> = {
   lanes: 4,
-  timeLimitMs: 3_600_000,
+  timeLimitMs: 24 * 3_600_000,
   maxAttempts: 20,
-  params: noParams,
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    properties: { finalBackup: { type: 'boolean' } },
+  },
   async run(run) {
     const { task, services, signal, progress } = run;
     const { accounts, databases, hosts, series, usage } = services.management;
@@ -18,6 +34,7 @@ export const deprovision: Kind<object, never, null> = {
     if (database.hostId !== null) {
       const host = await hosts.getHost(database.hostId);
       if (!host) throw new Error(`host ${database.hostId} is not registered`);
+      await backUp(run, database, host);
       await services.agents.deleteDatabase(host.agent, database.id, signal);
     }
     progress(1, 2, 'steps');
@@ -32,13 +49,19 @@ export const deprovision: Kind<object, never, null> = {
     progress(2, 2, 'steps');
     return null;
   },
-  giveUp: failDatabase,
-  /** Nothing was removed before the first attempt. */
-  async cancel({ task, services }) {
+  async giveUp(run) {
+    await abandonFinalBackup(run);
+    await failDatabase(run);
+  },
+  /** Nothing was removed before the first attempt, and before the last backup was complete. */
+  async cancel(run) {
+    const { task, services } = run;
+    const isWhole = task.startedAt === null || (await abandonFinalBackup(run));
     const database = await taskDatabase(task, services.management);
     if (database?.status !== 'deleting') return;
-    const status = task.startedAt === null && database.endpoint !== null ? 'active' : 'failed';
-    await services.management.databases.change(database, { status });
+    await services.management.databases.change(database, {
+      status: isWhole && database.endpoint !== null ? 'active' : 'failed',
+    });
   },
 };
 
@@ -47,10 +70,33 @@ async function removeObjects(objects: ObjectStore, prefix: string): Promise<void
 }
 
 /** What is kept of a database that is gone ends by itself: a task waits for it. */
-async function expireBackupsOf({ task, services }: TaskRun<object, never>, database: Database): Promise<void> {
+async function expireBackupsOf({ task, services }: DeprovisionRun, database: Database): Promise<void> {
   const { backups, tasks } = services.management;
   if ((await backups.listBackups(database.id)).length === 0) return;
   const kind = 'expire-backups';
   const expiry = await tasks.createTask({ id: `expire-${task.id}`, kind, subject: database, requestedBy: theService });
   await services.announce(expiry);
+}
+
+/** What never ran, or is gone by now, has none. */
+async function backUp(run: DeprovisionRun, database: Database, { agent }: Host): Promise<void> {
+  const { services, params, signal } = run;
+  if (!params.finalBackup || database.endpoint === null) return;
+  try {
+    await services.agents.getDatabase(agent, database.id, signal);
+  } catch (error) {
+    if (error instanceof AgentNotFound) return;
+    throw error;
+  }
+  await makeBackup(run, database, finalBackup);
+}
+
+/** True: it was not complete yet, so that nothing was removed. */
+async function abandonFinalBackup(run: DeprovisionRun): Promise<boolean> {
+  const { task, services } = run;
+  if (task.databaseId === null) return false;
+  const begun = await services.management.backups.getBackup(task.databaseId, backupIdOf(task));
+  if (begun?.status !== 'running') return false;
+  await abandonBackup(run, await taskDatabase(task, services.management), begun);
+  return true;
 }

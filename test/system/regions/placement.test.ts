@@ -140,7 +140,7 @@ test('cut off from home, a region serves its data and refuses changes; afterward
 });
 
 test('a database is deleted from any region, and its name is free in all of them', async () => {
-  const deleted = await at[south]!.ask('/v1/databases/west', { method: 'DELETE' });
+  const deleted = await at[south]!.ask('/v1/databases/west?confirm=west', { method: 'DELETE' });
   assert.equal(deleted.status, 202, deleted.text);
   await at[home]!.taskDone(deleted.json.task.id);
   for (const name of names) {

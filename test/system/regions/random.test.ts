@@ -183,7 +183,7 @@ async function changeDatabase(): Promise<void> {
   const database = pick(databases.filter(({ state }) => state.has('there')));
   const what = random();
   if (database !== undefined && what < 0.35) {
-    const { outcome } = await change(`/v1/databases/${database.name}`, { method: 'DELETE' });
+    const { outcome } = await change(`/v1/databases/${database.name}?confirm=${database.name}`, { method: 'DELETE' });
     database.state.settle('absent', outcome);
     return;
   }
