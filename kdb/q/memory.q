@@ -167,7 +167,7 @@
   .tsg.late[series],:rows where isLate;
   .tsg.noteNewest[series;ids;time];
   .tsg.noteField[series;ids;time]'[planned`fields;planned`columns];
-  sum isLate}
+  "j"$sum isLate}                                     / a sum of booleans is an int
 
 / Not newer than what is known, nor than an earlier point of the same request [ref/group], [ref/prev].
 .tsg.isLate:{[known;ids;time]

@@ -90,14 +90,16 @@
   kept:select from .tsg.parts where number in .tsg.valuesOf .tsg.numbers;
   .tsg.mergeSeries/[kept;key .tsg.numbers]}
 
-.tsg.mergeSeries:{[parts;series] .tsg.mergeDay[series]/[parts;.tsg.touched series]}
+.tsg.mergeSeries:{[parts;series]
+  places:.tsg.touched series;
+  .tsg.mergeDay[series]/[parts;places`day;places`slice]}                            / [ref/accumulators#ternary-values]
 
-.tsg.mergeDay:{[series;parts;place]
+.tsg.mergeDay:{[series;parts;atDay;atSlice]
   wanted:.tsg.numbers series;
-  start:.tsg.dayNs*place`day;
-  rows:.tsg.rowsOf[series;til count .tsg.fieldTypes series;.tsg.idsOfSlice[series;place`slice];start;.tsg.endOfDay start];
-  others:delete from parts where number=wanted,day=place[`day],slice=place[`slice];
-  $[count rows;others,enlist .tsg.writePart[wanted;place`day;place`slice;rows];others]}
+  start:.tsg.dayNs*atDay;
+  rows:.tsg.rowsOf[series;til count .tsg.fieldTypes series;.tsg.idsOfSlice[series;atSlice];start;.tsg.endOfDay start];
+  others:delete from parts where number=wanted,day=atDay,slice=atSlice;
+  $[count rows;others,enlist .tsg.writePart[wanted;atDay;atSlice;rows];others]}
 
 .tsg.idsOfSlice:{[series;slice] "i"$slice+.tsg.slices*til ceiling (count[.tsg.tagKeys series]-slice)%.tsg.slices}
 .tsg.endOfDay:{[start] $[start>0W-.tsg.dayNs;0W;start+.tsg.dayNs]}                     / the last day ends early: times go to 0W-1

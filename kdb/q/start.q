@@ -63,8 +63,10 @@
 / Not all attributes are sent.
 .tsg.restoreAttributes:{[series]
   .tsg.tagKeys[series]:`u#.tsg.tagKeys series;
-  .tsg.hot[series]:update `g#id from .tsg.hot series;
-  .tsg.late[series]:update `g#id from .tsg.late series;}
+  hot:.tsg.hot series;
+  late:.tsg.late series;
+  .tsg.hot[series]:update `g#id from hot;
+  .tsg.late[series]:update `g#id from late;}
 
 / ---- timer ----
 
