@@ -28,6 +28,7 @@ export interface CommandDefinition<O> {
 /** Where the outcome goes. */
 export interface Outcome {
   exitCode: number;
+  readonly print: (text: string) => void;
 }
 
 export class Commands {
@@ -81,7 +82,7 @@ export class Commands {
     try {
       const report = await work(session, args, options);
       const text = json ? `${JSON.stringify({ region: session.region, ...report.json }, null, 2)}\n` : report.text;
-      process.stdout.write(text);
+      this.#outcome.print(text);
       this.#outcome.exitCode = report.exitCode;
     } finally {
       await session.close();

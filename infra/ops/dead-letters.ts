@@ -19,7 +19,7 @@ import type { Session } from './session.ts';
 const batch = 10;
 /** Looked at in one go. What is looked at is invisible to others until all is read, at most for so long. */
 const maxLetters = 1_000;
-const lookS = 60;
+const lookS = 120;
 
 export type DeadQueue = typeof queues.tasksDead | typeof queues.feedDead;
 
@@ -35,44 +35,41 @@ export interface DeadLetter {
 /** Of tasks first, then of the feed. They stay where they are. */
 export async function deadLetters(sqs: SQSClient): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
-  await visit(sqs, async (letter) => {
+  await takeLetters(sqs, async (letter) => {
     letters.push(letter);
     return false;
   });
   return letters;
 }
 
-/** Those that are wanted are handled; what `handle` gives true for is removed. */
-export async function takeLetters(
-  sqs: SQSClient,
-  wanted: (letter: DeadLetter) => boolean,
-  handle: (letter: DeadLetter) => Promise<boolean>,
-): Promise<void> {
-  await visit(sqs, async (letter) => wanted(letter) && (await handle(letter)));
-}
-
-/** Until no more come. Those for which `look` gives true are removed, the others are there again when all were looked at. */
-async function visit(sqs: SQSClient, look: (letter: DeadLetter) => Promise<boolean>): Promise<void> {
+/** Those that are there now, one after the other; what `take` gives true for is removed. What comes back meanwhile is not seen again. */
+export async function takeLetters(sqs: SQSClient, take: (letter: DeadLetter) => Promise<boolean>): Promise<void> {
   for (const queue of [queues.tasksDead, queues.feedDead]) {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue }));
-    /** By the message's id; one that comes twice has a newer receipt. */
-    const kept = new Map<string, string>();
+    const messages = await held(sqs, QueueUrl!);
+    const kept = new Set(messages);
     try {
-      while (kept.size < maxLetters) {
-        const messages = await receive(sqs, QueueUrl!);
-        if (messages.length === 0) break;
-        for (const message of messages) {
-          const isNew = !kept.has(message.MessageId!);
-          kept.set(message.MessageId!, message.ReceiptHandle!);
-          if (!isNew || !(await look(letterOf(queue, message)))) continue;
-          kept.delete(message.MessageId!);
-          await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
-        }
+      for (const message of messages) {
+        if (!(await take(letterOf(queue, message)))) continue;
+        kept.delete(message);
+        await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
       }
     } finally {
-      await show(sqs, QueueUrl!, [...kept.values()]);
+      await show(sqs, QueueUrl!, [...kept]);
     }
   }
+}
+
+/** All that the queue has; nobody else sees them for a while. */
+async function held(sqs: SQSClient, queueUrl: string): Promise<Message[]> {
+  /** By id: one that comes twice has a newer receipt. */
+  const found = new Map<string, Message>();
+  while (found.size < maxLetters) {
+    const messages = await receive(sqs, queueUrl);
+    if (messages.length === 0) break;
+    for (const message of messages) found.set(message.MessageId!, message);
+  }
+  return [...found.values()];
 }
 
 async function receive(sqs: SQSClient, queueUrl: string): Promise<Message[]> {
@@ -102,11 +99,11 @@ function letterOf(queue: DeadQueue, { MessageId, Attributes, MessageAttributes, 
 }
 
 /** Others may look at them at once. */
-async function show(sqs: SQSClient, queueUrl: string, receipts: readonly string[]): Promise<void> {
-  for (let at = 0; at < receipts.length; at += batch) {
-    const Entries = receipts
+async function show(sqs: SQSClient, queueUrl: string, messages: readonly Message[]): Promise<void> {
+  for (let at = 0; at < messages.length; at += batch) {
+    const Entries = messages
       .slice(at, at + batch)
-      .map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle, VisibilityTimeout: 0 }));
+      .map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle, VisibilityTimeout: 0 }));
     await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
   }
 }
@@ -121,7 +118,7 @@ export async function redrive(session: Session, { queue, body }: DeadLetter): Pr
   }
   const about = contentOf(body);
   if ('taskId' in about) return retryTask(session, about.taskId);
-  return `becomes task ${await new TaskQueue(session.sqs()).sendWish(about)}`;
+  return `sent again; it becomes task ${await new TaskQueue(session.sqs()).sendWish(about)}`;
 }
 
 async function retryTask(session: Session, id: string): Promise<string> {

@@ -66,19 +66,16 @@ async function take(
 ): Promise<Report> {
   if ((id === undefined) !== all) throw apiError('InvalidRequest', { reason: 'name one message, or say --all' });
   const taken: Redriven[] = [];
-  await takeLetters(
-    session.sqs(),
-    (letter) => all || letter.id === id,
-    async (letter) => {
-      try {
-        taken.push({ id: letter.id, outcome: await act(letter), failed: false });
-        return true;
-      } catch (error) {
-        taken.push({ id: letter.id, outcome: `it stays: ${(error as Error).message}`, failed: true });
-        return false;
-      }
-    },
-  );
+  await takeLetters(session.sqs(), async (letter) => {
+    if (!all && letter.id !== id) return false;
+    try {
+      taken.push({ id: letter.id, outcome: await act(letter), failed: false });
+      return true;
+    } catch (error) {
+      taken.push({ id: letter.id, outcome: `it stays: ${(error as Error).message}`, failed: true });
+      return false;
+    }
+  });
   if (id !== undefined && taken.length === 0) throw noLetter(id);
   const columns = { id: (each: Redriven) => each.id, outcome: (each: Redriven) => each.outcome };
   return listReport(taken, columns, taken.some(({ failed }) => failed) ? 1 : 0);

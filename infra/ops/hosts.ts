@@ -29,7 +29,7 @@ export function hostCommands(commands: Commands): void {
     work: async (session, [id]) => {
       const host = await findHost(session, id!);
       const databases = await session.management.databases.databasesOfHost(host.id);
-      const shown = recordReport(host);
+      const shown = recordReport(shownHost(host));
       const table = formatTable(
         databases.map((each) =>
           Object.fromEntries(Object.entries(databaseColumns).map(([name, cell]) => [name, cell(each)])),
@@ -103,6 +103,31 @@ function hostColumns(): Readonly<Record<string, (host: Host) => Cell>> {
 function stateOf({ heartbeatAt, cordoned }: Host, nowMs: number): string {
   if (nowMs - Date.parse(heartbeatAt) > aliveMs) return 'silent';
   return cordoned ? 'cordoned' : 'open';
+}
+
+function shownHost({
+  id,
+  zone,
+  agent,
+  slots,
+  usedSlots,
+  volumes,
+  cordoned = false,
+  health,
+  heartbeatAt,
+  createdAt,
+}: Host) {
+  return {
+    ...{ host: id, zone, cordoned, slots: `${usedSlots} of ${slots}`, volumes },
+    agent: `${agent.host}:${agent.port}`,
+    heartbeatAt,
+    createdAt,
+    load: health?.load,
+    databases: health?.databases,
+    'volumes free': health?.volumes.map(({ bytes, freeBytes }, volume) => ({
+      ...{ volume, bytes, freeBytes, free: bytes > 0 ? `${Math.round((100 * freeBytes) / bytes)} %` : null },
+    })),
+  };
 }
 
 /** Of the fullest volume: it is the one that ends writes. */

@@ -16,7 +16,7 @@ process.once('SIGINT', () => interrupt.abort());
 // Ending early, as `| head` does, is no fault.
 process.stdout.on('error', () => process.exit(0));
 
-const outcome = { exitCode: 0 };
+const outcome = { exitCode: 0, print: (text: string) => process.stdout.write(text) };
 try {
   await createProgram(process.env, interrupt.signal, outcome).parseAsync();
 } catch (error) {

@@ -9,7 +9,7 @@ type Shown = Pick<Task, 'kind' | 'state' | 'progress' | 'waits' | 'attempts' | '
 export function progressLine(task: Shown): string {
   const { kind, state, progress, waits, attempts, cancelRequested } = task;
   const tries = attempts > 1 ? ` (attempt ${attempts})` : '';
-  if (state === 'queued' && waits) return `${kind}  waits: ${waits.reason}${tries}`;
+  if (state === 'queued' && waits) return `${kind}  put off: ${waits.reason}${tries}`;
   const doing = cancelRequested && state === 'running' ? 'is cancelled' : state;
   return progress ? `${kind}  ${doing}${tries}  ${progressText(progress, barWidth)}` : `${kind}  ${doing}${tries}`;
 }
@@ -22,6 +22,6 @@ export function progressText(progress: NonNullable<Task['progress']>, width = 0)
   const bar = width > 0 && share !== null ? `[${'#'.repeat(full)}${'·'.repeat(width - full)}] ` : '';
   const percent = share === null ? '' : `${Math.floor(share * 100)} %  `;
   const of = total === null ? amount(done) : `${amount(done)}/${amount(total)}`;
-  const rate = ratePerS === null ? '' : `  ${amount(ratePerS)} ${unit}/s`;
-  return `${bar}${percent}${of} ${unit}${rate}${etaS === null ? '' : `  ${duration(etaS)} left`}`;
+  const rate = ratePerS === null || done === total ? '' : `  ${amount(ratePerS)} ${unit}/s`;
+  return `${bar}${percent}${of} ${unit}${rate}${etaS === null || done === total ? '' : `  ${duration(etaS)} left`}`;
 }

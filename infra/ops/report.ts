@@ -48,7 +48,9 @@ export function formatTable(rows: readonly Row[]): string {
 export function formatRecord(record: object, indent = ''): string {
   const entries = Object.entries(record);
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, value]) => `${indent}${name.padEnd(width)}  ${formatValue(value, indent)}`).join('');
+  return entries
+    .map(([name, value]) => `${indent}${name.padEnd(width)}  ${formatValue(value, indent)}`.replace(/ +\n/, '\n'))
+    .join('');
 }
 
 function formatValue(value: unknown, indent: string): string {

@@ -17,7 +17,7 @@ export const taskColumns: Readonly<Record<string, (task: Task) => Cell>> = {
   age: ({ createdAt }) => age(createdAt, Date.now()),
   tries: ({ attempts }) => attempts,
   progress: ({ progress }) => progress && progressText(progress),
-  note: ({ waits, error }) => (waits ? `waits: ${waits.reason}` : error)?.slice(0, maxNote),
+  note: ({ waits, error }) => (waits ? `put off: ${waits.reason}` : error)?.slice(0, maxNote),
 };
 
 export function tasksReport(tasks: readonly Task[]): Report {
@@ -35,7 +35,7 @@ export function taskReport(task: Task): Report {
     'worked on by': task.leaseOwner,
     attempts,
     progress: progress && progressText(progress),
-    waits: waits && `${waits.reason}, until ${waits.until}`,
+    'put off': waits && `${waits.reason}, until ${waits.until}`,
     error,
     params,
     result,
