@@ -28,7 +28,7 @@ export interface CommandDefinition<O> {
 /** Where the outcome goes. */
 export interface Outcome {
   exitCode: number;
-  readonly print: (text: string) => void;
+  readonly print: (text: string) => unknown;
 }
 
 export class Commands {
