@@ -1,3 +1,4 @@
+import { ApiError } from '../base/errors.ts';
 import { limitsOf } from '../management/plans.ts';
 import { type Role, roles, type User } from '../management/records.ts';
 import { accountAccess } from './access.ts';
@@ -63,8 +64,14 @@ export const removeUser: Step[] = [
     const { accountId } = context.token!;
     const id = context.params['user']!;
     const by = actorOf(context);
-    await users.removeUser(accountId, id, by);
-    // They are good for nothing any more; a crash before this only leaves them in the list.
+    try {
+      await users.removeUser(accountId, id, by);
+    } catch (error) {
+      // An earlier removal may have broken off here.
+      if (error instanceof ApiError && error.code === 'UserNotFound') await tokens.revokeTokens(accountId, id, by);
+      throw error;
+    }
+    // They are good for nothing any more; a crash before this only leaves them in the list, until it is asked for again or the list is full.
     await tokens.revokeTokens(accountId, id, by);
     replyNothing(context);
   },

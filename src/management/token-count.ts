@@ -36,11 +36,16 @@ export class TokenCount {
     }
   }
 
-  /** False when they were counted a moment ago, or are being changed. The index may lack tokens of the last second; the next count has them. */
+  /** They were not counted a moment ago. */
+  async isDue(accountId: string): Promise<boolean> {
+    const counts = (await readItem(this.#dynamo, tables.accounts, countKey(accountId))) ?? {};
+    return this.#clock() - ((counts['tokensCountedMs'] as number | undefined) ?? 0) >= countAgainMs;
+  }
+
+  /** False when they are being changed. The index may lack tokens of the last second; the next count has them. */
   async countAgain(accountId: string): Promise<boolean> {
     const nowMs = this.#clock();
     const counts = (await readItem(this.#dynamo, tables.accounts, countKey(accountId))) ?? {};
-    if (nowMs - ((counts['tokensCountedMs'] as number | undefined) ?? 0) < countAgainMs) return false;
     const tokens = await countItems(this.#dynamo, {
       TableName: tables.tokens,
       IndexName: indexes.tokensByAccount,

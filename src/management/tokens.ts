@@ -7,7 +7,7 @@ import { accountChange, accountPuts, newAccount } from './accounts.ts';
 import { type Actor, auditPut, theService } from './audit.ts';
 import type { RecordCache } from './cache.ts';
 import type { Changes } from './commit.ts';
-import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
+import { ConditionFailed, type Dynamo, queryItems, readItems, type TransactionItem } from './dynamo.ts';
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
 import { type Page, queryPage } from './page.ts';
@@ -22,6 +22,8 @@ const maxKnownSecrets = 10_000;
 const expiredKeptMs = 7 * 24 * 3_600_000;
 /** A transaction takes 100 items: per token what remains of it, its audit and its event. */
 const maxRevokedAtOnce = 33;
+/** That DynamoDB reads in one call. */
+const maxUsersAtOnce = 100;
 
 /** The operator's own tenant: what a region on one machine starts with. */
 export const localAccount = 'local';
@@ -69,10 +71,27 @@ export class Tokens {
     try {
       return await this.#createToken(fields, by);
     } catch (error) {
-      // Some that were counted may have expired since.
+      // Some that were counted may have expired since, or are left of users that are gone.
       const isFull = error instanceof ApiError && error.code === 'TooManyTokens';
-      if (!isFull || !(await this.#count.countAgain(fields.accountId))) throw error;
+      if (!isFull || !(await this.#count.isDue(fields.accountId))) throw error;
+      await this.#removeLeft(fields.accountId);
+      if (!(await this.#count.countAgain(fields.accountId))) throw error;
       return this.#createToken(fields, by);
+    }
+  }
+
+  /** A removal of a user that broke off has left some of its tokens. */
+  async #removeLeft(accountId: string): Promise<void> {
+    const ids = new Set<string>();
+    for await (const page of this.#pages(accountId))
+      for (const { userId } of page) if (userId !== null) ids.add(userId);
+    const all = [...ids];
+    for (let at = 0; at < all.length; at += maxUsersAtOnce) {
+      const some = all.slice(at, at + maxUsersAtOnce);
+      const keys = some.map((id) => ({ accountId, id }));
+      const found = await readItems(this.#dynamo, tables.users, keys);
+      const there = new Set(found.filter((item) => 'role' in item).map(({ id }) => id));
+      for (const id of some) if (!there.has(id)) await this.revokeTokens(accountId, id, theService);
     }
   }
 

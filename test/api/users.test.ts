@@ -93,13 +93,23 @@ test('however many tokens a removed user has, they go in few transactions', asyn
   assert.deepEqual((await service.ask(`/v1/tokens?user=${userId}`)).json.tokens, []);
 });
 
-test('a removed user ends its tokens also where they were not removed', async () => {
-  const { id: accountId, service } = await account('crash');
+test('a removed user ends its tokens also where they were not removed; asked again, they go, and when no other has room', async () => {
+  const { id: accountId, service } = await account('crash', { limits: { tokens: 2 } });
   await create(service, 'boss', 'owner');
-  const id = await create(service, 'ann', 'member');
-  const { secret } = (await service.ask('/v1/tokens', { body: { name: 't', scopes: ['read'], user: id } })).json;
-  assert.equal((await service.as(secret).ask('/v1/databases')).status, 200);
-  // As after a crash between the two steps.
-  await management.users.removeUser(accountId, id, theService);
-  assert.equal((await service.as(secret).ask('/v1/databases')).json.code, 'TokenUnknown');
+  const names = async (): Promise<string[]> =>
+    (await service.ask('/v1/tokens')).json.tokens.map(({ name }: { name: string }) => name);
+  for (const [name, clean] of [
+    ['ann', (id: string) => service.ask(`/v1/users/${id}`, { method: 'DELETE' })],
+    ['bob', () => service.ask('/v1/tokens', { body: { name: 'next', scopes: ['read'] } })],
+  ] as const) {
+    const id = await create(service, name, 'member');
+    const { secret } = (await service.ask('/v1/tokens', { body: { name, scopes: ['read'], user: id } })).json;
+    assert.equal((await service.as(secret).ask('/v1/databases')).status, 200);
+    // As after a crash between the two steps.
+    await management.users.removeUser(accountId, id, theService);
+    assert.equal((await service.as(secret).ask('/v1/databases')).json.code, 'TokenUnknown');
+    assert.ok((await names()).includes(name));
+    assert.equal((await clean(id)).status, name === 'ann' ? 404 : 201);
+    assert.ok(!(await names()).includes(name));
+  }
 });
