@@ -11,6 +11,7 @@ import { move } from './move.ts';
 import { provision } from './provision.ts';
 import { restore } from './restore.ts';
 import { restoreDrill } from './restore-drill.ts';
+import { retention } from './retention.ts';
 
 export type Kinds = Readonly<Partial<Record<TaskKind, Kind>>>;
 
@@ -18,5 +19,5 @@ export const kinds: Kinds = {
   ...{ provision, deprovision, 'close-account': closeAccount },
   ...{ export: exportRows, import: importFile },
   ...{ backup, restore, 'restore-drill': restoreDrill, 'expire-backups': expireBackups },
-  ...{ move, 'drain-host': drainHost },
+  ...{ move, 'drain-host': drainHost, retention },
 };
