@@ -57,15 +57,15 @@ export class Service {
 
   async taskDone(id: string): Promise<void> {
     const states = ['succeeded', 'failed'];
-    const state = await until(
+    const { state, error } = await until(
       `task ${id} to end`,
       async () => {
         const reply = await this.ask(`/v1/tasks/${id}`).catch(() => undefined);
-        return states.includes(reply?.json?.task?.state) && reply!.json.task.state;
+        return states.includes(reply?.json?.task?.state) && reply!.json.task;
       },
       60_000,
     );
-    assert.equal(state, 'succeeded');
+    assert.equal(state, 'succeeded', error);
   }
 
   /** Writes and expects the receipt of a write that was taken whole. */

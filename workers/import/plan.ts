@@ -5,6 +5,7 @@ import { csvHeader } from '../../src/ingest/csv.ts';
 import type { Compression, ImportFormat, ImportParams } from '../../src/ingest/import.ts';
 import { tableOfImport } from '../../src/ingest/import.ts';
 import { decodeLineProtocol } from '../../src/ingest/line-protocol.ts';
+import { LineRecords } from '../../src/ingest/line-record.ts';
 import type { CellType, TableOptions } from '../../src/ingest/table.ts';
 import { described } from '../../src/kdb/described.ts';
 import type { Engine, SeriesInfo } from '../../src/kdb/engine.ts';
@@ -88,10 +89,23 @@ function formatOf(sample: Buffer, params: ImportParams): ImportFormat {
   if (sample.toString('latin1', 0, 4) === 'PAR1') return 'parquet';
   const text = sample.toString('utf8', 0, 65_536).trimStart();
   if (text.startsWith('{')) return 'ndjson';
-  const first = text.split('\n').find((line) => line.trim() !== '' && !line.startsWith('#'));
-  if (first === undefined || isSection(sample, 0) || text.startsWith('# INFLUXDB EXPORT')) return 'line-protocol';
-  const { faultCount } = decodeLineProtocol(Buffer.from(first), { precision: params.precision ?? 'ns', nowNs: 0n });
+  if (isSection(sample, 0) || text.startsWith('# INFLUXDB EXPORT')) return 'line-protocol';
+  const first = firstLine(sample);
+  const { faultCount } = decodeLineProtocol(first, { precision: params.precision ?? 'ns', nowNs: 0n });
   return faultCount === 0 ? 'line-protocol' : 'csv';
+}
+
+/** That is no comment; a string in it may have newlines. */
+function firstLine(sample: Buffer): Buffer {
+  const records = new LineRecords(sample);
+  for (let start = 0; start < sample.length; ) {
+    const found = records.end(start);
+    const end = found < 0 ? sample.length : found;
+    const line = sample.subarray(start, end);
+    if (!/^\s*(#|$)/.test(line.toString('latin1', 0, 1_024))) return line;
+    start = end + 1;
+  }
+  return Buffer.alloc(0);
 }
 
 /** The beginning of the text, in whole lines where it is longer. */
