@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../src/base/log.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
+import { importObject } from '../src/ingest/import.ts';
+import type { Tasks } from '../src/management/tasks.ts';
 import { exportsKeptDays } from '../src/tasks/export.ts';
 
 const everyMs = 3_600_000;
@@ -8,11 +10,12 @@ const dayMs = 86_400_000;
 
 interface FileExpiryOptions {
   readonly objects: ObjectStore;
+  readonly tasks: Pick<Tasks, 'getTask'>;
   readonly clock: () => number;
   readonly log: Log;
 }
 
-/** Removes files of exports when their time is over. Every worker looks once an hour; removing twice does no harm. */
+/** Removes files of exports and imports when their time is over. Every worker looks once an hour; removing twice does no harm. */
 export class FileExpiry {
   readonly #options: FileExpiryOptions;
   readonly #stopped = new AbortController();
@@ -32,16 +35,44 @@ export class FileExpiry {
   }
 
   async removeExpired(): Promise<number> {
-    const { objects, clock } = this.#options;
-    const beforeMs = clock() - exportsKeptDays * dayMs;
+    return (await this.#removeExports()) + (await this.#removeImports());
+  }
+
+  async #removeExports(): Promise<number> {
     let removed = 0;
-    for await (const { key, at } of objects.list('exports/')) {
+    for await (const { key, at } of this.#options.objects.list('exports/')) {
       if (this.#stopped.signal.aborted) break;
-      if (at.getTime() >= beforeMs) continue;
-      await objects.remove(key);
-      removed++;
+      if (this.#isOver(at, exportsKeptDays)) removed += await this.#remove(key);
     }
     return removed;
+  }
+
+  /** One that still waits or runs keeps what it has. */
+  async #removeImports(): Promise<number> {
+    const { objects, tasks } = this.#options;
+    const unfinished = new Map<string, boolean>();
+    let removed = 0;
+    for await (const { key, at } of objects.list('imports/')) {
+      if (this.#stopped.signal.aborted) break;
+      const made = importObject(key);
+      if (!made || !this.#isOver(at, made.days)) continue;
+      const { taskId } = made;
+      if (!unfinished.has(taskId)) {
+        const task = await tasks.getTask(taskId);
+        unfinished.set(taskId, task?.state === 'queued' || task?.state === 'running');
+      }
+      if (!unfinished.get(taskId)) removed += await this.#remove(key);
+    }
+    return removed;
+  }
+
+  #isOver(at: Date, days: number): boolean {
+    return at.getTime() < this.#options.clock() - days * dayMs;
+  }
+
+  async #remove(key: string): Promise<1> {
+    await this.#options.objects.remove(key);
+    return 1;
   }
 
   async #run(): Promise<void> {
@@ -49,9 +80,9 @@ export class FileExpiry {
     while (!signal.aborted) {
       try {
         const removed = await this.removeExpired();
-        if (removed > 0) this.#options.log.info('files of exports are removed', { removed });
+        if (removed > 0) this.#options.log.info('files of exports and imports are removed', { removed });
       } catch (error) {
-        this.#options.log.warn('files of exports could not be removed', { error });
+        this.#options.log.warn('files of exports and imports could not be removed', { error });
       }
       await delay(everyMs, undefined, { signal }).catch(() => {});
     }

@@ -1,5 +1,6 @@
 // A worker of a region: takes tasks from the management queue, and sweeps up those that nobody takes care of.
 
+import { randomUUID } from 'node:crypto';
 import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { onStop } from '../src/base/lifecycle.ts';
 import { createLog, type Log } from '../src/base/log.ts';
@@ -10,6 +11,7 @@ import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
 import { createManagement } from '../src/management/index.ts';
+import { UsageMeter } from '../src/management/usage-meter.ts';
 import { createTasks } from '../src/tasks/index.ts';
 import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
@@ -36,6 +38,7 @@ async function main(config: WorkerConfig): Promise<void> {
   const queue = new TaskQueue(sqs);
   const owner = ownerName();
   const tasks = createTasks(config);
+  const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: Date.now, log });
   const services: WorkerServices = {
     management,
     announce: (task) => tasks.announce(task, log),
@@ -43,6 +46,7 @@ async function main(config: WorkerConfig): Promise<void> {
     objects: openObjectStore(config, log),
     objectsOf: objectsOfRegions(config, log),
     hello,
+    meter,
     connect,
   };
   const metrics = new Metrics({ region: config.region, zone: config.zone });
@@ -60,7 +64,7 @@ async function main(config: WorkerConfig): Promise<void> {
     connect: ({ endpoint, user, password }) => createEngineClient({ ...endpoint!, user, password }),
     log,
   });
-  const fileExpiry = new FileExpiry({ objects: services.objects, clock: Date.now, log });
+  const fileExpiry = new FileExpiry({ objects: services.objects, tasks: management.tasks, clock: Date.now, log });
   const stopped = new AbortController();
   const consumers: TaskConsumer[] = [];
   addQueueFigures(
@@ -83,6 +87,7 @@ async function main(config: WorkerConfig): Promise<void> {
         comparison.stop(),
         fileExpiry.stop(),
       ]);
+      await meter.stop();
       sqs.destroy();
       tasks.close();
       await management.close();
@@ -94,6 +99,7 @@ async function main(config: WorkerConfig): Promise<void> {
   outboxSweeper?.start();
   comparison.start();
   fileExpiry.start();
+  meter.start();
   for (const name of taskQueueNames) {
     const queueUrl = await untilQueue(() => queue.url(name), stopped.signal, log);
     if (queueUrl === undefined) return;

@@ -1,5 +1,6 @@
 // How tasks are shown.
 
+import { type ImportParams, shownImport } from '../../src/ingest/import.ts';
 import type { Task } from '../../src/management/records.ts';
 import { age } from './figures.ts';
 import { progressText } from './progress-bar.ts';
@@ -21,10 +22,11 @@ export const taskColumns: Readonly<Record<string, (task: Task) => Cell>> = {
 };
 
 export function tasksReport(tasks: readonly Task[]): Report {
-  return listReport(tasks, taskColumns);
+  return listReport(tasks.map(withoutSignature), taskColumns);
 }
 
-export function taskReport(task: Task): Report {
+export function taskReport(whole: Task): Report {
+  const task = withoutSignature(whole);
   const { id, kind, state, accountId, region, databaseName, databaseId, requestedBy } = task;
   const { progress, waits, error, params, result, history, attempts } = task;
   const shown = {
@@ -44,4 +46,8 @@ export function taskReport(task: Task): Report {
     })),
   };
   return { json: { record: task }, text: formatRecord(shown), exitCode: 0 };
+}
+
+function withoutSignature(task: Task): Task {
+  return task.kind === 'import' ? { ...task, params: shownImport(task.params as ImportParams) } : task;
 }

@@ -1,7 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { apiError } from '../base/errors.ts';
-import { type ImportParams, importParams, importRejectsKey } from '../ingest/import.ts';
-import { timePattern } from '../ingest/time-pattern.ts';
+import { type ImportParams, importFault, importParams, importRejectsKey } from '../ingest/import.ts';
 import { access, dataAccess, findDatabase, withinStorage } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
@@ -22,7 +21,8 @@ export const createImport: Step[] = [
   async function createImport(context: Context): Promise<void> {
     const { management, tasks, log } = context.services;
     const params = context.json as ImportParams;
-    requireReadable(params);
+    const fault = importFault(params);
+    if (fault !== undefined) throw apiError('InvalidRequest', { reason: `body.${fault}` });
     const subject = context.database!;
     const task = await management.tasks.createTask({ kind: 'import', subject, params, requestedBy: actorOf(context) });
     await tasks.announce(task, log);
@@ -70,19 +70,3 @@ export const getRejects: Step[] = [
     });
   },
 ];
-
-/** What would only be found out by a worker otherwise. */
-function requireReadable({ source, timeFormat, format, series }: ImportParams): void {
-  const refuse = (reason: string): never => {
-    throw apiError('InvalidRequest', { reason: `body.${reason}` });
-  };
-  if ('object' in source && source.object.split('/').some((name) => /^\.+$/.test(name)))
-    refuse('source.object: it has no plain name');
-  if ('url' in source && !URL.canParse(source.url)) refuse('source.url: it is no address');
-  if ((format === 'csv' || format === 'parquet') && series === undefined) refuse(`series: ${format} needs it`);
-  try {
-    if (timeFormat !== undefined) timePattern(timeFormat);
-  } catch (error) {
-    refuse(`timeFormat: ${(error as Error).message}`);
-  }
-}

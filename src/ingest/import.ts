@@ -2,14 +2,15 @@
 
 import type { Precision } from './batch.ts';
 import { type CellType, cellTypes, defaultTable, type TableOptions } from './table.ts';
+import { timePattern } from './time-pattern.ts';
 
 export const importFormats = ['line-protocol', 'csv', 'ndjson', 'parquet'] as const;
 export type ImportFormat = (typeof importFormats)[number];
 export const compressions = ['none', 'gzip', 'zstd'] as const;
 export type Compression = (typeof compressions)[number];
 
-/** An object below imports/<database>/ of the region's store, an upload that is made of parts, or an address. */
-export type ImportSource = { readonly object: string } | { readonly upload: true } | { readonly url: string };
+/** An object below imports/<database>/ of the region's store, an upload that is made of parts (its own, or those of an earlier import), or an address. */
+export type ImportSource = { readonly object: string } | { readonly upload: true | string } | { readonly url: string };
 
 export interface ImportParams {
   readonly source: ImportSource;
@@ -48,8 +49,9 @@ export const importParams = {
       maxProperties: 1,
       additionalProperties: false,
       properties: {
-        object: { type: 'string', pattern: '^[\\w.=-]{1,200}(/[\\w.=-]{1,200}){0,8}$' },
-        upload: { const: true },
+        // Names of dots alone would lead elsewhere.
+        object: { type: 'string', pattern: '^(?!\\.+(/|$))[\\w.=-]{1,200}(/(?!\\.+(/|$))[\\w.=-]{1,200}){0,8}$' },
+        upload: { anyOf: [{ const: true }, { type: 'string', pattern: '^[\\w-]{1,100}$' }] },
         url: { type: 'string', pattern: '^https://', maxLength: 8_000 },
       },
     },
@@ -83,9 +85,45 @@ export function tableOfImport(params: ImportParams): TableOptions | null {
   };
 }
 
+/** What no schema says of it; undefined: nothing. */
+export function importFault({ source, format, series, timeFormat }: ImportParams): string | undefined {
+  if ('url' in source && !URL.canParse(source.url)) return 'source.url: it is no address';
+  if ((format === 'csv' || format === 'parquet') && series === undefined) return `series: ${format} needs it`;
+  try {
+    if (timeFormat !== undefined) timePattern(timeFormat);
+  } catch (error) {
+    return `timeFormat: ${(error as Error).message}`;
+  }
+  return undefined;
+}
+
+/** To be looked at: addresses are often signed, and who has the signature has the file. */
+export function shownImport(params: ImportParams): ImportParams {
+  const { source } = params;
+  if (!('url' in source) || !URL.canParse(source.url)) return params;
+  const { origin, pathname } = new URL(source.url);
+  return { ...params, source: { url: origin + pathname } };
+}
+
 /** All that belongs to one import stands below it. */
 export function importPrefix(databaseId: string, taskId: string): string {
   return `imports/${databaseId}/${taskId}`;
+}
+
+/** For so long an import that did not succeed keeps what it needs to go on: its parts, what it downloaded, its plan. */
+export const importKeptDays = 7;
+/** As long as its task can be looked at. */
+export const rejectsKeptDays = 90;
+
+const ofImport = /^imports\/db-[0-9a-f]+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|ops-[\w-]+)\/(.+)$/;
+const needed = /^(part-\d{5}|started|plan\.json|download|unpacked|rejects\/\d+)$/;
+
+/** Which import an object was made by, and for how long it is kept; undefined: an operator put it there. */
+export function importObject(key: string): { readonly taskId: string; readonly days: number } | undefined {
+  const [, taskId, name] = ofImport.exec(key) ?? [];
+  if (taskId === undefined || name === undefined) return undefined;
+  if (name === 'rejects.ndjson') return { taskId, days: rejectsKeptDays };
+  return needed.test(name) ? { taskId, days: importKeptDays } : undefined;
 }
 
 /** The file of its bad rows. */

@@ -107,6 +107,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
             connect === notConnected
               ? (memory?.hello ?? hello)
               : (endpoint, login) => helloOver(connect, endpoint, login),
+          meter: { addPoints: () => {} },
           connect,
         },
         queue: mortal.effects({

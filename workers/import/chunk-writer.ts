@@ -42,6 +42,8 @@ export interface ChunkWriterOptions {
   readonly maxRejects: number;
   /** Of the database where it is now. */
   readonly engine: (afterLoss: boolean) => Promise<Pick<Engine, 'insert'>>;
+  /** So many points more are in it. */
+  readonly applied: (points: number) => void;
   readonly clock: () => number;
   readonly signal: AbortSignal;
 }
@@ -100,7 +102,7 @@ export class ChunkWriter {
 
   /** Null when it is applied; else what the database refuses for good. */
   async #insert(chunk: number, { parts }: Batch): Promise<EngineError | null> {
-    const { taskId, engine, clock, signal } = this.#options;
+    const { taskId, engine, applied, clock, signal } = this.#options;
     // No Idempotency-Key has a newline.
     const batchId = namedBatchId(`import\n${taskId}\n${chunk}`);
     const startMs = performance.now();
@@ -109,7 +111,8 @@ export class ChunkWriter {
       signal.throwIfAborted();
       let reason: string;
       try {
-        await (await engine(lost)).insert({ batchId, parts });
+        const { rows } = await (await engine(lost)).insert({ batchId, parts });
+        applied(Number(rows));
         return null;
       } catch (error) {
         lost = error instanceof ConnectionLost;

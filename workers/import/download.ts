@@ -45,7 +45,7 @@ export async function download(url: string, state: DownloadState | null, options
   const { objects, key, limits, signal, progress, save } = options;
   const known = state?.etag ? await objects.listParts(key, state.uploadId).catch(() => []) : [];
   const from = known.reduce((sum, { bytes }) => sum + bytes, 0);
-  const response = await follow(addressOf(url), rangeHeaders(from, state?.etag ?? null), limits, signal);
+  const response = await follow(new URL(url), rangeHeaders(from, state?.etag ?? null), limits, signal);
   try {
     const resumed = response.statusCode === 206;
     if (resumed && !response.headers['content-range']?.startsWith(`bytes ${from}-`))
@@ -82,11 +82,6 @@ export async function download(url: string, state: DownloadState | null, options
   } finally {
     response.destroy();
   }
-}
-
-function addressOf(url: string): URL {
-  if (!URL.canParse(url)) throw new Permanent('the address cannot be read');
-  return new URL(url);
 }
 
 /** If-Range: when the file has changed, all of it comes. */

@@ -1,6 +1,13 @@
 import { ObjectNotFound } from '../../src/base/object-store.ts';
 import { uploadStream } from '../../src/base/objects/upload-stream.ts';
-import { type ImportParams, importParams, importPrefix, importRejectsKey } from '../../src/ingest/import.ts';
+import {
+  type ImportParams,
+  importFault,
+  importKeptDays,
+  importParams,
+  importPrefix,
+  importRejectsKey,
+} from '../../src/ingest/import.ts';
 import type { Database } from '../../src/management/records.ts';
 import { type DownloadLimits, type DownloadState, download, publicDownloads } from '../import/download.ts';
 import { DryRun } from '../import/dry-run.ts';
@@ -15,7 +22,7 @@ import { type Connection, type Kind, Permanent, Postponed, type TaskRun } from '
 
 const hourMs = 3_600_000;
 /** Parts of an upload may come for so long. */
-const waitForPartsMs = 7 * 24 * hourMs;
+const waitForPartsMs = importKeptDays * 24 * hourMs;
 const lookAgainMs = 5_000;
 const maxUnpackedBytes = 1e12;
 
@@ -36,6 +43,8 @@ export function importKind(limits: DownloadLimits): Kind<ImportParams, Checkpoin
     maxAttempts: 20,
     params: importParams,
     async run(run) {
+      const fault = importFault(run.params);
+      if (fault !== undefined) throw new Permanent(`params.${fault}`);
       const database = await activeDatabase(run);
       const engines = new ImportEngine(run, database);
       try {
@@ -44,8 +53,9 @@ export function importKind(limits: DownloadLimits): Kind<ImportParams, Checkpoin
         await engines.close();
       }
     },
-    giveUp: (run) => leave(run),
-    cancel: (run) => leave(run),
+    // It can be tried again, and then goes on where it was: what it needs is removed when its time is over (file-expiry.ts).
+    giveUp: (run) => endRejects(run),
+    cancel: (run) => endRejects(run),
   };
 }
 
@@ -66,7 +76,7 @@ async function work(
   const { format, compression } = plan;
   if (params.dryRun) {
     const found = await tried(stepsOf(run, file, plan, parquet, null), parquet, file, engine);
-    await leave(run);
+    await removeNeeded(run);
     return { format, compression, ...(plan.table && { columns: plan.table.types }), ...found };
   }
   if (database.schema === 'strict') await defineAll(run, database, engine);
@@ -82,6 +92,7 @@ async function work(
       rejects,
       maxRejects: params.maxRejects ?? 0,
       engine: (afterLoss) => (afterLoss ? engines.again() : engines.current()),
+      applied: (points) => services.meter.addPoints(database, points),
       clock: services.management.clock,
       signal: run.signal,
       progress: () => {
@@ -93,15 +104,17 @@ async function work(
     },
     from,
   );
-  try {
-    const done = await importing.run(stepsOf(run, file, plan, parquet, from));
-    await rejects.finish(run.signal);
-    await leave(run);
-    return { format, compression, rows: done.rows, rejected: done.rejected };
-  } catch (error) {
-    if (error instanceof Permanent) await rejects.finish(run.signal);
-    throw error;
-  }
+  const done = await importing.run(stepsOf(run, file, plan, parquet, from));
+  await rejects.finish(run.signal);
+  await removeNeeded(run);
+  return { format, compression, rows: done.rows, rejected: done.rejected };
+}
+
+/** However it ended, its bad rows can be looked at. */
+async function endRejects({ task, services, signal }: Run): Promise<void> {
+  if (task.databaseId === null) return;
+  const rejects = await Rejects.open(services.objects, task.databaseId, task.id);
+  await rejects.finish(signal);
 }
 
 async function activeDatabase({ task, services }: Run): Promise<Database> {
@@ -150,7 +163,10 @@ async function piecesOf(run: Run, database: Database, limits: DownloadLimits): P
   const { objects } = services;
   const prefix = importPrefix(database.id, task.id);
   const { source } = params;
-  if ('upload' in source) return uploadedParts(run, prefix);
+  if ('upload' in source) {
+    const { upload } = source;
+    return uploadedParts(run, upload === true ? prefix : importPrefix(database.id, upload));
+  }
   const key = 'object' in source ? `imports/${database.id}/${source.object}` : `${prefix}/download`;
   if ('url' in source && !(await objects.head(key))) {
     await download(source.url, run.checkpoint?.download ?? null, {
@@ -173,6 +189,8 @@ async function uploadedParts(run: Run, prefix: string): Promise<Piece[]> {
   const started = await readJson<{ parts: { number: number; bytes: number }[] }>(run, `${prefix}/started`);
   const until = Date.parse(task.createdAt) + waitForPartsMs;
   if (!started) {
+    if (prefix !== importPrefix(task.databaseId!, task.id))
+      throw new Permanent('there is no upload of that name, or it was not started, or its time is over');
     if (services.management.clock() < until) throw new Postponed(until, 'it waits for its parts');
     throw new Permanent('it was not started within 7 days');
   }
@@ -230,13 +248,14 @@ async function defineAll({ services }: Run, { id }: Database, engine: Connection
     await engine.define({ series: name, tags, fields });
 }
 
-/** What only the import needed goes; what bad rows it had stays, as do objects that it was not made for. */
-async function leave({ task, services }: Run): Promise<void> {
+/** What bad rows it had stays, as do objects that it was not made for, and, after it only looked, what it was sent. */
+async function removeNeeded({ task, params, services }: Run): Promise<void> {
   const { objects } = services;
-  if (task.databaseId === null) return;
-  const kept = importRejectsKey(task.databaseId, task.id);
-  for await (const { key } of objects.list(`${importPrefix(task.databaseId, task.id)}/`)) {
-    if (key !== kept) await objects.remove(key);
+  const prefix = `${importPrefix(task.databaseId!, task.id)}/`;
+  for await (const { key } of objects.list(prefix)) {
+    const name = key.slice(prefix.length);
+    const isSent = name.startsWith('part-') || name === 'started';
+    if (key !== importRejectsKey(task.databaseId!, task.id) && !(params.dryRun && isSent)) await objects.remove(key);
   }
 }
 

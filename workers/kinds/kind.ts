@@ -3,6 +3,7 @@ import type { ObjectStore } from '../../src/base/object-store.ts';
 import type { Engine, Hello } from '../../src/kdb/engine.ts';
 import type { Management } from '../../src/management/index.ts';
 import type { Database, Endpoint, Task } from '../../src/management/records.ts';
+import type { UsageMeter } from '../../src/management/usage-meter.ts';
 import type { AgentClient } from '../agent-client.ts';
 
 /** To be closed by who asked for it. */
@@ -19,6 +20,8 @@ export interface WorkerServices {
   readonly objectsOf: (region: string) => ObjectStore;
   /** Asks a database process whether it is up. */
   readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
+  /** Counts what tasks write into databases of customers. */
+  readonly meter: Pick<UsageMeter, 'addPoints'>;
   /** To the process of a database that has an endpoint. */
   readonly connect: (database: Pick<Database, 'endpoint' | 'user' | 'password'>) => Promise<Connection>;
 }

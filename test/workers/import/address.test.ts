@@ -54,7 +54,7 @@ const urls: readonly (readonly [url: string, message: RegExp])[] = [
   ['https://localhost/x', /public internet/],
   ['https://localhost:8443/x', /port 8443/],
   ['https://u:p@example.com/x', /password/],
-  ['https://', /cannot be read/],
+  ['https://', /no address/],
 ];
 for (const [url, message] of urls) {
   test(`${url} is not fetched`, async (t) => {

@@ -10,7 +10,7 @@ import type { ImportParams } from '../../../src/ingest/import.ts';
 import type { QueryResult } from '../../../src/kdb/engine.ts';
 import { type DownloadLimits, publicDownloads } from '../../../workers/import/download.ts';
 import { importKind } from '../../../workers/kinds/import.ts';
-import type { TaskRun } from '../../../workers/kinds/kind.ts';
+import { Permanent, type TaskRun } from '../../../workers/kinds/kind.ts';
 import { openStore, volumesFor } from '../../engines/store-in-temp.ts';
 import { silent } from '../../management/region.ts';
 import { temporaryFolder } from '../../servers.ts';
@@ -36,6 +36,8 @@ export interface ImportBench {
     options?: RunOptions,
   ) => Promise<ImportReply>;
   readonly run: (params: ImportParams, options?: RunOptions) => Promise<ImportReply>;
+  /** Points that usage has of it. */
+  readonly counted: () => number;
   readonly points: (series: string) => Promise<object[]>;
   readonly text: (key: string) => Promise<string>;
 }
@@ -51,6 +53,8 @@ export interface RunOptions {
   readonly insert?: Store['insert'];
   readonly signal?: AbortSignal;
   readonly sliceOver?: () => boolean;
+  /** Not its work, but what is done at its end. */
+  readonly end?: 'giveUp' | 'cancel';
 }
 
 export async function importBench(t: TestContext): Promise<ImportBench> {
@@ -61,6 +65,7 @@ export async function importBench(t: TestContext): Promise<ImportBench> {
   mkdirSync(folder.path, { recursive: true });
   const objects = new DirectoryStore({ path: folder.path, link: () => 'http://link' });
   let tasks = 0;
+  let counted = 0;
 
   const run: ImportBench['run'] = async (params, options = {}) => {
     const { taskId = `t-${++tasks}`, limits = publicDownloads, checkpoint = { value: null }, insert } = options;
@@ -79,22 +84,32 @@ export async function importBench(t: TestContext): Promise<ImportBench> {
       series: { follow: async () => {} },
     };
     const task = { id: taskId, accountId: 'a1', databaseName: 'plant', databaseId: 'db-1', createdAt };
-    return importKind(limits).run({
+    const meter = { addPoints: (_: unknown, points: number) => (counted += points) };
+    const kind = importKind(limits);
+    const taskRun = {
       ...{ task, params, checkpoint: structuredClone(checkpoint.value), log: silent },
-      services: { management, objects, connect: async () => engine },
+      services: { management, objects, connect: async () => engine, meter },
       signal: options.signal ?? new AbortController().signal,
       progress: () => {},
       saveCheckpoint: async (value: unknown) => {
         checkpoint.value = structuredClone(value);
       },
       sliceOver: options.sliceOver ?? (() => false),
-    } as unknown as TaskRun<ImportParams, never>);
+    } as unknown as TaskRun<ImportParams, never>;
+    if (options.end) return kind[options.end]!(taskRun);
+    try {
+      return await kind.run(taskRun);
+    } catch (error) {
+      if (error instanceof Permanent) await kind.giveUp(taskRun);
+      throw error;
+    }
   };
 
   return {
     store,
     objects,
     run,
+    counted: () => counted,
     async importFile(name, bytes, params = {}, options = {}) {
       await objects.put(`imports/db-1/${name}`, bytes);
       return run({ source: { object: name }, ...params }, options);

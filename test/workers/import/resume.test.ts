@@ -134,3 +134,40 @@ test('an upload waits for its start', async (t) => {
     { time: 2n, v: 2 },
   ]);
 });
+
+test('parts stay until they are imported: after a dry run, after it was given up or cancelled', async (t) => {
+  const { run, objects, points, counted } = await importBench(t);
+  const keys = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { key } of objects.list('imports/db-1/up/')) found.push(key.slice('imports/db-1/up/'.length));
+    return found;
+  };
+  const source = { upload: true } as const;
+  await objects.put('imports/db-1/up/part-00001', 'cpu v=1 1\ncpu v=2 2\n');
+  await objects.put('imports/db-1/up/started', JSON.stringify({ parts: [{ number: 1, bytes: 20 }] }));
+  const parts = ['part-00001', 'started'];
+  assert.equal((await run({ source, dryRun: true }, { taskId: 'up' })).rowsRead, 2);
+  assert.deepEqual(await keys(), parts);
+  for (const end of ['giveUp', 'cancel'] as const) await run({ source }, { taskId: 'up', end });
+  assert.deepEqual(await keys(), parts);
+  // Another import may name them.
+  assert.equal((await run({ source: { upload: 'up' } }, { taskId: 'other' })).rows, 2);
+  assert.deepEqual(await keys(), parts);
+  assert.equal((await run({ source }, { taskId: 'up' })).rows, 2);
+  assert.deepEqual([await keys(), (await points('cpu')).length, counted()], [[], 2, 4]);
+  await assert.rejects(run({ source: { upload: 'up' } }, { taskId: 'third' }), Permanent);
+});
+
+for (const end of ['giveUp', 'cancel'] as const) {
+  test(`bad rows that were found before ${end} can be looked at`, async (t) => {
+    const bench = await importBench(t);
+    const insert: RunOptions['insert'] = async (batch) => {
+      if (batch.parts[0]!.timeNs.includes(20_999_000n)) throw new Error('gone');
+      return bench.store.insert(batch);
+    };
+    await assert.rejects(bench.importFile('file', csv, params, { taskId: 'x', insert }), /gone/);
+    assert.equal(await bench.objects.head('imports/db-1/x/rejects.ndjson'), undefined);
+    await bench.run({ source: { object: 'file' } }, { taskId: 'x', end });
+    assert.match(await bench.text('imports/db-1/x/rejects.ndjson'), /^{"line":20502,.*"raw":"bad,row"}\n$/);
+  });
+}
