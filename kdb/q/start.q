@@ -8,9 +8,8 @@
 / All of memory, once; from then on each record when it is applied here.
 .tsg.follow:{[handle]
   .tsg.followers:distinct .tsg.followers,handle;
-  catalogue:(.tsg.catalogueVersion;.tsg.nextNumber;.tsg.numbers;.tsg.tagNames;.tsg.fieldNames;.tsg.fieldTypes;.tsg.tagKeys;.tsg.tagValues);
-  memory:(.tsg.hot;.tsg.late;.tsg.gone;.tsg.newest);
-  (catalogue;memory;(.tsg.parts;.tsg.slices;.tsg.mergedSequence;.tsg.cuts);(.tsg.sequence;.tsg.generation;.tsg.offset))}
+  (.tsg.catalogueVersion;.tsg.nextNumber;.tsg.numbers;.tsg.tagNames;.tsg.fieldNames;.tsg.fieldTypes;.tsg.tagKeys;.tsg.tagValues;
+    .tsg.hot;.tsg.late;.tsg.gone;.tsg.newest;.tsg.parts;.tsg.slices;.tsg.mergedSequence;.tsg.cuts;.tsg.sequence;.tsg.generation;.tsg.offset)}
 
 / What processes of one database ask of each other, on one host; no call of the contract.
 .tsg.ownCalls:(enlist `.tsg.follow)!enlist .tsg.follow
@@ -52,12 +51,11 @@
   address:":",.tsg.host,":",string[.tsg.port],":",string[.tsg.user],":",.tsg.password;
   .tsg.writerHandle:hopen (hsym `$1_address;5000);
   told:.tsg.writerHandle (`.tsg.follow;::);
-  catalogue:told 0; memory:told 1; stored:told 2; position:told 3;
-  .tsg.catalogueVersion:catalogue 0; .tsg.nextNumber:catalogue 1; .tsg.numbers:catalogue 2; .tsg.tagNames:catalogue 3;
-  .tsg.fieldNames:catalogue 4; .tsg.fieldTypes:catalogue 5; .tsg.tagKeys:catalogue 6; .tsg.tagValues:catalogue 7;
-  .tsg.hot:memory 0; .tsg.late:memory 1; .tsg.gone:memory 2; .tsg.newest:memory 3;
-  .tsg.parts:stored 0; .tsg.slices:stored 1; .tsg.mergedSequence:stored 2; .tsg.cuts:stored 3;
-  .tsg.sequence:position 0; .tsg.generation:position 1; .tsg.offset:position 2;
+  .tsg.catalogueVersion:told 0; .tsg.nextNumber:told 1; .tsg.numbers:told 2; .tsg.tagNames:told 3;
+  .tsg.fieldNames:told 4; .tsg.fieldTypes:told 5; .tsg.tagKeys:told 6; .tsg.tagValues:told 7;
+  .tsg.hot:told 8; .tsg.late:told 9; .tsg.gone:told 10; .tsg.newest:told 11;
+  .tsg.parts:told 12; .tsg.slices:told 13; .tsg.mergedSequence:told 14; .tsg.cuts:told 15;
+  .tsg.sequence:told 16; .tsg.generation:told 17; .tsg.offset:told 18;
   .tsg.restoreAttributes each key .tsg.numbers;}
 
 / Not all attributes are sent.
@@ -73,7 +71,7 @@
 .tsg.tick:{
   .tsg.watchMerge[];
   .tsg.watchConfig[];
-  rows:sum 0,count each raze 1_'.tsg.valuesOf each (.tsg.hot;.tsg.late);
+  rows:sum 0,count each (1_.tsg.valuesOf .tsg.hot),1_.tsg.valuesOf .tsg.late;
   if[(.tsg.merging<0)&(rows>=.tsg.checkpointRows)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
