@@ -156,7 +156,11 @@
 .tsg.applyPart:{[planned]
   series:planned`series;
   time:planned`time;
-  ids:.tsg.intern[series;planned`tagKeys;planned`tagColumns] planned`row;
+  tagKeys:planned`tagKeys;
+  tagColumns:planned`tagColumns;
+  younger:count[.tsg.tagNames series]-count tagColumns;             / tags that a later part of the request brought
+  tagColumns,:younger#enlist count[tagKeys]#`;
+  ids:.tsg.intern[series;tagKeys;tagColumns] planned`row;
   known:.tsg.newest[series;`time] ids;
   isLate:.tsg.isLate[known;ids;time];
   letters:.tsg.fieldTypes series;
