@@ -157,8 +157,10 @@ function tooLarge({ maxBytes }: DownloadLimits): Error {
 function shown(error: unknown): unknown {
   if (error instanceof ForbiddenAddress) return forbidden();
   if (error instanceof Permanent || (error as Error).name === 'AbortError') return error;
-  const { code } = error as { code?: string };
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string') return error;
   if (code === 'ENOTFOUND') return new Permanent('the host of the address is unknown');
-  if (code?.startsWith('E') || code?.startsWith('ERR_')) return new Error('the download failed', { cause: error });
-  return error;
+  // OpenSSL's names: CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT, UNABLE_TO_VERIFY_LEAF_SIGNATURE, …
+  if (/CERT|^UNABLE_TO_/.test(code)) return new Permanent('the certificate of the server is not trusted');
+  return new Error('the download failed', { cause: error });
 }
