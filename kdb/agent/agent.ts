@@ -23,6 +23,7 @@ import {
 import { DatabaseProcess } from './database-process.ts';
 import { hostHealth } from './health.ts';
 import { changeHome, createHome, findHomes, removeHome } from './home.ts';
+import type { DatabaseProgram } from './program.ts';
 
 /** How long a PUT waits for a new process to listen: a new one takes under a second. */
 const startWaitMs = 10_000;
@@ -41,7 +42,7 @@ export interface AgentOptions {
   readonly host: string;
   readonly volumes: readonly string[];
   readonly slots: number;
-  readonly command: readonly string[];
+  readonly program: DatabaseProgram;
   readonly log: Log;
   /** A database listens on another port than before. */
   readonly moved: () => void;
@@ -203,8 +204,8 @@ export class Agent {
   }
 
   #startProcess(config: DatabaseConfig): void {
-    const { command, log, moved } = this.#options;
-    this.#processes.set(config.databaseId, new DatabaseProcess(config, { command, log, moved }));
+    const { program, log, moved } = this.#options;
+    this.#processes.set(config.databaseId, new DatabaseProcess(config, { program, log, moved }));
   }
 
   #find(id: string): DatabaseConfig | undefined {

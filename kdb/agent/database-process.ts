@@ -2,7 +2,6 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { getCompileCacheDir } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,6 +12,7 @@ import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { changeHome, configPath } from './home.ts';
+import type { DatabaseProgram } from './program.ts';
 
 const firstBackoffMs = 100;
 /** A database whose volume is mended waits so long at most; a start takes 0.2 s of processor time. */
@@ -29,23 +29,11 @@ const keptLines = 10;
 const recoveredSign = 'recovered ';
 
 export interface DatabaseProcessOptions {
-  /** Program and arguments; `--config <file>` is added. */
-  readonly command: readonly string[];
+  readonly program: DatabaseProgram;
   readonly log: Log;
   /** It listens on another port than before. */
   readonly moved: () => void;
 }
-
-/**
- * glibc keeps what is freed: it raises the size from which arrays are mapped on their own, and so are given back, to 32 MiB, and has an arena per
- * thread. A database with a million tag sets took 930 MB after a checkpoint, of which 360 were in use; so 770, at the same processor time. Node's three
- * spaces for new objects may have 8 MB each instead of 16: 50 MB less again, and no slower.
- */
-const memoryEnv = {
-  MALLOC_ARENA_MAX: '2',
-  MALLOC_MMAP_THRESHOLD_: String(256 << 10),
-  NODE_OPTIONS: '--max-semi-space-size=8',
-};
 
 export class DatabaseProcess {
   config: DatabaseConfig;
@@ -83,24 +71,29 @@ export class DatabaseProcess {
     waited.abort();
   }
 
-  /** The process reads its configuration again at SIGHUP; one that only starts ends by it, and starts again with the new one. */
+  /** One that only starts ends by the signal, and starts again with the new limits. */
   async limit({ maxTagSets, maxSeries }: ProcessLimits): Promise<void> {
     if (this.config.maxTagSets === maxTagSets && this.config.maxSeries === maxSeries) return;
     await this.#change({ maxTagSets, maxSeries });
-    this.#child?.kill('SIGHUP');
+    this.#tell();
   }
 
   /** Resolves when no process takes writes any more, or when it takes them again. */
   async hold(heldBy: string | null): Promise<void> {
-    if (this.config.heldBy !== heldBy) await this.#change({ heldBy });
+    const isNew = this.config.heldBy !== heldBy;
+    // One that watches the file says so after a change alone, and maybe before the change is known here to be written.
+    if (isNew || this.#options.program.followsAgent) this.#configured = Promise.withResolvers();
+    if (isNew) await this.#change({ heldBy });
     this.heldSinceMs = performance.now();
     const child = this.#child;
     if (!child && !this.#isAlone) throw new Error('the process of an earlier agent has not ended yet');
-    if (!child) return;
-    this.#configured = Promise.withResolvers();
+    if (!child) {
+      this.#configured.resolve();
+      return;
+    }
     const waited = new AbortController();
     const { signal } = waited;
-    child.kill('SIGHUP');
+    this.#tell();
     try {
       await Promise.race([
         this.#configured.promise,
@@ -113,6 +106,11 @@ export class DatabaseProcess {
     } finally {
       waited.abort();
     }
+  }
+
+  /** To read its configuration again. q ends by the signal. */
+  #tell(): void {
+    if (this.#options.program.followsAgent) this.#child?.kill('SIGHUP');
   }
 
   /** Undefined while none runs. */
@@ -173,14 +171,12 @@ export class DatabaseProcess {
   }
 
   #spawn(): ChildProcess {
-    const [program, ...args] = this.#options.command as [string, ...string[]];
-    // Its standard input is a pipe from here: it ends with the agent. Of the agent's environment only how much it logs and the cache of
-    // compiled code are its business, the latter where there is one: with it a start takes 0.15 s of processor time instead of 0.53 s.
-    const cache = getCompileCacheDir();
-    const level = { TSG_LOG_LEVEL: this.#options.log.level };
-    const env = { ...memoryEnv, ...level, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) }) };
-    const child = spawn(program, [...args, '--config', configPath(this.config)], { env, stdio: 'pipe' });
-    child.stdin!.on('error', () => {});
+    const { program, log } = this.#options;
+    const [path, ...args] = program.command(configPath(this.config));
+    const env = program.environment(log.level);
+    // A pipe from here ends with the agent. What stands on the input of q would be evaluated.
+    const child = spawn(path!, args, { env, stdio: [program.followsAgent ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+    child.stdin?.on('error', () => {});
     this.#child = child;
     return child;
   }

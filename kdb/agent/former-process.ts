@@ -18,15 +18,17 @@ export async function noteProcess(path: string, pid: number, mark: string): Prom
 export async function endFormerProcess(path: string, patienceMs: number): Promise<void> {
   const noted = await readNote(path);
   if (!noted) return;
+  // q does not notice.
+  if (await isRunning(noted)) endIfThere(noted.pid, 'SIGTERM');
   for (const deadline = Date.now() + patienceMs; await isRunning(noted); await delay(pollMs)) {
-    if (Date.now() > deadline) killIfThere(noted.pid);
+    if (Date.now() > deadline) endIfThere(noted.pid, 'SIGKILL');
   }
   await rm(path, { force: true });
 }
 
-function killIfThere(pid: number): void {
+function endIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

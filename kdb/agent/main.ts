@@ -1,7 +1,6 @@
 // The agent of a database host: runs its databases, and does what workers ask for on its control port.
 
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { type AgentConfig, ConfigError, readAgentConfig } from '../../src/base/config.ts';
 import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
@@ -15,10 +14,9 @@ import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
 import { addFigures } from './figures.ts';
+import { embeddedProgram, qProgram } from './program.ts';
 import { Registration } from './registration.ts';
 import { Shipper } from './shipper.ts';
-
-const databaseMain = join(import.meta.dirname, '..', 'embedded', 'main.ts');
 
 async function main(config: AgentConfig): Promise<void> {
   const { hostId, region, zone, host, slots, volumes } = config;
@@ -28,7 +26,7 @@ async function main(config: AgentConfig): Promise<void> {
     host,
     volumes,
     slots,
-    command: [process.execPath, databaseMain],
+    program: config.q ? qProgram(config.q) : embeddedProgram(),
     log,
     moved: () => registration?.wake(),
   });

@@ -19,7 +19,7 @@
   .tsg.volumes:hsym `$config`volumes;                 / directories of this database, the home first
   .tsg.maxTagSets:.tsg.limitOf[config`maxTagSets;1000000];
   .tsg.maxSeries:.tsg.limitOf[config`maxSeries;0W];
-  .tsg.held:config`held;                              / takes no writes
+  .tsg.held:10h=type config`heldBy;                   / null, or who keeps it from taking writes
   }
 
 .tsg.contractVersion:1

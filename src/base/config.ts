@@ -74,6 +74,24 @@ export interface AgentConfig extends WatchedConfig {
   readonly volumes: readonly string[];
   /** How many databases it takes. */
   readonly slots: number;
+  /** Undefined: databases run on the embedded engine. */
+  readonly q: QConfig | undefined;
+}
+
+/** How q is started [basics/cmdline]. */
+export interface QConfig {
+  readonly program: string;
+  /** -s: threads beside the main one. */
+  readonly threads: number;
+  /** -w: a process that needs more ends, and is started again. */
+  readonly memoryMb: number;
+  /** -T: a call that takes longer is ended. */
+  readonly timeoutS: number;
+  /** The node of the machine that it is bound to; undefined: to none. */
+  readonly numaNode: number | undefined;
+  /** QHOME, where q.k is, and QLIC, where the licence is; undefined: q's own. */
+  readonly home: string | undefined;
+  readonly licence: string | undefined;
 }
 
 export function readApiConfig(env: Environment): ApiConfig {
@@ -113,7 +131,21 @@ export function readAgentConfig(env: Environment): AgentConfig {
     agentSecret: text(env, 'TSG_AGENT_SECRET'),
     volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
     slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
+    q: env['TSG_Q'] ? Object.freeze(readQConfig(env, env['TSG_Q'])) : undefined,
   });
+}
+
+/** The defaults keep to what KDB-X takes without a paid licence: 4 threads in all, 16 GB. */
+function readQConfig(env: Environment, program: string): QConfig {
+  return {
+    program,
+    threads: integer(env, 'TSG_Q_THREADS', 3, 0, 1_024),
+    memoryMb: integer(env, 'TSG_Q_MEMORY_MB', 8_192, 64, 16 * 1024 * 1024),
+    timeoutS: integer(env, 'TSG_Q_TIMEOUT_S', 30, 1, 86_400),
+    numaNode: env['TSG_Q_NUMA_NODE'] ? integer(env, 'TSG_Q_NUMA_NODE', 0, 0, 1_023) : undefined,
+    home: env['QHOME'] || undefined,
+    licence: env['QLIC'] || undefined,
+  };
 }
 
 function readWatchedConfig(env: Environment): WatchedConfig {

@@ -8,7 +8,7 @@ const agent = new Agent({
   host: '127.0.0.1',
   volumes: process.argv.slice(2),
   slots: 1,
-  command: standIn,
+  program: standIn,
   log: silent,
   moved: () => {},
 });

@@ -3,12 +3,13 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Agent, type AgentOptions } from '../../kdb/agent/agent.ts';
+import { embeddedProgram } from '../../kdb/agent/program.ts';
 import type { WantedDatabase } from '../../src/management/host-agent.ts';
 import type { Endpoint } from '../../src/management/records.ts';
 import { silent } from '../management/region.ts';
 import { temporaryFolder } from '../servers.ts';
 
-export const standIn = [process.execPath, join(import.meta.dirname, 'stand-in.ts')];
+export const standIn = embeddedProgram(join(import.meta.dirname, 'stand-in.ts'));
 export const wanted: WantedDatabase = {
   volumes: 2,
   schema: 'flexible',
@@ -42,7 +43,7 @@ export function testHost(t: TestContext, volumeCount = 4): TestHost {
         host: '127.0.0.1',
         volumes,
         slots: 16,
-        command: standIn,
+        program: standIn,
         log: silent,
         moved: () => {},
         ...options,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createControl } from '../../kdb/agent/control.ts';
+import { embeddedProgram } from '../../kdb/agent/program.ts';
 import type { EngineClient } from '../../src/kdb/client.ts';
 import { createEngineClient } from '../../src/kdb/client.ts';
 import type { DatabaseReport } from '../../src/management/host-agent.ts';
@@ -14,13 +15,12 @@ import { silent } from '../management/region.ts';
 import { until } from '../until.ts';
 import { directoriesOf, testHost, wanted } from './host.ts';
 
-const engine = [process.execPath, join(import.meta.dirname, '..', '..', 'kdb', 'embedded', 'main.ts')];
 const { signal } = new AbortController();
 const count = queryOf('m', { select: [{ op: 'count', field: 'f', as: 'n' }] });
 
 async function open(t: TestContext) {
   const host = testHost(t, 3);
-  const agent = host.agent({ command: engine });
+  const agent = host.agent({ program: embeddedProgram() });
   await agent.start();
   const server = createControl({ agent, secret: 's', restart: () => {}, log: silent }).listen(0, '127.0.0.1');
   await once(server, 'listening');

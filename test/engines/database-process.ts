@@ -37,9 +37,23 @@ export async function startDatabase(
   const folder = mkdtempSync(join(tmpdir(), 'tsg-config-'));
   const config = join(folder, 'config.json');
   const login = { user: 'u', password: 'p' };
-  writeFileSync(config, JSON.stringify({ databaseId: 'd', host: '127.0.0.1', port: 0, ...login, schema, volumes }), {
-    mode: 0o600,
-  });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      databaseId: 'd',
+      host: '127.0.0.1',
+      port: 0,
+      ...login,
+      schema,
+      volumes,
+      maxTagSets: null,
+      maxSeries: null,
+      heldBy: null,
+    }),
+    {
+      mode: 0o600,
+    },
+  );
   const child = spawn(program, args(config), { stdio: [stdin, 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
   let last = '';

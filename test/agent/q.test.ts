@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { noteProcess } from '../../kdb/agent/former-process.ts';
+import { qProgram } from '../../kdb/agent/program.ts';
+import { readAgentConfig } from '../../src/base/config.ts';
+import { createEngineClient, type EngineClient } from '../../src/kdb/client.ts';
+import { batchOf, point, queryOf, rowsOf } from '../engines/points.ts';
+import { temporaryFolder } from '../servers.ts';
+import { until } from '../until.ts';
+import { directoriesOf, testHost, wanted } from './host.ts';
+
+const environment = {
+  TSG_REGION: 'r',
+  TSG_ZONE: 'z',
+  TSG_OBJECT_STORE: 's3://bucket',
+  TSG_HOST_ID: 'h1',
+  TSG_AGENT_SECRET: 'secret',
+  TSG_VOLUMES: '/v0',
+};
+
+/** A program at a path, as q is. */
+function standIn(t: TestContext): string {
+  const folder = temporaryFolder();
+  t.after(() => folder.remove());
+  const path = join(folder.path, 'q');
+  writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dirname, 'q-stand-in.ts')}' "$@"\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const insert = (client: EngineClient, i: number) =>
+  client.insert(batchOf([point('m', { host: 'a' }, BigInt(i), { f: i })]));
+
+test('an agent with TSG_Q runs q: its arguments and licence, a hold, a crash, an agent that is gone', async (t) => {
+  const host = testHost(t);
+  const { q } = readAgentConfig({
+    ...environment,
+    TSG_Q: standIn(t),
+    TSG_Q_THREADS: '2',
+    TSG_Q_MEMORY_MB: '2048',
+    QHOME: '/opt/kx/q',
+    QLIC: '/opt/kx/licence',
+  });
+  const program = qProgram(q!);
+  const agent = host.agent({ program });
+  await agent.start();
+  const { endpoint } = await agent.put('db-1', wanted);
+  const client = createEngineClient({ ...endpoint!, user: wanted.user, password: wanted.password });
+  t.after(() => client.close());
+  await insert(client, 1);
+
+  const home = directoriesOf(host, 'db-1')[0]!;
+  const { args, env } = JSON.parse(readFileSync(join(home, 'start.json'), 'utf8'));
+  assert.match(args.join(' '), /tsg\.q -config \S+\/database\.json -role writer -s 2 -w 2048 -T 30 -q$/);
+  assert.deepEqual(env, { QHOME: '/opt/kx/q', QLIC: '/opt/kx/licence' });
+
+  assert.equal((await agent.hold('db-1', { held: true, by: 'me' })).heldBy, 'me');
+  await assert.rejects(insert(client, 2), /DatabaseHeld/);
+  // Nothing changes, and nothing is waited for.
+  await agent.hold('db-1', { held: true, by: 'me' });
+  await agent.hold('db-1', { held: false, by: 'me' });
+  await insert(client, 2);
+
+  const [before] = agent.processes();
+  const { pid } = before!;
+  process.kill(pid!, 'SIGTERM');
+  await until('another process runs', () => agent.get('db-1')!.state === 'running' && before!.pid !== pid);
+  await insert(client, 3);
+
+  // As after a crash of the agent: q goes on, and the next agent ends it before it starts its own.
+  await agent.stop();
+  const [path, ...rest] = program.command(join(home, 'database.json'));
+  const orphan = spawn(path!, rest, { stdio: 'ignore' });
+  const gone = once(orphan, 'exit');
+  t.after(() => orphan.kill());
+  await noteProcess(join(home, 'process.json'), orphan.pid!, join(home, 'database.json'));
+  const next = host.agent({ program });
+  await next.start();
+  await gone;
+  await until('the next agent runs it', () => next.get('db-1')!.state === 'running');
+  const again = createEngineClient({ ...next.get('db-1')!.endpoint!, user: wanted.user, password: wanted.password });
+  t.after(() => again.close());
+  const count = queryOf('m', { select: [{ op: 'count', field: 'f', as: 'n' }] });
+  assert.deepEqual(rowsOf(await again.query(count)), [[3n]]);
+});
+
+const variables: readonly (readonly [given: Record<string, string>, expected: RegExp])[] = [
+  [{}, /^\/q \S+tsg\.q -config \/c -role writer -s 3 -w 8192 -T 30 -q$/],
+  [{ TSG_Q_TIMEOUT_S: '5', TSG_Q_THREADS: '0' }, /^\/q \S+tsg\.q -config \/c -role writer -s 0 -w 8192 -T 5 -q$/],
+  [{ TSG_Q_NUMA_NODE: '1' }, /^numactl --cpunodebind=1 --preferred=1 \/q /],
+];
+
+for (const [given, expected] of variables) {
+  test(`q is started with ${JSON.stringify(given)}`, () => {
+    const { q } = readAgentConfig({ ...environment, TSG_Q: '/q', ...given });
+    assert.match(qProgram(q!).command('/c').join(' '), expected);
+  });
+}
+
+test('without TSG_Q there is no q; wrong numbers are refused', () => {
+  assert.equal(readAgentConfig(environment).q, undefined);
+  assert.throws(() => readAgentConfig({ ...environment, TSG_Q: '/q', TSG_Q_THREADS: 'many' }), /TSG_Q_THREADS/);
+});
