@@ -24,6 +24,10 @@ export function post(path: string, headers: Readonly<Record<string, string>>, bo
   return [head('POST', path, { ...headers, 'Content-Length': String(body.length) }), body];
 }
 
+export function put(path: string, headers: Readonly<Record<string, string>>, body: Buffer): Message {
+  return [head('PUT', path, { ...headers, 'Content-Length': String(body.length) }), body];
+}
+
 function head(method: string, path: string, headers: Readonly<Record<string, string>>): Buffer {
   const lines = Object.entries({ Host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`);

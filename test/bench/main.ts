@@ -8,6 +8,7 @@ import type { Measure } from './measure.ts';
 import { killPrograms } from './program.ts';
 import { machine, table } from './report.ts';
 import { growth } from './scenarios/growth.ts';
+import { imports } from './scenarios/imports.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { mixed } from './scenarios/mixed.ts';
 import { queries } from './scenarios/queries.ts';
@@ -22,7 +23,7 @@ import { stepsPerDay, type Variant } from './tsbs.ts';
 const usage = `npm run bench -- [flags]
   --peers            also measure victoria-metrics and influxd, where they are on PATH
   --peers-only       only them
-  --only <names>     of ingest, queries, small, mixed, growth, stripes; comma-separated
+  --only <names>     of ingest, imports, queries, small, mixed, growth, stripes; comma-separated
   --hosts <n>        100
   --days <n>         1; may be a fraction
   --seed <n>         123
@@ -34,6 +35,7 @@ const usage = `npm run bench -- [flags]
 
 const scenarios: Readonly<Record<string, (bench: Bench) => Promise<Measure[]>>> = {
   ingest,
+  imports,
   queries,
   small,
   mixed,
