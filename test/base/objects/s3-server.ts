@@ -10,10 +10,31 @@ interface PartRequest {
   readonly partNumber?: string;
 }
 
+export interface S3Request {
+  readonly method: string;
+  readonly key: string;
+}
+
+/** What becomes of a request. Refused: nothing is done; lost: it is done, and nobody hears of it. */
+export type Fate = 'answered' | 'refused' | 'lost';
+
 /** With a bucket of that name. */
-export async function startS3(bucket: string): Promise<TestServer> {
+export async function startS3(
+  bucket: string,
+  fateOf: (request: S3Request) => Fate = () => 'answered',
+): Promise<TestServer> {
   const app = buildApp({ logger: false, defaultRegion: 'eu-west-1' });
   const uploads = new Map<string, Map<number, { bytes: number; etag: string }>>();
+  const lost = new WeakSet<object>();
+  app.addHook('onRequest', async (request, reply) => {
+    const key = decodeURIComponent(request.url.split('?', 1)[0]!).slice(`/${bucket}/`.length);
+    const fate = fateOf({ method: request.method, key });
+    if (fate === 'refused') return reply.code(503).send('');
+    if (fate === 'lost') lost.add(request);
+  });
+  app.addHook('onSend', async (request) => {
+    if (lost.has(request)) request.raw.destroy();
+  });
   app.addHook('preHandler', async ({ method, query, body }, reply) => {
     const { uploadId, partNumber } = query as PartRequest;
     if (uploadId === undefined) return;
@@ -33,7 +54,8 @@ export async function startS3(bucket: string): Promise<TestServer> {
     if (uploadId !== undefined && partNumber === undefined && method !== 'GET') uploads.delete(uploadId);
   });
   const endpoint = await app.listen({ port: 0, host: '127.0.0.1' });
-  const client = new S3Client({ region: 'eu-west-1', endpoint, forcePathStyle: true });
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const client = new S3Client({ region: 'eu-west-1', endpoint, forcePathStyle: true, credentials });
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   client.destroy();
   return { endpoint, stop: () => app.close() };
