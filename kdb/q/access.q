@@ -99,8 +99,10 @@
 
 .tsg.errorCodes:`SeriesNotFound`FieldNotFound`TagNotFound`SeriesNotDefined`FieldNotDefined`TagNotDefined`FieldTypeClash`TagFieldClash`InvalidName`InvalidValue`TimeOutOfRange`TooManyTagSets`TooManySeries`TooManyFields`AggregationNotSupported`FilterNotSupported`LongOverflow`ResultTooLarge`CatalogueChanged`CursorGone`StorageFull`EngineBusy`DatabaseHeld`DeadlineExceeded`Cancelled`StorageFailed`StorageDamaged`BadCall`InternalError
 
-/ q's own errors as codes: stop is what -T raises, wsfull what -w or the machine does [basics/errors].
+/ q's own errors as codes: stop is what -T raises, wsfull what -w or the machine does [basics/errors]. An error between a record and the memory that it
+/ changes leaves a half: the process ends, and the replay at the next start has the whole.
 .tsg.wireError:{[text]
+  if[.tsg.isApplying;.tsg.log "a write was cut short: ",text;exit 1];
   $[(`$first "\t" vs text) in .tsg.errorCodes;text;
     text~"stop";"DeadlineExceeded";
     text~"wsfull";"EngineBusy";

@@ -6,6 +6,7 @@
 .tsg.sequence:0                                       / of the last record; rows in memory carry it
 .tsg.journalHandle:0i
 .tsg.journalBroken:0b                                 / the last write failed and may have left a piece of a record
+.tsg.isApplying:0b                                    / a record is written and memory does not have all of it yet
 .tsg.applied:(`u#0#0Ng)!0#0                           / batch id -> arrival, ns since 1970
 .tsg.positions:([]sequence:0#0;generation:0#0;offset:0#0)         / where records since the last checkpoint end, for tails
 .tsg.appliers:(enlist`)!enlist(::)                    / the closed list of what a record may call; filled where the functions are
@@ -66,8 +67,10 @@
 / Appends one record; when it returns the bytes are with the operating system.
 .tsg.write:{[record]
   if[.tsg.journalBroken;.tsg.mendJournal[]];
+  .tsg.isApplying:1b;
   failure:@[{[bytes] .tsg.journalHandle bytes;""};enlist record;{[reason] "failed: ",reason}];
   if[count failure;
+    .tsg.isApplying:0b;
     .tsg.journalBroken:1b;
     .tsg.log "journal: ",failure;
     .tsg.refuse enlist `StorageFull];

@@ -190,10 +190,12 @@
 .tsg.mergeHere:{[closed]
   parts:.tsg.mergeAll[];
   former:(.tsg.parts;.tsg.mergedGeneration;.tsg.mergedSequence);
+  .tsg.isApplying:1b;
   .tsg.finishMerge[closed;parts];
   failure:@[{[name] .tsg.saveManifest name;""};`manifest;{[reason] "failed: ",reason}];
   if[count failure;
     .tsg.parts:former 0; .tsg.mergedGeneration:former 1; .tsg.mergedSequence:former 2;
+    .tsg.isApplying:0b;
     .tsg.log "manifest: ",failure;
     .tsg.refuse enlist `StorageFull];
   .tsg.switch[];}

@@ -15,7 +15,9 @@
 .tsg.ownCalls:(enlist `.tsg.follow)!enlist .tsg.follow
 .tsg.isOwnHost:{.z.a=.Q.addr `$.tsg.host}             / [ref/dotz#za], [ref/dotq#addr]
 
+/ The last step of every write: memory has all of it.
 .tsg.publish:{[record]
+  .tsg.isApplying:0b;
   message:(record;.tsg.generation;.tsg.offset);
   {[message;handle] neg[handle] message}[message] each .tsg.followers;}
 
