@@ -170,15 +170,24 @@
 
 .tsg.merging:-1                                       / the journal file up to which a merge is under way, or -1
 .tsg.waiting:0#0i                                     / handles that wait for it
+.tsg.waitingNext:0#0i                                 / handles that asked when it was under way: they wait for the one after it
 .tsg.replaced:0#0                                     / serials of parts that went out with the last switch: readers may still have them
 
 / The reply of a large one comes when it is done [basics/internal#-30x]; its connection has no other request under way.
 .tsg.checkpoint:{[nothing]
-  if[.tsg.merging<0;.tsg.beginMerge[]];
-  if[.tsg.merging<0;:(::)];
-  if[.z.w=0;:(::)];
-  .tsg.waiting,:.z.w;
+  isUnderWay:.tsg.merging>=0;
+  if[not isUnderWay;.tsg.beginMerge[]];
+  if[(.tsg.merging<0)|.z.w=0;:(::)];
+  $[isUnderWay;.tsg.waitingNext,:.z.w;.tsg.waiting,:.z.w];
   -30!(::)}
+
+.tsg.answerWaiting:{
+  {[handle] -30!(handle;0b;::)} each .tsg.waiting inter key .z.W;
+  .tsg.waiting:.tsg.waitingNext;
+  .tsg.waitingNext:0#0i;
+  if[0=count .tsg.waiting;:(::)];
+  .tsg.beginMerge[];
+  if[.tsg.merging<0;.tsg.answerWaiting[]];}
 
 .tsg.beginMerge:{
   .tsg.forgetBatches[];
@@ -233,8 +242,7 @@
     .tsg.renameFile[ready;.tsg.manifestPath `manifest];
     .tsg.merging:-1;
     .tsg.switch[];
-    {[handle] -30!(handle;0b;::)} each .tsg.waiting inter key .z.W;
-    .tsg.waiting:0#0i;
+    .tsg.answerWaiting[];
     :(::)];
   if[60000000000<.tsg.now[]-.tsg.mergeStarted;.tsg.startMerge .tsg.merging];}       / flock lets it pass while the first still runs
 

@@ -24,6 +24,7 @@
 .tsg.closed:{[handle]
   .tsg.followers:.tsg.followers except handle;
   .tsg.waiting:.tsg.waiting except handle;
+  .tsg.waitingNext:.tsg.waitingNext except handle;
   if[handle=.tsg.writerHandle;.tsg.log "the writer is gone";exit 1];}                / the host agent starts both again
 
 .tsg.hear:{[message]
