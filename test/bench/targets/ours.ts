@@ -73,20 +73,22 @@ export function startOurs({ volumes }: { readonly volumes: number }): StartTarge
       }
     }
 
-    async function importFile(file: Buffer, params: object): Promise<number> {
+    async function upload(file: Buffer, params: object): Promise<() => Promise<number>> {
       const imports = `${database}/imports`;
       const body = Buffer.from(JSON.stringify({ source: { upload: true }, ...params }));
       const made = (await ask(post(imports, { ...headers, 'Content-Type': 'application/json' }, body))) as Made;
       const { id } = made.task;
       await ask(put(`${imports}/${id}/parts/1`, headers, file));
-      const startMs = performance.now();
-      await ask(post(`${imports}/${id}/start`, headers, Buffer.alloc(0)));
-      for (;;) {
-        const { state, error } = ((await ask(get(`/v1/tasks/${id}`, headers))) as Made).task;
-        if (state === 'succeeded') return (performance.now() - startMs) / 1_000;
-        if (state === 'failed') throw new Error(`the import failed: ${error}`);
-        await delay(lookEveryMs);
-      }
+      return async () => {
+        const startMs = performance.now();
+        await ask(post(`${imports}/${id}/start`, headers, Buffer.alloc(0)));
+        for (;;) {
+          const { state, error } = ((await ask(get(`/v1/tasks/${id}`, headers))) as Made).task;
+          if (state === 'succeeded') return (performance.now() - startMs) / 1_000;
+          if (state === 'failed') throw new Error(`the import failed: ${error}`);
+          await delay(lookEveryMs);
+        }
+      };
     }
 
     /** The one thing that is no user's business: it goes to the database process. */
@@ -114,7 +116,7 @@ export function startOurs({ volumes }: { readonly volumes: number }): StartTarge
       pids: () => processTree(program.pid),
       profiled: () => namedProcesses(processTree(program.pid)),
       write: (body) => post(`${database}/write`, writeHeaders, body),
-      import: importFile,
+      upload,
       query: (query) => get(queryPath(query), headers),
       noOp: get(database, headers),
       answer: readAnswer,

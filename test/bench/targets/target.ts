@@ -15,8 +15,8 @@ export interface Target {
   query(query: Query): Message;
   /** Only authenticated, and its database looked up; where the target knows of such things. */
   readonly noOp?: Message;
-  /** Imports a file, where the target can; gives the seconds from its start to its end. */
-  import?(file: Buffer, params: object): Promise<number>;
+  /** Takes a file, where the target can; what it gives imports it, and gives the seconds that took. */
+  upload?(file: Buffer, params: object): Promise<() => Promise<number>>;
   /** The reply of a query, brought to one form. */
   answer(body: Buffer): Answer;
   /** Everything written so far can be queried, and the target has come to rest; what it holds in memory for queries stays there. */
