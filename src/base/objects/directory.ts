@@ -16,6 +16,8 @@ import {
   UploadNotFound,
 } from '../object-store.ts';
 
+/** At once: with Node's 64 KB, reading takes a tenth of the time of an import. */
+const readBytes = 512 * 1024;
 const leftoverAfterMs = 24 * 60 * 60_000;
 /** An object removed at the same time may take an emptied directory with it. */
 const renameAttempts = 5;
@@ -58,7 +60,8 @@ export class DirectoryStore implements ObjectStore {
         await file.close();
         return Readable.from([]);
       }
-      return createReadStream('', { fd: file, start: from, end: bytes === undefined ? Infinity : from + bytes - 1 });
+      const end = bytes === undefined ? Infinity : from + bytes - 1;
+      return createReadStream('', { fd: file, start: from, end, highWaterMark: readBytes });
     });
   }
 
