@@ -17,6 +17,8 @@ const windowRows = 131_072;
 /** Of one column in one row group. */
 const maxColumnBytes = 512 * 1024 * 1024;
 const maxColumns = 2_000;
+/** A column of a row group is decoded whole: a value takes up to 24 bytes. pyarrow writes a million rows. */
+const maxGroupRows = 8 * 1024 * 1024;
 
 export interface ParquetChunk {
   /** Number of the first row, from 0 on. */
@@ -70,7 +72,9 @@ export class ParquetFile {
     if (elements.length > maxColumns) throw new Permanent(`the Parquet file has more than ${maxColumns} columns`);
     this.columns = elements.map(({ name }) => name);
     this.rows = Number(metadata.num_rows);
-    for (const { columns } of metadata.row_groups) {
+    for (const { columns, num_rows } of metadata.row_groups) {
+      if (num_rows < 0 || num_rows > maxGroupRows)
+        throw new Permanent(`a row group of the Parquet file has ${num_rows} rows; ${maxGroupRows} at most`);
       for (const { meta_data: about } of columns) {
         if (about && (about.total_uncompressed_size > maxColumnBytes || about.total_compressed_size > maxColumnBytes))
           throw new Permanent(`a row group of the Parquet file has a column of more than ${maxColumnBytes} bytes`);
