@@ -44,6 +44,8 @@ export interface AgentOptions {
   readonly slots: number;
   readonly program: DatabaseProgram;
   readonly log: Log;
+  /** Where journals are synced for engines that cannot. */
+  readonly durablePort?: () => number | undefined;
   /** A database listens on another port than before. */
   readonly moved: () => void;
 }
@@ -227,11 +229,12 @@ export class Agent {
   /** Of a database that is there. */
   #report(id: string): DatabaseReport {
     const process = this.#processes.get(id);
+    const durablePort = this.#options.durablePort?.();
     const { host, port, heldBy, incarnation, recovered } = this.#find(id)!;
     return {
       id,
       state: process?.state ?? 'filling',
-      endpoint: port === 0 ? null : { host, port },
+      endpoint: port === 0 ? null : { host, port, ...(durablePort !== undefined && { durablePort }) },
       fault: process?.fault ?? null,
       heldBy: heldBy ?? null,
       incarnation,

@@ -13,6 +13,7 @@ import type { Database } from '../../src/management/records.ts';
 import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
+import { createDurableServer, type DurableServer } from './durable-server.ts';
 import { addFigures } from './figures.ts';
 import { embeddedProgram, qProgram } from './program.ts';
 import { Registration } from './registration.ts';
@@ -22,16 +23,19 @@ async function main(config: AgentConfig): Promise<void> {
   const { hostId, region, zone, host, slots, volumes } = config;
   const log = createLog('agent', config.logLevel);
   let registration: Registration | undefined;
+  let durable: DurableServer | undefined;
   const agent = new Agent({
     host,
     volumes,
     slots,
     program: config.q ? qProgram(config.q) : embeddedProgram(),
     log,
+    durablePort: () => durable?.port,
     moved: () => registration?.wake(),
   });
   // Before the control port opens: what is on the volumes must be known before anybody may add to it or remove from it.
   await agent.start();
+  if (config.q) durable = await createDurableServer(host, () => agent.processes().map((each) => each.config));
 
   const control = createControl({
     ...{ agent, secret: config.agentSecret, log },
@@ -68,6 +72,7 @@ async function main(config: AgentConfig): Promise<void> {
       await accounting.stop();
       await shipper.stop();
       await agent.stop();
+      await durable?.close();
       await management.close();
     },
     { stopWithParent: config.stopWithParent, log },

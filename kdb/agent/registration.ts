@@ -117,5 +117,5 @@ export class Registration {
 }
 
 function isSame(a: Endpoint, b: Endpoint): boolean {
-  return a.host === b.host && a.port === b.port;
+  return a.host === b.host && a.port === b.port && a.durablePort === b.durablePort;
 }

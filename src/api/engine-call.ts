@@ -1,6 +1,7 @@
 import { type ApiError, apiError, type ErrorCode, errorRegistry } from '../base/errors.ts';
 import type { Engine } from '../kdb/engine.ts';
 import { ConnectionLost, EngineError } from '../kdb/engine-error.ts';
+import { isSame } from '../kdb/engines.ts';
 import type { Context } from './step.ts';
 
 /**
@@ -19,8 +20,7 @@ export async function engineCall<T>(context: Context, call: (engine: Engine) => 
     const { accountId, name, endpoint } = context.database!;
     const database = await management.databases.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
-    const moved =
-      database.endpoint && (database.endpoint.port !== endpoint!.port || database.endpoint.host !== endpoint!.host);
+    const moved = database.endpoint && !isSame(database.endpoint, endpoint!);
     if (!moved) throw fromEngine(context, error);
     context.database = database;
     return await call(engines.client(database)).catch((again: unknown) => {

@@ -6,6 +6,7 @@ import { define, describe, drop, series, stats, tags } from './calls/series.ts';
 import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
 import { calls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
+import { Durability } from './durable.ts';
 import type {
   BackupFile,
   DeleteSpec,
@@ -36,9 +37,12 @@ const answerGraceMs = 1_000;
 /** A database behind its q IPC port. */
 export class EngineClient implements Engine {
   readonly #pool: Pool;
+  readonly #durability: Durability | undefined;
 
-  constructor(pool: Pool) {
+  /** Without durability, an insert that is answered lasts. */
+  constructor(pool: Pool, durability?: Durability) {
     this.#pool = pool;
+    this.#durability = durability;
   }
 
   hello(): Promise<Hello> {
@@ -57,8 +61,10 @@ export class EngineClient implements Engine {
     return this.#call(describe, series);
   }
 
-  insert(batch: InsertBatch): Promise<InsertReceipt> {
-    return this.#call(insert, batch);
+  async insert(batch: InsertBatch): Promise<InsertReceipt> {
+    const receipt = await this.#call(insert, batch);
+    await this.#durability?.until(receipt);
+    return receipt;
   }
 
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
@@ -106,8 +112,9 @@ export class EngineClient implements Engine {
   }
 
   /** Closes every connection; calls that run get a few seconds, those that wait are refused. */
-  close(): Promise<void> {
-    return this.#pool.close(closeGraceMs);
+  async close(): Promise<void> {
+    await this.#pool.close(closeGraceMs);
+    await this.#durability?.close(closeGraceMs);
   }
 
   async #call<Arguments, Reply>(
@@ -131,13 +138,26 @@ export class EngineClient implements Engine {
   }
 }
 
-export type EngineClientOptions = Endpoint & Partial<PoolLimits>;
+export interface EngineClientOptions extends Endpoint, Partial<PoolLimits> {
+  /** Of the host agent, where the engine cannot sync its journal. */
+  readonly durablePort?: number;
+}
 
 /** The first call connects. */
-export function createEngineClient({ host, port, user, password, tls, ...limits }: EngineClientOptions): EngineClient {
+export function createEngineClient({
+  host,
+  port,
+  user,
+  password,
+  tls,
+  durablePort,
+  ...given
+}: EngineClientOptions): EngineClient {
   // node-q writes user:password as ASCII, and the first colon ends the user.
   if (/[^\x21-\x7e]/.test(user + password) || user.includes(':'))
     throw new Error('user and password must be printable ASCII without spaces, the user without a colon');
   const endpoint: Endpoint = { host, port, user, password, ...(tls && { tls }) };
-  return new EngineClient(new Pool(endpoint, { ...defaultPoolLimits, ...limits }));
+  const limits = { ...defaultPoolLimits, ...given };
+  const durability = durablePort === undefined ? undefined : new Durability({ ...endpoint, port: durablePort }, limits);
+  return new EngineClient(new Pool(endpoint, limits), durability);
 }

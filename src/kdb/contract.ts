@@ -108,4 +108,10 @@ export const calls = {
   },
 } as const satisfies Record<string, Call>;
 
+/** What the host agent answers, on its own port, for databases whose engine cannot sync a file; the login is the database's. */
+export const hostCalls = {
+  /** Answered when everything up to there is on the disk. */
+  '.tsg.durable': { arguments: 'j generation; j offset', reply: '::', timeoutMs: 30_000 },
+} as const;
+
 export type CallName = keyof typeof calls;

@@ -3,6 +3,7 @@ import { createEngineClient, type EngineClient } from './client.ts';
 interface Address {
   readonly host: string;
   readonly port: number;
+  readonly durablePort?: number;
 }
 
 export interface EngineTarget {
@@ -20,7 +21,7 @@ export class Engines {
   client(database: EngineTarget): EngineClient {
     const endpoint = database.endpoint!;
     const known = this.#clients.get(database.id);
-    if (known && known.endpoint.host === endpoint.host && known.endpoint.port === endpoint.port) return known.client;
+    if (known && isSame(known.endpoint, endpoint)) return known.client;
     void known?.client.close();
     const client = createEngineClient({ ...endpoint, user: database.user, password: database.password });
     this.#clients.set(database.id, { endpoint, client });
@@ -38,4 +39,8 @@ export class Engines {
     await Promise.all([...this.#clients.values()].map(({ client }) => client.close()));
     this.#clients.clear();
   }
+}
+
+export function isSame(a: Address, b: Address): boolean {
+  return a.host === b.host && a.port === b.port && a.durablePort === b.durablePort;
 }

@@ -80,6 +80,8 @@ export type Schedules = Readonly<Record<ScheduleName, string | null>>;
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Where the host agent syncs journals; absent where the engine does it itself. */
+  readonly durablePort?: number;
 }
 
 export interface Database extends Versioned {

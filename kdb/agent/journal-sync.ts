@@ -1,0 +1,99 @@
+// q cannot fsync. Its journal is synced here, through a descriptor of our own, once for all who wait.
+
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+interface Waiting {
+  readonly generation: number;
+  readonly offset: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The journal of one database: files journal-<generation>, which rotate over its volumes (kdb/q/journal.q). */
+export class JournalSync {
+  readonly #volumes: readonly string[];
+  #waiting: Waiting[] = [];
+  #isSyncing = false;
+  /** Every file before this one lasts; of this one, so many bytes. */
+  #generation = -1;
+  #bytes = 0;
+  #file: FileHandle | undefined;
+
+  constructor(volumes: readonly string[]) {
+    this.#volumes = volumes;
+  }
+
+  /** Resolves when everything up to there is on the disk. */
+  durable(generation: number, offset: number): Promise<void> {
+    if (generation < this.#generation || (generation === this.#generation && offset <= this.#bytes))
+      return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ generation, offset, resolve, reject });
+    if (!this.#isSyncing) void this.#sync();
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  /** Those who come while one sync runs wait for the next one, together. */
+  async #sync(): Promise<void> {
+    this.#isSyncing = true;
+    for (let waiting = this.#waiting; waiting.length > 0; waiting = this.#waiting) {
+      this.#waiting = [];
+      try {
+        const generation = Math.max(...waiting.map((each) => each.generation));
+        if (generation > this.#generation) await this.#turnTo(generation);
+        const { size } = await this.#file!.stat();
+        await this.#file!.datasync();
+        this.#bytes = size;
+        for (const { generation: wanted, offset, resolve, reject } of waiting) {
+          if (wanted < this.#generation || offset <= size) resolve();
+          else reject(new Error(`journal ${wanted} ends at ${size}, before ${offset}`));
+        }
+      } catch (error) {
+        for (const { reject } of waiting) reject(error);
+      }
+    }
+    this.#isSyncing = false;
+  }
+
+  /** Syncs what was closed since the last time: files that are gone by now are in parts. */
+  async #turnTo(generation: number): Promise<void> {
+    const names = (await Promise.all(this.#volumes.map((volume) => readdir(volume)))).flat();
+    const closed = names
+      .map((name) => Number(/^journal-(\d+)$/.exec(name)?.[1] ?? Number.NaN))
+      .filter((number) => number >= this.#generation && number < generation);
+    for (const number of closed) await syncPath(this.#path(number));
+    // A new file lasts when its name does.
+    await syncPath(this.#volumeOf(generation));
+    const file = await open(this.#path(generation), 'r+');
+    await this.#file?.close();
+    this.#file = file;
+    this.#generation = generation;
+    this.#bytes = 0;
+  }
+
+  #volumeOf(generation: number): string {
+    return this.#volumes[generation % this.#volumes.length]!;
+  }
+
+  #path(generation: number): string {
+    return join(this.#volumeOf(generation), `journal-${generation}`);
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  try {
+    await handle?.sync();
+  } finally {
+    await handle?.close();
+  }
+}
