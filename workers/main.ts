@@ -17,6 +17,7 @@ import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/q
 import { AgentClient } from './agent-client.ts';
 import { addQueueFigures, addSweeps } from './figures.ts';
 import { FileExpiry } from './file-expiry.ts';
+import { hostsByHand } from './host-starter.ts';
 import { kinds } from './kinds/index.ts';
 import { Permanent, type WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
@@ -43,6 +44,7 @@ async function main(config: WorkerConfig): Promise<void> {
     management,
     announce: (task) => tasks.announce(task, log),
     agents: new AgentClient(config.agentSecret),
+    hostStarter: hostsByHand,
     objects: openObjectStore(config, log),
     objectsOf: objectsOfRegions(config, log),
     hello,

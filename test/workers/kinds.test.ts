@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { theService } from '../../src/management/audit.ts';
 import { createActive, newDatabase } from '../management/region.ts';
+import type { MemoryHost } from './memory-host.ts';
 import { Mortal } from './mortal.ts';
-import { testRegion } from './region.ts';
+import { type TestRegion, testRegion } from './region.ts';
 
 /** More than any kind has; a worker that outlives its death ends the table. */
 const lastSteps = Array.from({ length: 30 }, (_, i) => i);
@@ -104,19 +105,49 @@ test('a host that refuses is left for the next one', async (t) => {
   assert.equal((await hosts.getHost('full'))?.usedSlots, 0);
 });
 
-test('no room: the task waits and says why', async (t) => {
-  const { management, worker, addHost } = await testRegion(t);
-  const { databases, tasks } = management;
+test('no room: tasks wait and say why, operators learn of it once, and a host that appears lets them go on', async (t) => {
+  const { management, worker, addMemoryHost } = await testRegion(t);
+  const { databases, tasks, hosts, clock } = management;
+  const made = ['plant', 'mill'].map((name) => databases.createDatabase(newDatabase('a1', name), theService));
+  const ids = (await Promise.all(made)).map(({ task }) => task.id);
+  const { runner, sent, dead } = worker();
+  for (const taskId of ids) await runner.run({ taskId });
+  for (const id of ids) {
+    const { state, attempts, error, waits } = (await tasks.getTask(id))!;
+    assert.deepEqual([state, attempts, error], ['queued', 0, null]);
+    assert.match(waits!.reason, /^no host in eu-west-1 has room for \d volumes$/);
+    assert.ok(Date.parse(waits!.until) <= clock() + 10_000);
+  }
+  const starts = sent.filter(({ taskId }) => taskId.startsWith('start-host-eu-west-1-'));
+  assert.equal(starts.length, 1);
+  await runner.run(starts[0]!);
+  const start = (await tasks.getTask(starts[0]!.taskId))!;
+  assert.equal(start.state, 'failed');
+  assert.match(start.error!, /start another host agent, or delete or move databases$/);
+  assert.equal(dead.length, 1);
+  const memory = await addMemoryHost('h1');
+  clock.aheadMs += 10_001;
+  await hosts.heartbeat('h1');
+  for (const taskId of ids) {
+    await worker({ memory }).runner.run({ taskId });
+    assert.equal((await tasks.getTask(taskId))?.state, 'succeeded');
+  }
+});
+
+test('no room for as long as the kind may take: given up; tried once more, it waits anew', async (t) => {
+  const { management, worker } = await testRegion(t);
+  const { databases, tasks, clock } = management;
   const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
-  const first = worker();
-  await first.runner.run({ taskId: task.id });
-  const waiting = (await tasks.getTask(task.id))!;
-  assert.equal(waiting.state, 'queued');
-  assert.match(waiting.error!, /no host in eu-west-1 has room/);
-  assert.equal(first.sent.length, 1);
-  await addHost('h1');
+  clock.aheadMs += 3_600_000;
   await worker().runner.run({ taskId: task.id });
-  assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
+  const failed = (await tasks.getTask(task.id))!;
+  assert.equal(failed.state, 'failed');
+  assert.match(failed.error!, /has room for \d volumes; it was waited for 3600 s$/);
+  assert.equal((await databases.getDatabase('a1', 'plant'))?.status, 'failed');
+  await tasks.retry(task.id, theService);
+  await worker().runner.run({ taskId: task.id });
+  assert.equal((await tasks.getTask(task.id))?.state, 'queued');
+  assert.equal((await databases.getDatabase('a1', 'plant'))?.status, 'provisioning');
 });
 
 test('a task about a database that is gone, or another one of its name, does nothing', async (t) => {
@@ -130,19 +161,69 @@ test('a task about a database that is gone, or another one of its name, does not
   assert.deepEqual(await databases.getDatabase('a1', 'plant', { fresh: true }), other);
 });
 
-test('given up: the database is failed and can be deleted', async (t) => {
-  const { management, worker, addHost } = await testRegion(t);
-  const { databases, tasks, clock } = management;
-  const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
+/** Its agent starts what it is asked for and breaks down before it says so. */
+async function brokenHost({ addMemoryHost }: TestRegion): Promise<{ memory: MemoryHost; repair: () => void }> {
+  const memory = await addMemoryHost('h1');
+  const { putDatabase } = memory.agents;
+  memory.agents.putDatabase = async (...asked) => {
+    await putDatabase(...asked);
+    throw new Error('the agent of the host failed');
+  };
+  return {
+    memory,
+    repair: () => {
+      memory.agents.putDatabase = putDatabase;
+    },
+  };
+}
+
+test('given up: nothing is left on a host, and the failed database is tried once more, or deleted', async (t) => {
+  const region = await testRegion(t);
+  const { databases, tasks, hosts, clock } = region.management;
+  const { memory, repair } = await brokenHost(region);
+  const { database, task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
   for (let attempt = 1; attempt <= 20; attempt++) {
     assert.equal((await tasks.getTask(task.id))?.state, 'queued');
-    await worker().runner.run({ taskId: task.id });
+    await region.worker({ memory }).runner.run({ taskId: task.id });
   }
   assert.equal((await tasks.getTask(task.id))?.state, 'failed');
-  assert.equal((await databases.getDatabase('a1', 'plant'))?.status, 'failed');
-  await addHost('h1');
+  const { status, hostId } = (await databases.getDatabase('a1', 'plant'))!;
+  assert.deepEqual([status, hostId, memory.databases.size], ['failed', null, 0]);
+  assert.equal((await hosts.getHost('h1'))?.usedSlots, 0);
+  repair();
+  await tasks.retry(task.id, theService);
+  await region.worker({ memory }).runner.run({ taskId: task.id });
+  assert.deepEqual((await databases.getDatabase('a1', 'plant'))?.endpoint, memory.databases.get(database.id));
   const deletion = await databases.requestDelete('a1', 'plant', theService);
   clock.aheadMs += 1;
-  await worker().runner.run({ taskId: deletion.task.id });
+  await region.worker({ memory }).runner.run({ taskId: deletion.task.id });
   assert.equal(await databases.getDatabase('a1', 'plant'), undefined);
+});
+
+test('provision: cancelled halfway, nothing of the database is left, also when the worker dies meanwhile', async (t) => {
+  const region = await testRegion(t);
+  const { databases, tasks, hosts, clock } = region.management;
+  const { memory } = await brokenHost(region);
+  let died = 0;
+  for (const lastStep of lastSteps) {
+    const { task } = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
+    await hosts.heartbeat('h1');
+    await region.worker({ memory }).runner.run({ taskId: task.id });
+    assert.equal(memory.databases.size, 1);
+    assert.equal((await tasks.cancel(task.id, theService)).state, 'cancelled');
+    const mortal = new Mortal(lastStep);
+    await region
+      .worker({ mortal, memory })
+      .runner.run({ taskId: task.id })
+      .catch(() => {});
+    if (mortal.dead) died += 1;
+    clock.aheadMs += 15_001;
+    await region.worker({ memory }).runner.run({ taskId: task.id });
+    assert.equal((await tasks.getTask(task.id))?.cleanUps, null);
+    assert.equal(await databases.getDatabase('a1', 'plant', { fresh: true }), undefined);
+    assert.equal((await hosts.getHost('h1'))?.usedSlots, 0);
+    assert.equal(memory.databases.size, 0);
+    if (!mortal.dead) break;
+  }
+  assert.ok(died >= 4, `only ${died} deaths`);
 });

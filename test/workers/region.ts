@@ -12,6 +12,7 @@ import { managementOver } from '../../src/management/index.ts';
 import type { Endpoint } from '../../src/management/records.ts';
 import type { SentTask } from '../../src/tasks/queue.ts';
 import { AgentClient } from '../../workers/agent-client.ts';
+import { hostsByHand } from '../../workers/host-starter.ts';
 import { deprovision } from '../../workers/kinds/deprovision.ts';
 import { kinds } from '../../workers/kinds/index.ts';
 import type { Kind, WorkerServices } from '../../workers/kinds/kind.ts';
@@ -102,6 +103,7 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
           announce: async ({ id }) => void sent.push({ taskId: id, delayMs: 0 }),
           objects: mortal.store(objects),
           objectsOf: () => mortal.store(objects),
+          hostStarter: hostsByHand,
           agents: mortal.effects(memory?.agents ?? new AgentClient(secret)),
           hello:
             connect === notConnected

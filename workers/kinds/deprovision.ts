@@ -4,7 +4,7 @@ import { backupIdOf } from '../../src/management/backups.ts';
 import type { Database, Host } from '../../src/management/records.ts';
 import { AgentNotFound } from '../agent-client.ts';
 import { abandonBackup, type BackupCheckpoint, makeBackup } from '../backups/making.ts';
-import { failDatabase, taskDatabase } from './database.ts';
+import { taskDatabase } from './database.ts';
 import type { Kind, TaskRun } from './kind.ts';
 
 const finalBackup = { full: false, reason: 'final', keepDays: 7 } as const;
@@ -50,8 +50,11 @@ export const deprovision: Kind<DeprovisionParams, BackupCheckpoint, null> = {
     return null;
   },
   async giveUp(run) {
+    const { task, services } = run;
     await abandonFinalBackup(run);
-    await failDatabase(run);
+    const database = await taskDatabase(task, services.management);
+    // It can be deleted from there.
+    if (database?.status === 'deleting') await services.management.databases.change(database, { status: 'failed' });
   },
   /** Nothing was removed before the first attempt, and before the last backup was complete. */
   async cancel(run) {

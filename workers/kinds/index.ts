@@ -12,6 +12,7 @@ import { provision } from './provision.ts';
 import { restore } from './restore.ts';
 import { restoreDrill } from './restore-drill.ts';
 import { retention } from './retention.ts';
+import { startHost } from './start-host.ts';
 
 export type Kinds = Readonly<Partial<Record<TaskKind, Kind>>>;
 
@@ -19,5 +20,5 @@ export const kinds: Kinds = {
   ...{ provision, deprovision, 'close-account': closeAccount },
   ...{ export: exportRows, import: importFile },
   ...{ backup, restore, 'restore-drill': restoreDrill, 'expire-backups': expireBackups },
-  ...{ move, 'drain-host': drainHost, retention },
+  ...{ 'start-host': startHost, move, 'drain-host': drainHost, retention },
 };

@@ -5,6 +5,7 @@ import type { Management } from '../../src/management/index.ts';
 import type { Database, Endpoint, Task } from '../../src/management/records.ts';
 import type { UsageMeter } from '../../src/management/usage-meter.ts';
 import type { AgentClient } from '../agent-client.ts';
+import type { HostStarter } from '../host-starter.ts';
 
 /** To be closed by who asked for it. */
 export type Connection = Engine & { close(): Promise<void> };
@@ -15,6 +16,7 @@ export interface WorkerServices {
   /** Tells the workers of the task's region of it. */
   readonly announce: (task: Task) => Promise<void>;
   readonly agents: Pick<AgentClient, keyof AgentClient>;
+  readonly hostStarter: HostStarter;
   readonly objects: ObjectStore;
   /** Another region's, for what was made there. */
   readonly objectsOf: (region: string) => ObjectStore;

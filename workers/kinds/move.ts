@@ -8,6 +8,7 @@ import { CopyDiffers, type Verified, verifyCopy } from '../moves/verification.ts
 import { taskDatabase } from './database.ts';
 import { type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
 import { untilHello } from './placement.ts';
+import { waitForRoom } from './room.ts';
 
 const hourMs = 3_600_000;
 /** Writes are refused for a minute at most (the agent sees to that); this much of it is for the last round and the switch. */
@@ -110,12 +111,12 @@ async function beginCopy(run: MoveRun, database: Database): Promise<Begun> {
     if (report) return { begun, target: host.agent, report };
     current = await moves.end(begun);
   }
-  throw new Postponed(
-    run.services.management.clock() + againAfterMs,
-    run.params.host
-      ? `host ${run.params.host} has no room for a database on ${volumes} volumes`
-      : `no other host in ${current.region} has room for a database on ${volumes} volumes`,
-  );
+  const { host } = run.params;
+  return waitForRoom(run, {
+    reason: `${host ? `host ${host} has no` : `no other host in ${current.region} has`} room for ${volumes} volumes`,
+    timeLimitMs: move.timeLimitMs,
+    askForHost: !host,
+  });
 }
 
 async function candidates({ params, services }: MoveRun, { hostId }: Database, volumes: number): Promise<Host[]> {

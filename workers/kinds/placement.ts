@@ -6,6 +6,7 @@ import { processLimits } from '../../src/management/plans.ts';
 import type { Database, Endpoint, Host } from '../../src/management/records.ts';
 import { HostRefused } from '../agent-client.ts';
 import type { TaskRun } from './kind.ts';
+import { waitForRoom } from './room.ts';
 
 const helloEveryMs = 100;
 const helloTimeoutMs = 10_000;
@@ -19,11 +20,17 @@ export interface Placed {
   readonly report: DatabaseReport;
 }
 
+interface PlacementOptions {
+  /** Of the task's kind: for so long it waits for room. */
+  readonly timeLimitMs: number;
+  readonly filling?: boolean;
+}
+
 /** Its process is started; with `filling`, it waits for its files first. */
 export async function placeDatabase(
   database: Database,
   run: AnyRun,
-  { filling = false }: { readonly filling?: boolean } = {},
+  { timeLimitMs, filling = false }: PlacementOptions,
 ): Promise<Placed> {
   const { databases, hosts } = run.services.management;
   let current = database;
@@ -41,7 +48,8 @@ export async function placeDatabase(
     if (report) return { placed, agent: host.agent, report };
     current = await databases.unplace(placed);
   }
-  throw new Error(`no host in ${database.region} has room for a database on ${database.volumes} volumes`);
+  const reason = `no host in ${database.region} has room for ${database.volumes} volumes`;
+  return waitForRoom(run, { reason, timeLimitMs, askForHost: true });
 }
 
 /** Undefined when the host refuses. */

@@ -55,7 +55,10 @@ export const restore: Kind<RestoreParams, FillCheckpoint, RestoreResult> = {
     try {
       const manifest = await loadManifest(source, { databaseId: params.databaseId, id: params.backup });
       const untilMs = untilOf(run, manifest);
-      const { placed, agent, report } = await placeDatabase(database, run, { filling: true });
+      const { placed, agent, report } = await placeDatabase(database, run, {
+        timeLimitMs: restore.timeLimitMs,
+        filling: true,
+      });
       if (report.state === 'filling') {
         await fillDatabase({ run, database: placed, agent, manifest, source, untilMs });
         await services.agents.startDatabase(
