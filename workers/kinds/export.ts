@@ -66,15 +66,18 @@ async function connect({ task, services }: ExportRun): Promise<Connection> {
 
 async function writeFiles(run: ExportRun, database: ExportedDatabase): Promise<ExportResult> {
   const { params, services, signal } = run;
-  const begun = await beginning(run, database);
+  const known = await knownBeginning(run);
+  const begun = known ?? (await begin(run, database));
+  // After it was given up or cancelled its files are gone: tried once more, it begins anew.
+  const checkpoint = known && run.checkpoint;
   const built = buildSpec(begun, params.query, BigInt(params.nowNs));
   const pages = pagesOf(built, begun, database);
   const limit = built.spec.cut ? built.spec.limit : Number.POSITIVE_INFINITY;
   // Of a part of the series nobody knows before it is read.
   const total = Object.keys(params.query).length === 0 ? begun.rows : null;
-  const files = [...(run.checkpoint?.files ?? [])];
+  const files = [...(checkpoint?.files ?? [])];
   let rows = files.reduce((sum, file) => sum + file.rows, 0);
-  let place = run.checkpoint?.place ?? null;
+  let place = checkpoint?.place ?? null;
   for (;;) {
     if (files.length === maxFiles)
       throw new Permanent(`it would be more than ${maxFiles} files; split into larger ones`);
@@ -94,19 +97,21 @@ async function writeFiles(run: ExportRun, database: ExportedDatabase): Promise<E
 }
 
 /** Kept beside the files, so that every attempt has the same. */
-async function beginning(run: ExportRun, database: ExportedDatabase): Promise<Beginning> {
-  const { objects } = run.services;
-  const key = `${folderOf(run)}/beginning.json`;
+async function knownBeginning(run: ExportRun): Promise<Beginning | null> {
   try {
-    return JSON.parse(await text(await objects.get(key))) as Beginning;
+    return JSON.parse(await text(await run.services.objects.get(beginningKey(run)))) as Beginning;
   } catch (error) {
-    if (!(error instanceof ObjectNotFound)) throw error;
+    if (error instanceof ObjectNotFound) return null;
+    throw error;
   }
+}
+
+async function begin(run: ExportRun, database: ExportedDatabase): Promise<Beginning> {
   const info = await database.call((engine) => engine.describe(run.params.series));
   const { series, tags, fields, rows, firstNs, lastNs } = info;
   const [first, last] = [firstNs, lastNs].map((timeNs) => (timeNs === null ? null : String(timeNs)));
   const begun: Beginning = { series, tags, fields, rows: Number(rows), firstNs: first!, lastNs: last! };
-  await objects.put(key, JSON.stringify(begun));
+  await run.services.objects.put(beginningKey(run), JSON.stringify(begun));
   return begun;
 }
 
@@ -135,6 +140,10 @@ function isPermanent(error: unknown): boolean {
 async function removeFiles(run: ExportRun): Promise<void> {
   const { objects } = run.services;
   for await (const { key } of objects.list(`${folderOf(run)}/`)) await objects.remove(key);
+}
+
+function beginningKey(run: ExportRun): string {
+  return `${folderOf(run)}/beginning.json`;
 }
 
 function folderOf({ task }: Pick<ExportRun, 'task'>): string {

@@ -164,6 +164,25 @@ test('export: the worker dies at any step, and the next one makes the same files
   assert.ok(died >= 8, `only ${died} deaths`);
 });
 
+test('export: cancelled on its way and tried once more, it has every file', async (t) => {
+  const { management, objects, worker, database, connect, create } = await open(t);
+  const { tasks, clock } = management;
+  const { id } = await create({ splitRows: 1_000 });
+  for (let dies = 20; !(await tasks.getTask(id))?.checkpoint; dies++) {
+    await worker({ connect, mortal: new Mortal(dies) })
+      .runner.run({ taskId: id })
+      .catch(() => {});
+    clock.aheadMs += 15_001;
+  }
+  await tasks.cancel(id, theService);
+  await worker({ connect }).runner.run({ taskId: id });
+  assert.equal((await tasks.getTask(id))?.cleanUps, null);
+  await tasks.retry(id, theService);
+  await worker({ connect }).runner.run({ taskId: id });
+  const files = await filesOf(objects, database, (await tasks.getTask(id))!);
+  assert.equal(files.length, points / 1_000);
+});
+
 test('export: while 1 request of the store in 5 fails, and the database now and then', async (t) => {
   const { worker, create, connection, objects, database, management } = await open(t);
   const task = await create({ splitRows: 1_000 });
