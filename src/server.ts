@@ -15,6 +15,7 @@ import { createExport, getExport } from './api/exports.ts';
 import { listImportParts, putImportPart, startImport } from './api/import-parts.ts';
 import { createImport, getRejects, listImports } from './api/imports.ts';
 import { metrics } from './api/metrics.ts';
+import { moveDatabase } from './api/moves.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
 import { latest, query } from './api/query.ts';
@@ -57,6 +58,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', '/v1/databases/:database', 'getDatabase', getDatabase],
   ['patch', '/v1/databases/:database', 'changeDatabase', changeDatabase],
   ['del', '/v1/databases/:database', 'deleteDatabase', deleteDatabase],
+  ['post', '/v1/databases/:database/move', 'moveDatabase', moveDatabase],
   ['post', '/v1/databases/:database/write', 'write', write],
   ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],
   ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
