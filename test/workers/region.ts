@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { Agent } from '../../kdb/agent/agent.ts';
 import { createControl } from '../../kdb/agent/control.ts';
+import type { DatabaseProgram } from '../../kdb/agent/program.ts';
 import type { ObjectStore } from '../../src/base/object-store.ts';
 import { DirectoryStore } from '../../src/base/objects/directory.ts';
 import type { Hello } from '../../src/kdb/engine.ts';
@@ -53,7 +54,7 @@ export interface TestRegion {
   /** Registers a host, with a running agent. */
   readonly addHost: (
     id: string,
-    options?: { slots?: number; registeredSlots?: number; command?: readonly string[] },
+    options?: { slots?: number; registeredSlots?: number; program?: DatabaseProgram },
   ) => Promise<RunningHost>;
 }
 
@@ -126,9 +127,9 @@ export async function testRegion(t: TestContext): Promise<TestRegion> {
       await management.hosts.register({ id, region, zone: 'a', agent, slots: 64, volumes: 4 });
       return new MemoryHost();
     },
-    async addHost(id, { slots = 64, registeredSlots = slots, command } = {}) {
+    async addHost(id, { slots = 64, registeredSlots = slots, program } = {}) {
       const host = testHost(t);
-      const running = host.agent({ slots, ...(command && { command }) });
+      const running = host.agent({ slots, ...(program && { program }) });
       await running.start();
       const control = createControl({ agent: running, secret, restart: () => {}, log: silent }).listen(0, '127.0.0.1');
       await once(control, 'listening');

@@ -1,8 +1,8 @@
 // A region whose databases are real processes, and what backups of them are tested with.
 
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { embeddedProgram } from '../../../kdb/agent/program.ts';
 import { createEngineClient } from '../../../src/kdb/client.ts';
 import type { Engine } from '../../../src/kdb/engine.ts';
 import { theService } from '../../../src/management/audit.ts';
@@ -13,7 +13,7 @@ import { batchOf, type Point, point, queryOf, rowsOf } from '../../engines/point
 import { newDatabase, region } from '../../management/region.ts';
 import { type TestRegion, testRegion } from '../region.ts';
 
-export const command = [process.execPath, join(import.meta.dirname, '../../../kdb/embedded/main.ts')];
+export const program = embeddedProgram();
 export const accountId = 'a1';
 const dayNs = 86_400_000_000_000n;
 
@@ -42,7 +42,7 @@ export async function backupWorld(t: TestContext): Promise<World> {
   const region_ = await testRegion(t);
   const { management, worker, addHost } = region_;
   const { databases, tasks, clock } = management;
-  const host = await addHost('h1', { command });
+  const host = await addHost('h1', { program });
 
   async function finish(taskId: string, choice: WorkerChoice = {}): Promise<Task> {
     const waiting = [taskId];

@@ -8,7 +8,7 @@ import { serviceAccountId } from '../../../src/management/task-item.ts';
 import type { MoveParams, MoveResult } from '../../../workers/kinds/move.ts';
 import { point } from '../../engines/points.ts';
 import { code, region } from '../../management/region.ts';
-import { backupWorld, command, connect, contents, insert, somePoints, type World } from '../backups/world.ts';
+import { backupWorld, connect, contents, insert, program, somePoints, type World } from '../backups/world.ts';
 import { Mortal } from '../mortal.ts';
 
 interface Moves extends World {
@@ -21,7 +21,7 @@ interface Moves extends World {
 async function twoHosts(t: TestContext): Promise<Moves> {
   const world = await backupWorld(t);
   const plant = await world.database('plant');
-  const other = await world.addHost('h2', { command });
+  const other = await world.addHost('h2', { program });
   return {
     ...world,
     other,
