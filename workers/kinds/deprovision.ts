@@ -2,6 +2,7 @@ import type { ObjectStore } from '../../src/base/object-store.ts';
 import { theService } from '../../src/management/audit.ts';
 import { backupIdOf } from '../../src/management/backups.ts';
 import type { Database, Host } from '../../src/management/records.ts';
+import { journalPrefix } from '../../src/management/shipped-journal.ts';
 import { AgentNotFound } from '../agent-client.ts';
 import { abandonBackup, type BackupCheckpoint, makeBackup } from '../backups/making.ts';
 import { taskDatabase } from './database.ts';
@@ -72,10 +73,11 @@ async function removeObjects(objects: ObjectStore, prefix: string): Promise<void
   for await (const { key } of objects.list(prefix)) await objects.remove(key);
 }
 
-/** What is kept of a database that is gone ends by itself: a task waits for it. */
+/** What is kept of a database that is gone ends by itself: a task waits for it. Without a backup nothing begins with its journal. */
 async function expireBackupsOf({ task, services }: DeprovisionRun, database: Database): Promise<void> {
   const { backups, tasks } = services.management;
-  if ((await backups.listBackups(database.id)).length === 0) return;
+  if ((await backups.listBackups(database.id)).length === 0)
+    return removeObjects(services.objects, journalPrefix(database.id));
   const kind = 'expire-backups';
   const expiry = await tasks.createTask({ id: `expire-${task.id}`, kind, subject: database, requestedBy: theService });
   await services.announce(expiry);

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { theService } from '../../../src/management/audit.ts';
+import { shippedKey } from '../../../src/management/shipped-journal.ts';
 import { Mortal } from '../mortal.ts';
 import { accountId, backupWorld, connect, contents, insert, somePoints } from './world.ts';
 
 test('a database that is deleted leaves a last backup for seven days, unless it is not wanted', async (t) => {
   const world = await backupWorld(t);
-  const { management, within, finish, host, worker } = world;
+  const { management, within, finish, host, worker, objects } = world;
   const { databases, backups, clock, tasks } = management;
   const plant = await world.database('plant');
   await within(plant, (engine) => insert(engine, somePoints(2)));
@@ -36,7 +37,10 @@ test('a database that is deleted leaves a last backup for seven days, unless it 
   assert.equal(restored.task.state, 'succeeded', restored.task.error ?? '');
   assert.deepEqual(await within(restored.database, contents), expected);
 
+  const shipped = shippedKey(restored.database.id, { incarnation: 'i1', generation: 1 });
+  await objects.put(shipped, 'a journal');
   const unwanted = await databases.requestDelete(accountId, 'again', theService);
   await finish(unwanted.task.id);
   assert.deepEqual(await backups.listBackups(restored.database.id), []);
+  assert.equal(await objects.head(shipped), undefined);
 });
