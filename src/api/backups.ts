@@ -154,7 +154,7 @@ async function findBackup(context: Context, id: string): Promise<Backup> {
 
 function shownBackup(backup: Backup): object {
   const { id, databaseName: database, region, status, reason, full, bytes, uploadedBytes, rows, volumes } = backup;
-  const { schema, taskId: task, createdAt, completedAt, expiresAt } = backup;
+  const { schema, taskId: task, createdAt, takenAt, completedAt, expiresAt } = backup;
   const shown = { id, database, region, status, reason, full, bytes, uploadedBytes, rows, volumes, schema, task };
-  return { ...shown, createdAt, completedAt, expiresAt };
+  return { ...shown, createdAt, takenAt, completedAt, expiresAt };
 }

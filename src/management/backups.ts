@@ -19,7 +19,7 @@ import { type Page, queryPage } from './page.ts';
 import type { Backup, BackupReason, BackupStatus, Database, Task } from './records.ts';
 
 /** What is known when all of it is stored. */
-export type BackupOutcome = Pick<Backup, 'bytes' | 'uploadedBytes' | 'rows' | 'journal'>;
+export type BackupOutcome = Pick<Backup, 'bytes' | 'uploadedBytes' | 'rows' | 'journal' | 'takenAt'>;
 
 export interface NewBackup {
   readonly reason: BackupReason;
@@ -286,12 +286,13 @@ function endOf(backup: Backup, rule: BackupRule): number | null {
 }
 
 /** Up to which a restore of the backup can apply the journal: ISO with its zone. */
-export function restoreTime(until: string, { createdAt, journal }: Backup, nowMs: number): string {
+export function restoreTime(until: string, { createdAt, takenAt, journal }: Backup, nowMs: number): string {
   const untilMs = Date.parse(until);
   const refuse = (reason: string) => apiError('InvalidRequest', { reason: `until: ${until} ${reason}` });
   if (!/^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(until) || Number.isNaN(untilMs))
     throw refuse('is not an ISO 8601 time with its zone');
-  if (untilMs < Date.parse(createdAt)) throw refuse(`is before the backup (${createdAt}); choose an earlier backup`);
+  const fromAt = takenAt ?? createdAt;
+  if (untilMs < Date.parse(fromAt)) throw refuse(`is before the backup (${fromAt}); choose an earlier backup`);
   if (untilMs > nowMs) throw refuse('is in the future');
   if (!journal) throw refuse('cannot be reached: the backup has no journal to go on from');
   return new Date(untilMs).toISOString();
@@ -328,6 +329,7 @@ function newBackup(
     uploadedBytes: 0,
     rows: 0,
     journal: null,
+    takenAt: null,
     version: 1,
     createdAt: new Date(nowMs).toISOString(),
     completedAt: null,

@@ -253,6 +253,8 @@ export interface Backup extends Versioned {
   readonly uploadedBytes: number;
   readonly rows: number;
   readonly journal: JournalPlace | null;
+  /** Its files have nothing that came later; null: they are still to be put aside. */
+  readonly takenAt: string | null;
   readonly completedAt: string | null;
   /** Null: by the rule when it is scheduled, else when it is deleted. */
   readonly expiresAt: string | null;

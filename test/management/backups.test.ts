@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { theService } from '../../src/management/audit.ts';
 import { defaultRule } from '../../src/management/backup-rule.ts';
-import { backupIdOf, backupsToExpire, type NewBackup } from '../../src/management/backups.ts';
+import { backupIdOf, backupsToExpire, type NewBackup, restoreTime } from '../../src/management/backups.ts';
 import type { Backup } from '../../src/management/records.ts';
 import { startDynoxide } from '../servers.ts';
 import { code, createActive, openManagement } from './region.ts';
@@ -14,7 +14,7 @@ after(() => management.close());
 const { backups, databases, clock } = management;
 
 const byHand: NewBackup = { reason: 'manual', full: false, keepDays: null };
-const outcome = { bytes: 10, uploadedBytes: 5, rows: 3, journal: null };
+const outcome = { bytes: 10, uploadedBytes: 5, rows: 3, journal: null, takenAt: '2026-01-01T00:00:05.000Z' };
 let tasks = 0;
 
 function newTask(): { id: string; createdAt: string } {
@@ -62,6 +62,14 @@ test('the base of a backup that is being made does not expire, by whatever way t
   assert.equal(await backups.startExpiry((await backups.getBackup(database.id, base.id))!), true);
   await backups.remove(base);
   assert.equal(await backups.getBackup(database.id, base.id), undefined);
+});
+
+test('a moment that a restore can reach is not before the files of the backup were put aside', () => {
+  const backup = { createdAt: '2026-01-01T00:00:00.000Z', journal: { incarnation: 'i', generation: 1 } } as Backup;
+  const taken = { ...backup, takenAt: outcome.takenAt };
+  const nowMs = Date.parse('2026-01-02T00:00:00Z');
+  assert.throws(() => restoreTime('2026-01-01T00:00:04Z', taken, nowMs), code('InvalidRequest'));
+  assert.equal(restoreTime('2026-01-01T00:00:05Z', taken, nowMs), outcome.takenAt);
 });
 
 test('what expires: by rule, by date, by request, and what failed', async () => {

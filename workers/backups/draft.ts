@@ -41,6 +41,7 @@ export async function makeDraft({ backup, database, agent, base, services, signa
   try {
     const before = await storeFigures(objects, own(`figures-before-${attempt}`), figuresOf(engine, signal), signal);
     const files = await engine.backup(backup.id);
+    const takenAt = new Date(management.clock()).toISOString();
     const after = await storeFigures(objects, own(`figures-after-${attempt}`), figuresOf(engine, signal), signal);
     let rows = 0n;
     for await (const series of allSeries(engine)) rows += series.rows;
@@ -58,6 +59,7 @@ export async function makeDraft({ backup, database, agent, base, services, signa
       databaseName: database.name,
       region: database.region,
       createdAt: backup.createdAt,
+      takenAt,
       volumes: database.volumes,
       schema: database.schema,
       rows: Number(rows),

@@ -44,6 +44,7 @@ export async function makeBackup(run: BackupRun, database: Database, wanted: New
     uploadedBytes: bytesOf(draft.files.filter(({ isStored }) => !isStored)),
     rows: draft.rows,
     journal: draft.journal,
+    takenAt: draft.takenAt,
   });
   await services.agents.deleteBackup(agent, database.id, backup.id, signal);
   return complete;

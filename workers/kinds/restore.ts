@@ -90,11 +90,11 @@ export const restore: Kind<RestoreParams, FillCheckpoint, RestoreResult> = {
 };
 
 /** Null: as the backup has it. */
-function untilOf({ params, services }: RestoreRun, { createdAt }: BackupManifest): number | null {
+function untilOf({ params, services }: RestoreRun, { takenAt }: BackupManifest): number | null {
   if (params.until === null) return null;
   const untilMs = Date.parse(params.until);
-  if (untilMs < Date.parse(createdAt))
-    throw new Permanent(`the backup is of ${createdAt}, later than ${params.until}: choose an earlier one`);
+  if (untilMs < Date.parse(takenAt))
+    throw new Permanent(`the backup is of ${takenAt}, later than ${params.until}: choose an earlier one`);
   const shippedMs = untilMs + shippedAfterMs;
   if (services.management.clock() < shippedMs)
     throw new Postponed(shippedMs, `waits until the journal up to ${params.until} is in the object store`);
