@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SeriesDefinition, SeriesInfo } from '../../src/kdb/engine.ts';
 import { BackupDamaged, type BackupManifest } from '../../src/management/backup-manifest.ts';
+import type { Backups } from '../../src/management/backups.ts';
 import type { DatabaseReport } from '../../src/management/host-agent.ts';
 import type { Database, Endpoint, RestoreParams } from '../../src/management/records.ts';
 import { allSeries } from '../backups/figures.ts';
@@ -54,7 +55,7 @@ export const restore: Kind<RestoreParams, FillCheckpoint, RestoreResult> = {
       await backups.hold({ databaseId: params.databaseId, id: params.backup }, task.id);
     try {
       const manifest = await loadManifest(source, { databaseId: params.databaseId, id: params.backup });
-      const untilMs = untilOf(run, manifest);
+      const untilMs = await untilOf(run, manifest);
       const { placed, agent, report } = await placeDatabase(database, run, {
         timeLimitMs: restore.timeLimitMs,
         filling: true,
@@ -90,15 +91,36 @@ export const restore: Kind<RestoreParams, FillCheckpoint, RestoreResult> = {
 };
 
 /** Null: as the backup has it. */
-function untilOf({ params, services }: RestoreRun, { takenAt }: BackupManifest): number | null {
+async function untilOf({ params, services }: RestoreRun, manifest: BackupManifest): Promise<number | null> {
   if (params.until === null) return null;
+  const { takenAt } = manifest;
   const untilMs = Date.parse(params.until);
   if (untilMs < Date.parse(takenAt))
     throw new Permanent(`the backup is of ${takenAt}, later than ${params.until}: choose an earlier one`);
+  await requireOneJournal(services.management.backups, manifest, untilMs);
   const shippedMs = untilMs + shippedAfterMs;
   if (services.management.clock() < shippedMs)
     throw new Postponed(shippedMs, `waits until the journal up to ${params.until} is in the object store`);
   return untilMs;
+}
+
+/** After a move the journal goes on under another incarnation, and the first backup there has all that came before. */
+async function requireOneJournal(
+  backups: Pick<Backups, 'listBackups'>,
+  { backup, databaseId, journal, takenAt }: BackupManifest,
+  untilMs: number,
+): Promise<void> {
+  const later = (await backups.listBackups(databaseId)).filter(
+    (each) =>
+      each.status === 'complete' &&
+      each.takenAt !== null &&
+      Date.parse(each.takenAt) > Date.parse(takenAt) &&
+      Date.parse(each.takenAt) <= untilMs,
+  );
+  if (later.some((each) => each.journal && each.journal.incarnation !== journal?.incarnation))
+    throw new Permanent(
+      `the database was moved after backup ${backup}, and its journal ends there: restore backup ${later.at(-1)!.id}`,
+    );
 }
 
 /** What its journal holds is applied first, which may take long. */

@@ -86,4 +86,18 @@ test('a journal that was shipped brings a backup forward to a moment', async (t)
   const result = task.result as { until: string; journalRecords: number };
   assert.equal(result.until, moment);
   assert.ok(result.journalRecords > 0);
+
+  // As after a move.
+  const takenAt = new Date(Date.parse(backup.takenAt!) + 1).toISOString();
+  const moved = await management.backups.complete(
+    await management.backups.begin({ id: 'moved', createdAt: moment }, plant, {
+      reason: 'manual',
+      full: true,
+      keepDays: null,
+    }),
+    { bytes: 1, uploadedBytes: 1, rows: 1, journal: { incarnation: 'other', generation: 1 }, takenAt },
+  );
+  const refused = await world.restore('late', { backup: backup.id, until: moment }, plant);
+  assert.equal(refused.task.state, 'failed');
+  assert.match(refused.task.error!, new RegExp(`restore backup ${moved.id}`));
 });
