@@ -50,6 +50,8 @@ export const restore: Kind<RestoreParams, FillCheckpoint, RestoreResult> = {
     const { databases, backups } = services.management;
     const database = await taskDatabase(task, services.management);
     if (!database) throw new Permanent('the database that was to be filled is gone');
+    if (database.status !== 'restoring' && database.status !== 'active')
+      throw new Permanent(`the database that was to be filled is ${database.status}`);
     const source = services.objectsOf(params.region);
     if (database.status === 'restoring')
       await backups.hold({ databaseId: params.databaseId, id: params.backup }, task.id);
@@ -178,8 +180,10 @@ function resultOf(manifest: BackupManifest, { recovered }: DatabaseReport, rows:
 async function removeHalfMade({ task, params, services, signal }: RestoreRun): Promise<void> {
   const { databases, hosts, series, backups } = services.management;
   await backups.release({ databaseId: params.databaseId, id: params.backup }, task.id);
-  const database = await taskDatabase(task, services.management);
-  if (database?.status !== 'restoring') return;
+  const found = await taskDatabase(task, services.management);
+  if (found?.status !== 'restoring') return;
+  // Whoever read it before, and still believes that it is to be filled, changes it no more: nothing that is in use is removed.
+  const database = await databases.change(found, {});
   const host = database.hostId === null ? undefined : await hosts.getHost(database.hostId);
   if (host) await services.agents.deleteDatabase(host.agent, database.id, signal);
   await series.removeAll(database.id);
