@@ -58,7 +58,11 @@ export const cancelTask: Step[] = [
   ...access('manage'),
   async function cancelTask(context: Context): Promise<void> {
     const { management, tasks, log } = context.services;
-    const { id } = await findTask(context);
+    const { id, requestedBy } = await findTask(context);
+    const { accountId, operator } = context.token!;
+    // Moves and the like are not the customer's to stop.
+    if (!operator && requestedBy.accountId !== accountId)
+      throw apiError('TaskNotCancellable', { task: id, reason: 'the service or its operator asked for it' });
     const task = await management.tasks.cancel(id, actorOf(context));
     // What it left behind is put in order by a worker.
     if (task.cleanUps !== null) await tasks.announce(task, log);

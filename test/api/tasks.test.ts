@@ -55,7 +55,8 @@ test('tasks in pages, the newest first, by state, kind and database', async () =
 });
 
 test('a task is looked at and cancelled by its account and the operator, by nobody else', async () => {
-  const task = await management.tasks.createTask({ kind: 'import', subject: plant, requestedBy: theService });
+  const requestedBy = { ...theService, accountId: plant.accountId };
+  const task = await management.tasks.createTask({ kind: 'import', subject: plant, requestedBy });
   const path = `/v1/tasks/${task.id}`;
   assert.equal((await other.ask(path)).status, 404);
   assert.equal((await other.ask(path, { method: 'DELETE' })).status, 404);
@@ -73,6 +74,8 @@ test('a task is looked at and cancelled by its account and the operator, by nobo
   const audit = (await service.ask('/v1/audit')).json.entries;
   assert.deepEqual([audit[0].action, audit[0].subject.id], ['cancelTask', task.id]);
   const queued = await management.tasks.createTask({ kind: 'import', subject: plant, requestedBy: theService });
+  const refused = await service.ask(`/v1/tasks/${queued.id}`, { method: 'DELETE' });
+  assert.deepEqual([refused.status, refused.json.code], [409, 'TaskNotCancellable']);
   assert.equal((await operator.ask(`/v1/tasks/${queued.id}`, { method: 'DELETE' })).json.task.state, 'cancelled');
   assert.equal((await service.ask('/v1/tasks/none', { method: 'DELETE' })).json.code, 'TaskNotFound');
 });
