@@ -237,6 +237,13 @@ function jittered(ms: number): number {
   return ms * (0.75 + Math.random() / 2);
 }
 
+/** Customers see it. What sockets, files and the clients of the stores say of themselves names addresses: that is for the log. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  return isRaw(error) ? 'a part of the service does not answer' : error.message;
+}
+
+function isRaw(error: object): boolean {
+  const { code } = error as { code?: unknown };
+  return '$metadata' in error || 'syscall' in error || (typeof code === 'string' && /^(E|UND_ERR_)[A-Z_]+$/.test(code));
 }

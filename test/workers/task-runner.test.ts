@@ -43,6 +43,17 @@ test('a fault: back to the queue with the reason, later each time', async (t) =>
   assert.deepEqual(await management.claims.due(10), []);
 });
 
+test('what sockets and clients say of themselves is for the log', async (t) => {
+  const { management, worker } = await testRegion(t);
+  const raw = 'connect ECONNREFUSED 10.0.0.7:9000';
+  for (const [i, members] of [{ syscall: 'connect' }, { code: 'ECONNRESET' }, { $metadata: {} }].entries()) {
+    const { task } = await management.databases.createDatabase(newDatabase('a1', `plant${i}`), theService);
+    const kind = { run: () => Promise.reject(Object.assign(new Error(raw), members)) };
+    await worker({ kind }).runner.run({ taskId: task.id });
+    assert.equal((await management.tasks.getTask(task.id))?.error, 'a part of the service does not answer');
+  }
+});
+
 test('after twenty attempts it is given up, once what it left behind is in order', async (t) => {
   const { management, worker } = await testRegion(t);
   const { task } = await management.databases.createDatabase(newDatabase('a1', 'plant'), theService);

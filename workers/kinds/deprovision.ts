@@ -34,7 +34,7 @@ export const deprovision: Kind<DeprovisionParams, BackupCheckpoint, null> = {
     if (database?.status !== 'deleting') return null;
     if (database.hostId !== null) {
       const host = await hosts.getHost(database.hostId);
-      if (!host) throw new Error(`host ${database.hostId} is not registered`);
+      if (!host) throw new Error('the host of the database is not registered', { cause: new Error(database.hostId) });
       await backUp(run, database, host);
       await services.agents.deleteDatabase(host.agent, database.id, signal);
     }

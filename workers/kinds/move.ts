@@ -282,7 +282,7 @@ async function settle(run: MoveRun): Promise<void> {
 
 async function knownHost({ services }: MoveRun, id: string): Promise<Host> {
   const host = await services.management.hosts.getHost(id);
-  if (!host) throw new Error(`host ${id} is not registered`);
+  if (!host) throw new Error('the host of the database is not registered', { cause: new Error(id) });
   return host;
 }
 

@@ -36,7 +36,7 @@ export async function placeDatabase(
   let current = database;
   if (current.hostId !== null) {
     const host = await hosts.getHost(current.hostId);
-    if (!host) throw new Error(`host ${current.hostId} is not registered`);
+    if (!host) throw new Error('the host of the database is not registered', { cause: new Error(current.hostId) });
     const report = await putOn(host, current, run, filling);
     if (report) return { placed: current, agent: host.agent, report };
     current = await databases.unplace(current);

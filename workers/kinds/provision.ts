@@ -55,7 +55,7 @@ async function clear({ task, services, signal }: TaskRun<object, never>): Promis
   const failed = database.status === 'failed' ? database : await databases.change(database, { status: 'failed' });
   if (failed.hostId === null) return failed;
   const host = await hosts.getHost(failed.hostId);
-  if (!host) throw new Error(`host ${failed.hostId} is not registered`);
+  if (!host) throw new Error('the host of the database is not registered', { cause: new Error(failed.hostId) });
   await services.agents.deleteDatabase(host.agent, failed.id, signal);
   return databases.unplace(failed);
 }
