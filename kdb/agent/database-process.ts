@@ -10,15 +10,11 @@ import { portFault } from '../../src/base/ports.ts';
 import type { ProcessState, Recovery } from '../../src/management/host-agent.ts';
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
+import { Crashes } from './crashes.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
-import { changeHome, configPath } from './home.ts';
+import { areThere, changeHome, configPath } from './home.ts';
 import type { DatabaseProgram } from './program.ts';
 
-const firstBackoffMs = 100;
-/** A database whose volume is mended waits so long at most; a start takes 0.2 s of processor time. */
-const maxBackoffMs = 5_000;
-/** In use for more than so many times its back-off, it settles: its next end is the first of a new series of crashes. */
-const settledBackoffs = 5;
 /** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
 const stopPatienceMs = 20_000;
 /** How long a process that is to take no writes may finish what it does: a checkpoint, a deletion. */
@@ -27,6 +23,7 @@ const holdPatienceMs = 20_000;
 const keptLines = 10;
 /** What a process says of a start from files of a backup, before it listens. */
 const recoveredSign = 'recovered ';
+const killed = 'it was ended by SIGKILL';
 
 export interface DatabaseProcessOptions {
   readonly program: DatabaseProgram;
@@ -130,7 +127,7 @@ export class DatabaseProcess {
   async #keep(): Promise<void> {
     const { log } = this.#options;
     const { databaseId } = this.config;
-    let backoffMs = firstBackoffMs;
+    const crashes = new Crashes();
     while (!this.#stop.signal.aborted) {
       this.#runsSinceMs = undefined;
       try {
@@ -141,12 +138,15 @@ export class DatabaseProcess {
       if (this.#stop.signal.aborted) break;
       if (this.state === 'running') this.#listening = Promise.withResolvers();
       this.state = 'crashed';
-      const usedMs = this.#runsSinceMs === undefined ? 0 : performance.now() - this.#runsSinceMs;
-      if (usedMs > settledBackoffs * backoffMs) backoffMs = firstBackoffMs;
-      log.error('a database process ended', { databaseId, fault: this.fault, backoffMs });
+      const nowMs = performance.now();
+      const usedMs = this.#runsSinceMs === undefined ? 0 : nowMs - this.#runsSinceMs;
+      const wasKilled = usedMs > 0 && this.fault.startsWith(killed);
+      const byItself = !wasKilled && (await areThere(this.config.volumes));
+      const { state, backoffMs } = crashes.ended(usedMs, byItself, nowMs);
+      this.state = state;
+      log.error('a database process ended', { databaseId, state, fault: this.fault, backoffMs });
       await delay(backoffMs, undefined, { signal: this.#stop.signal }).catch(() => {});
       this.restarts += 1;
-      backoffMs = Math.min(2 * backoffMs, maxBackoffMs);
     }
     this.state = 'stopped';
   }

@@ -7,7 +7,14 @@ import type { Agent } from './agent.ts';
 
 export function addFigures(metrics: Metrics, agent: Agent, slots: number): void {
   metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
-    const counts: Record<ProcessState, number> = { starting: 0, filling: 0, running: 0, crashed: 0, stopped: 0 };
+    const counts: Record<ProcessState, number> = {
+      starting: 0,
+      filling: 0,
+      running: 0,
+      crashed: 0,
+      'crash-loop': 0,
+      stopped: 0,
+    };
     for (const { state } of agent.list()) counts[state] += 1;
     return counts;
   });

@@ -1,7 +1,7 @@
 // The directories of a database on its host: one per volume, and in the first of them the file that its process is started with.
 // What is there is the host's own truth: after a reboot it is enough to start everything again.
 
-import { access, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseConfig } from '../database-config.ts';
 
@@ -153,6 +153,12 @@ export async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** The directories of a database, to be read and written: none of its volumes is away or read-only. */
+export async function areThere(directories: readonly string[]): Promise<boolean> {
+  const checks = await Promise.allSettled(directories.map((path) => access(path, constants.R_OK | constants.W_OK)));
+  return checks.every(({ status }) => status === 'fulfilled');
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -15,7 +15,8 @@ export interface WantedDatabase extends ProcessLimits {
   readonly filling?: boolean;
 }
 
-export type ProcessState = 'filling' | 'starting' | 'running' | 'crashed' | 'stopped';
+/** `crash-loop`: it ended again and again, and is tried once a minute; `fault` says why. */
+export type ProcessState = 'filling' | 'starting' | 'running' | 'crashed' | 'crash-loop' | 'stopped';
 
 /** The answer. */
 export interface DatabaseReport {
