@@ -23,6 +23,7 @@ const holdPatienceMs = 20_000;
 const keptLines = 10;
 /** What a process says of a start from files of a backup, before it listens. */
 const recoveredSign = 'recovered ';
+const configuredSign = 'configured ';
 const killed = 'it was ended by SIGKILL';
 
 export interface DatabaseProcessOptions {
@@ -49,6 +50,9 @@ export class DatabaseProcess {
   #listening = Promise.withResolvers<void>();
   /** The process of an agent before this one is gone. */
   #isAlone = false;
+  #changes: Promise<void> = Promise.resolve();
+  /** Who holds its writes, by what the process said last: it may speak of a change before this one. */
+  #holder: string | null = null;
   /** The process has read its configuration again. */
   #configured = Promise.withResolvers<void>();
 
@@ -77,30 +81,31 @@ export class DatabaseProcess {
 
   /** Resolves when no process takes writes any more, or when it takes them again. */
   async hold(heldBy: string | null): Promise<void> {
-    const isNew = this.config.heldBy !== heldBy;
-    // One that watches the file says so after a change alone, and maybe before the change is known here to be written.
-    if (isNew || this.#options.program.followsAgent) this.#configured = Promise.withResolvers();
-    if (isNew) await this.#change({ heldBy });
+    if (this.config.heldBy !== heldBy) await this.#change({ heldBy });
     this.heldSinceMs = performance.now();
     const child = this.#child;
-    if (!child && !this.#isAlone) throw new Error('the process of an earlier agent has not ended yet');
-    if (!child) {
-      this.#configured.resolve();
-      return;
-    }
+    if (child) await this.#untilHeld(child);
+    else if (!this.#isAlone) throw new Error('the process of an earlier agent has not ended yet');
+  }
+
+  async #untilHeld(child: ChildProcess): Promise<void> {
     const waited = new AbortController();
     const { signal } = waited;
     this.#tell();
+    const ended = Promise.race([
+      // What is started next reads what was written before.
+      once(child, 'exit', { signal }),
+      delay(holdPatienceMs, undefined, { signal, ref: false }).then(() => {
+        throw new Error('the process does not answer');
+      }),
+    ]);
     try {
-      await Promise.race([
-        this.#configured.promise,
-        // What is started next reads what was written above.
-        once(child, 'exit', { signal }),
-        delay(holdPatienceMs, undefined, { signal, ref: false }).then(() => {
-          throw new Error('the process does not answer');
-        }),
-      ]);
+      while (this.#holder !== this.config.heldBy) {
+        this.#configured = Promise.withResolvers();
+        if ((await Promise.race([this.#configured.promise, ended])) !== undefined) return;
+      }
     } finally {
+      ended.catch(() => {});
       waited.abort();
     }
   }
@@ -178,6 +183,7 @@ export class DatabaseProcess {
     const child = spawn(path!, args, { env, stdio: [program.followsAgent ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
     child.stdin?.on('error', () => {});
     this.#child = child;
+    this.#holder = this.config.heldBy;
     return child;
   }
 
@@ -187,8 +193,10 @@ export class DatabaseProcess {
     createInterface({ input: child.stdout! }).on('line', (line) => {
       const port = /^listening (\d+)$/.exec(line)?.[1];
       if (port !== undefined) void this.#listens(Number(port), recovered, child);
-      else if (line === 'configured') this.#configured.resolve();
-      else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
+      else if (line.startsWith(configuredSign)) {
+        this.#holder = line.slice(configuredSign.length) || null;
+        this.#configured.resolve();
+      } else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
     });
     const kept: string[] = [];
     createInterface({ input: child.stderr! }).on('line', (line) => {
@@ -226,9 +234,15 @@ export class DatabaseProcess {
     });
   }
 
-  async #change(change: Partial<DatabaseConfig>): Promise<void> {
-    this.config = { ...this.config, ...change };
-    await changeHome(this.config);
+  /** One after the other: they write one file. What could not be written has not changed. */
+  #change(change: Partial<DatabaseConfig>): Promise<void> {
+    const changed = this.#changes.then(async () => {
+      const config = { ...this.config, ...change };
+      await changeHome(config);
+      this.config = config;
+    });
+    this.#changes = changed.catch(() => {});
+    return changed;
   }
 }
 

@@ -63,7 +63,7 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
     store.hold(held).then(
       () => {
         log.info('configuration read again', { maxTagSets, maxSeries, held });
-        process.stdout.write('configured\n');
+        process.stdout.write(`configured ${heldBy ?? ''}\n`);
       },
       (error: unknown) => log.error('the configuration cannot be applied', { error }),
     );

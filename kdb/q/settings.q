@@ -20,6 +20,7 @@
   .tsg.maxTagSets:.tsg.limitOf[config`maxTagSets;1000000];
   .tsg.maxSeries:.tsg.limitOf[config`maxSeries;0W];
   .tsg.held:10h=type config`heldBy;                   / null, or who keeps it from taking writes
+  .tsg.holder:$[.tsg.held;config`heldBy;""];             / said after each change
   }
 
 .tsg.contractVersion:1

@@ -83,7 +83,7 @@
   if[text~.tsg.configText;:(::)];
   .tsg.configText:text;
   .tsg.readConfig[];
-  -1 "configured";}
+  -1 "configured ",.tsg.holder;}
 
 / ---- roles ----
 
