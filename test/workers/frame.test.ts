@@ -203,7 +203,7 @@ test('no more of a kind at once than it has lanes; one waits, the others go back
   for (let i = 0; i < 6; i++) all.push(await provisionTask(region));
   const { runner, sent } = region.worker({ kind: { run, lanes: 2 } });
   const runs = all.map(({ id }) => runner.run({ taskId: id }));
-  await until('the rest went back', () => sent.length === 3);
+  await until('two run, and the rest went back', () => now === 2 && sent.length === 3);
   gate.resolve();
   assert.equal((await Promise.all(runs)).filter((hadRoom) => !hadRoom).length, 3);
   assert.equal(most, 2);

@@ -191,7 +191,7 @@ test('provision and deprovision: their worker is killed at each step that can be
   for (const name of ['one', 'two']) {
     const count = () => Object.keys(stored.region.pids().databases).length;
     const before = count();
-    const id = await stored.begin(`/v1/databases/${name}`, undefined, 'DELETE');
+    const id = await stored.begin(`/v1/databases/${name}?confirm=${name}`, undefined, 'DELETE');
     if (name === 'one')
       await until('it runs', async () => (await stored.service.ask(`/v1/tasks/${id}`)).json.task.startedAt);
     if (name === 'two') await until('its process to go', () => count() < before);
