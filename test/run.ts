@@ -25,7 +25,7 @@ const plans: Record<string, readonly string[]> = {
 };
 
 /** A file that takes longer hangs; it is stopped and counts as failed. */
-const fileTimeoutMs = 180_000;
+const fileTimeoutMs = 300_000;
 
 const plan = plans[process.argv[2] ?? ''];
 if (!plan) {
