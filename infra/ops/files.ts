@@ -9,6 +9,7 @@ import { uploadStream } from '../../src/base/objects/upload-stream.ts';
 import { compressions, type ImportParams, type ImportSource, importFormats } from '../../src/ingest/import.ts';
 import type { Database } from '../../src/management/records.ts';
 import {
+  defaultSplitBytes,
   type ExportCompression,
   type ExportFormat,
   type ExportParams,
@@ -16,6 +17,7 @@ import {
   exportCompressions,
   exportFolder,
   exportFormats,
+  linkExpiresS,
   maxSplitBytes,
   maxSplitRows,
 } from '../../src/tasks/export.ts';
@@ -28,8 +30,6 @@ import type { Session } from './session.ts';
 import { type AccountOption, findDatabase } from './subjects.ts';
 import { type FollowOption, wishAndFollow, wishFor, withFollow } from './wish.ts';
 
-const defaultSplitBytes = 256 * 1024 * 1024;
-const linkExpiresS = 3_600;
 const maxRejects = 1_000_000;
 
 type ImportOptions = AccountOption &

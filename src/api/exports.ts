@@ -2,6 +2,7 @@ import { apiError } from '../base/errors.ts';
 import type { Database, Task } from '../management/records.ts';
 import { type BuiltQuery, buildSpec } from '../query/parameters.ts';
 import {
+  defaultSplitBytes,
   type ExportCompression,
   type ExportFormat,
   type ExportParams,
@@ -10,6 +11,7 @@ import {
   exportFolder,
   exportFormats,
   exportsKeptDays,
+  linkExpiresS,
   maxSplitBytes,
   maxSplitRows,
 } from '../tasks/export.ts';
@@ -23,8 +25,6 @@ import { readJson } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { shownTask } from './tasks.ts';
 
-const defaultSplitBytes = 256 * 1024 * 1024;
-const linkExpiresS = 3_600;
 const dayMs = 86_400_000;
 
 interface NewExport {

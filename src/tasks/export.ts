@@ -23,6 +23,9 @@ export interface ExportParams {
 
 export const maxSplitRows = 1_000_000_000;
 export const maxSplitBytes = 4 * 1024 ** 3;
+export const defaultSplitBytes = 256 * 1024 * 1024;
+/** Of a download's address. */
+export const linkExpiresS = 3_600;
 
 export const exportSchema = {
   type: 'object',
