@@ -50,9 +50,6 @@ export interface LinkOptions {
   readonly expiresS: number;
 }
 
-/** S3's smallest part that is not the last. */
-export const minPartBytes = 5 * 1024 * 1024;
-
 export class ObjectNotFound extends Error {
   constructor(key: string) {
     super(`there is no object ${key}`);

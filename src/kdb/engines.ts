@@ -28,13 +28,6 @@ export class Engines {
     return client;
   }
 
-  /** For a database that is no more. */
-  async forget(databaseId: string): Promise<void> {
-    const known = this.#clients.get(databaseId);
-    this.#clients.delete(databaseId);
-    await known?.client.close();
-  }
-
   async close(): Promise<void> {
     await Promise.all([...this.#clients.values()].map(({ client }) => client.close()));
     this.#clients.clear();

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
 import { type Actor, auditPut } from './audit.ts';
-import { type BackupRule, defaultRule, keptUntilMs, supersededBackups } from './backup-rule.ts';
+import { type BackupRule, supersededBackups } from './backup-rule.ts';
 import {
   assignments,
   ConditionFailed,
@@ -241,19 +241,6 @@ export class Backups {
     }
   }
 
-  /**
-   * When the last backup of the database as it is now is gone at the latest; null: not before somebody deletes it. Points that are deleted
-   * today stay in the backups until then. The newest scheduled backup stays until there is a newer one.
-   */
-  async lastBackupExpiry(databaseId: string): Promise<{ backups: number; until: string | null }> {
-    const holding = (await this.listBackups(databaseId)).filter(
-      ({ status }) => status === 'complete' || status === 'running',
-    );
-    const ends = holding.map((backup) => endOf(backup, defaultRule));
-    const until = ends.includes(null) ? null : new Date(Math.max(this.#clock(), ...(ends as number[]))).toISOString();
-    return { backups: holding.length, until };
-  }
-
   #iso(): string {
     return new Date(this.#clock()).toISOString();
   }
@@ -278,11 +265,6 @@ export function backupsToExpire(
 
 function isByRule({ status, reason, expiresAt }: Backup): boolean {
   return status === 'complete' && reason === 'scheduled' && expiresAt === null;
-}
-
-function endOf(backup: Backup, rule: BackupRule): number | null {
-  if (backup.expiresAt !== null) return Date.parse(backup.expiresAt);
-  return backup.reason === 'scheduled' ? keptUntilMs(backup, rule) : null;
 }
 
 /** Up to which a restore of the backup can apply the journal: ISO with its zone. */

@@ -89,8 +89,6 @@ test('what expires: by rule, by date, by request, and what failed', async () => 
   assert.deepEqual(await at(8), [dated.id, failed.id]);
   assert.deepEqual(await at(400), [dated.id, failed.id]);
   assert.deepEqual(await at(400, true), [old.id, dated.id, failed.id]);
-  const expiry = await backups.lastBackupExpiry(database.id);
-  assert.deepEqual(expiry, { backups: 4, until: null });
   await assert.rejects(backups.requestDelete(running, theService), code('BackupBusy'));
   await backups.fail(running);
   await backups.requestDelete(manual, theService);
@@ -99,6 +97,4 @@ test('what expires: by rule, by date, by request, and what failed', async () => 
     await management.audit.listEntries({ accountId: 'a3', fromMs: 0, untilMs: undefined, limit: 1, after: undefined })
   ).entries;
   assert.deepEqual([entry?.action, entry?.subject.id], ['deleteBackup', manual.id]);
-  const { until } = await backups.lastBackupExpiry(database.id);
-  assert.ok(Date.parse(until!) > clock() + 300 * 24 * 3_600_000, until!);
 });
