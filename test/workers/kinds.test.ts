@@ -200,6 +200,38 @@ test('given up: nothing is left on a host, and the failed database is tried once
   assert.equal(await databases.getDatabase('a1', 'plant'), undefined);
 });
 
+test('deprovision: given up and tried once more, the database goes; one that is in use by then stays', async (t) => {
+  const { management, worker, addMemoryHost } = await testRegion(t);
+  const { databases, tasks, hosts } = management;
+  const memory = await addMemoryHost('h1');
+  const creation = await databases.createDatabase(newDatabase('a1', 'plant'), theService);
+  await worker({ memory }).runner.run({ taskId: creation.task.id });
+  const { deleteDatabase } = memory.agents;
+  memory.agents.deleteDatabase = async () => {
+    throw new Error('the agent of the host failed');
+  };
+  const { task } = await databases.requestDelete('a1', 'plant', theService);
+  await worker({ memory, kind: { maxAttempts: 1 } }).runner.run({ taskId: task.id });
+  assert.equal((await tasks.getTask(task.id))?.state, 'failed');
+  const failed = (await databases.getDatabase('a1', 'plant', { fresh: true }))!;
+  assert.equal(failed.status, 'failed');
+
+  const active = await databases.change(failed, { status: 'active' });
+  await tasks.retry(task.id, theService);
+  await worker({ memory }).runner.run({ taskId: task.id });
+  const refused = (await tasks.getTask(task.id))!;
+  assert.deepEqual([refused.state, refused.error], ['failed', 'the database is active: ask for its deletion again']);
+  assert.equal((await databases.getDatabase('a1', 'plant', { fresh: true }))?.status, 'active');
+
+  await databases.change(active, { status: 'failed' });
+  memory.agents.deleteDatabase = deleteDatabase;
+  await tasks.retry(task.id, theService);
+  await worker({ memory }).runner.run({ taskId: task.id });
+  assert.equal((await tasks.getTask(task.id))?.state, 'succeeded');
+  assert.equal(await databases.getDatabase('a1', 'plant', { fresh: true }), undefined);
+  assert.deepEqual([memory.databases.size, (await hosts.getHost('h1'))?.usedSlots], [0, 0]);
+});
+
 test('provision: cancelled halfway, nothing of the database is left, also when the worker dies meanwhile', async (t) => {
   const region = await testRegion(t);
   const { databases, tasks, hosts, clock } = region.management;

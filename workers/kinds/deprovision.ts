@@ -6,7 +6,7 @@ import { journalPrefix } from '../../src/management/shipped-journal.ts';
 import { AgentNotFound } from '../agent-client.ts';
 import { abandonBackup, type BackupCheckpoint, makeBackup } from '../backups/making.ts';
 import { taskDatabase } from './database.ts';
-import type { Kind, TaskRun } from './kind.ts';
+import { type Kind, Permanent, type TaskRun } from './kind.ts';
 
 const finalBackup = { full: false, reason: 'final', keepDays: 7 } as const;
 
@@ -30,8 +30,12 @@ export const deprovision: Kind<DeprovisionParams, BackupCheckpoint, null> = {
   async run(run) {
     const { task, services, signal, progress } = run;
     const { accounts, databases, hosts, series, usage } = services.management;
-    const database = await taskDatabase(task, services.management);
-    if (database?.status !== 'deleting') return null;
+    const found = await taskDatabase(task, services.management);
+    if (!found) return null;
+    if (found.status !== 'deleting' && found.status !== 'failed')
+      throw new Permanent(`the database is ${found.status}: ask for its deletion again`);
+    // Given up once, and tried again.
+    const database = found.status === 'failed' ? await databases.change(found, { status: 'deleting' }) : found;
     if (database.hostId !== null) {
       const host = await hosts.getHost(database.hostId);
       if (!host) throw new Error('the host of the database is not registered', { cause: new Error(database.hostId) });
