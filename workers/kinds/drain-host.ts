@@ -4,16 +4,16 @@ import { type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
 const lookEveryMs = 2_000;
 /** Moves under way: each reads and writes a host's volumes at once. */
 const atOnce = 3;
-/** Of the move of one database. */
+/** Of the move of one database, in a round; the drain that is tried once more begins another one. */
 const maxTries = 3;
 
 export interface DrainParams {
   readonly host: string;
 }
 
-/** Databases whose moves have failed, by name of account and database, are tried again by other tasks. */
 export interface DrainCheckpoint {
   readonly total: number;
+  /** By database, where it is not the first: the number of the move that is under way. They count on over all rounds. */
   readonly tries: Readonly<Record<string, number>>;
 }
 
@@ -45,11 +45,15 @@ export const drainHost: Kind<DrainParams, DrainCheckpoint, DrainResult> = {
     const leaving = here.filter(({ status }) => status !== 'failed');
     const before = run.checkpoint ?? { total: leaving.length, tries: {} };
     const { waiting, stuck, tries } = await moveSome(run, leaving, before.tries);
-    await run.saveCheckpoint({ total: Math.max(before.total, leaving.length), tries });
     const total = Math.max(before.total, leaving.length);
+    const next = waiting ? {} : Object.fromEntries(stuck.map(({ id, nextTry }) => [id, nextTry]));
+    await run.saveCheckpoint({ total, tries: { ...tries, ...next } });
     progress(total - leaving.length, total, 'databases');
     if (waiting) throw new Postponed(clock() + lookEveryMs, waiting);
-    if (stuck.length > 0) throw new Permanent(`${stuck.length} databases could not be moved: ${stuck.join('; ')}`);
+    if (stuck.length > 0)
+      throw new Permanent(
+        `${stuck.length} databases could not be moved: ${stuck.map(({ name, why }) => `${name}: ${why}`).join('; ')}`,
+      );
     // The list may be a moment old: the slots say whether it is all, and those of the failed remain.
     const { usedSlots } = (await hosts.getHost(host.id))!;
     if (usedSlots > here.length) throw new Postponed(clock() + lookEveryMs, 'its last databases are leaving');
@@ -63,10 +67,13 @@ export const drainHost: Kind<DrainParams, DrainCheckpoint, DrainResult> = {
   /** It stays cordoned: somebody has to look at it. */
   async giveUp() {},
   /** Moves under way are cancelled, and the host takes databases again. */
-  async cancel({ task, params, services }) {
+  async cancel({ task, params, checkpoint, services, saveCheckpoint }) {
     const { hosts, tasks, databases } = services.management;
     if (!(await hosts.getHost(params.host))) return;
-    for (const database of await databases.databasesOfHost(params.host)) {
+    const here = await databases.databasesOfHost(params.host);
+    const before = checkpoint ?? { total: here.length, tries: {} };
+    const tries = Object.fromEntries(here.map(({ id }) => [id, nextRound(before.tries[id] ?? 1)]));
+    for (const database of here) {
       for (const { id, kind, state } of await tasks.unfinishedOf(database.id, database.accountId)) {
         if (kind !== 'move' || !id.startsWith(task.id) || !['queued', 'running'].includes(state)) continue;
         const cancelled = await tasks.cancel(id, task.requestedBy);
@@ -75,15 +82,23 @@ export const drainHost: Kind<DrainParams, DrainCheckpoint, DrainResult> = {
     }
     await hosts.cordon(params.host, false, task.requestedBy);
     await hosts.setDrain(params.host, null);
+    await saveCheckpoint({ ...before, tries });
   },
 };
 
 interface Moving {
   /** What is waited for; null: nothing. */
   readonly waiting: string | null;
-  /** Which do not get away, and why. */
-  readonly stuck: readonly string[];
+  readonly stuck: readonly Stuck[];
   readonly tries: Readonly<Record<string, number>>;
+}
+
+/** It does not get away. */
+interface Stuck {
+  readonly id: string;
+  readonly name: string;
+  readonly why: string;
+  readonly nextTry: number;
 }
 
 async function moveSome(
@@ -92,7 +107,7 @@ async function moveSome(
   before: DrainCheckpoint['tries'],
 ): Promise<Moving> {
   const tries: Record<string, number> = {};
-  const stuck: string[] = [];
+  const stuck: Stuck[] = [];
   const reasons: string[] = [];
   let moving = 0;
   for (const database of leaving) {
@@ -104,10 +119,13 @@ async function moveSome(
     let attempt = before[database.id] ?? 1;
     let task = await run.services.management.tasks.getTask(moveId(run, database, attempt));
     if (task && (task.state === 'failed' || task.state === 'cancelled')) {
-      if (attempt < maxTries && task.state === 'failed') {
+      if (attempt % maxTries !== 0 && task.state === 'failed') {
         attempt += 1;
         task = undefined;
-      } else stuck.push(`${database.name}: ${task.error ?? 'its move was cancelled'}`);
+      } else {
+        const { id, name } = database;
+        stuck.push({ id, name, why: task.error ?? 'its move was cancelled', nextTry: nextRound(attempt) });
+      }
     }
     if (attempt > 1) tries[database.id] = attempt;
     if (task && (task.state === 'failed' || task.state === 'cancelled')) continue;
@@ -132,6 +150,11 @@ async function startMove({ task, services, ...run }: DrainRun, database: Databas
   await services.announce(made);
   run.log.info('a database is moved from a host that is drained', { taskId: made.id, databaseId: database.id });
   return made;
+}
+
+/** The number of its first move. */
+function nextRound(attempt: number): number {
+  return Math.ceil(attempt / maxTries) * maxTries + 1;
 }
 
 function moveId({ task }: Pick<DrainRun, 'task'>, { id }: Database, attempt: number): string {

@@ -7,9 +7,10 @@ import type { Database, Task } from '../../../src/management/records.ts';
 import { serviceAccountId } from '../../../src/management/task-item.ts';
 import type { MoveParams, MoveResult } from '../../../workers/kinds/move.ts';
 import { point } from '../../engines/points.ts';
-import { code, region } from '../../management/region.ts';
+import { code, createActive, region } from '../../management/region.ts';
 import { backupWorld, connect, contents, insert, program, somePoints, type World } from '../backups/world.ts';
 import { Mortal } from '../mortal.ts';
+import { testRegion } from '../region.ts';
 
 interface Moves extends World {
   readonly other: Awaited<ReturnType<World['addHost']>>;
@@ -197,4 +198,43 @@ test('a host is drained while its databases are written to', async (t) => {
   assert.deepEqual([drained.usedSlots, drained.cordoned, drained.drain], [0, true, { taskId: id, done: true }]);
   assert.equal((await databases.databasesOfHost('h2')).length, 2);
   assert.equal((await within(await now(), (engine) => contents(engine, 'count'))).length, written);
+});
+
+test('a drain that has failed and is tried once more has moves of its own', async (t) => {
+  const { management, worker, addMemoryHost } = await testRegion(t);
+  const { databases, tasks, claims, clock } = management;
+  await addMemoryHost('h1');
+  const { database } = await createActive(databases, 'a1', 'plant');
+  await databases.place(database, (await management.hosts.getHost('h1'))!);
+  const subject = { accountId: serviceAccountId, region };
+  const { id } = await tasks.createTask({
+    ...{ kind: 'drain-host', subject, params: { host: 'h1' }, requestedBy: theService },
+  });
+  const moveId = (attempt: number) => `${id}-${database.id}-${attempt}`;
+  const drain = async () => {
+    clock.aheadMs += 60_000;
+    await worker().runner.run({ taskId: id });
+    return (await tasks.getTask(id))!;
+  };
+  const fail = async (attempt: number) => {
+    const claimed = await claims.claim(moveId(attempt), 'somebody');
+    assert.ok(claimed, `move ${attempt}`);
+    await claims.fail(claimed, 'no luck');
+  };
+  for (const round of [0, 1]) {
+    for (const attempt of [1, 2, 3]) {
+      assert.equal((await drain()).state, 'queued');
+      await fail(3 * round + attempt);
+    }
+    const failed = await drain();
+    assert.deepEqual([failed.state, failed.error], ['failed', '1 databases could not be moved: plant: no luck']);
+    await tasks.retry(id, theService);
+  }
+  assert.equal((await drain()).state, 'queued');
+  await tasks.cancel(id, theService);
+  await drain();
+  assert.equal((await tasks.getTask(moveId(7)))?.state, 'cancelled');
+  await tasks.retry(id, theService);
+  assert.equal((await drain()).state, 'queued');
+  assert.equal((await tasks.getTask(moveId(10)))?.state, 'queued');
 });
