@@ -1,6 +1,6 @@
 // The queue through which a region hears of changes of management data.
 
-import { SetSubscriptionAttributesCommand, type SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import { type SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { queues } from '../base/names.ts';
 import { deadRetentionS } from './queue.ts';
@@ -20,16 +20,8 @@ export async function ensureFeedQueue(sqs: SQSClient, sns: SNSClient, topicArn: 
     VisibilityTimeout: String(feedVisibilityS),
     RedrivePolicy: JSON.stringify(redrive),
   });
-  const { SubscriptionArn } = await sns.send(
-    new SubscribeCommand({ TopicArn: topicArn, Protocol: 'sqs', Endpoint: arn, ReturnSubscriptionArn: true }),
-  );
-  await sns.send(
-    new SetSubscriptionAttributesCommand({
-      SubscriptionArn,
-      AttributeName: 'RawMessageDelivery',
-      AttributeValue: 'true',
-    }),
-  );
+  const raw = { RawMessageDelivery: 'true' };
+  await sns.send(new SubscribeCommand({ TopicArn: topicArn, Protocol: 'sqs', Endpoint: arn, Attributes: raw }));
 }
 
 export interface FeedQueue {
