@@ -87,6 +87,7 @@ export async function planRegion(
         TSG_AGENT_PORT: String(agentPort),
         TSG_METRICS_PORT: String(agentMetrics),
         TSG_AGENT_SECRET: agentSecret,
+        TSG_DATABASE_LOGS: join(dataDir, 'logs', 'databases'),
         TSG_VOLUMES: volumeDirectories(regionDirectory(dataDir, region)).join(','),
       },
       logPath: logPath(`${region}.agent`),

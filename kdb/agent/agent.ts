@@ -1,6 +1,7 @@
 // The databases of one host: what the control port may do with them.
 
 import { randomBytes } from 'node:crypto';
+import type { DatabaseLogsConfig } from '../../src/base/config.ts';
 import type { Log } from '../../src/base/log.ts';
 import type {
   DatabaseReport,
@@ -20,6 +21,7 @@ import {
   removeUnfinishedFiles,
   writeDatabaseFile,
 } from './database-files.ts';
+import { openDatabaseLog } from './database-log.ts';
 import { DatabaseProcess } from './database-process.ts';
 import { hostHealth } from './health.ts';
 import { changeHome, createHome, findHomes, removeHome } from './home.ts';
@@ -44,6 +46,8 @@ export interface AgentOptions {
   readonly slots: number;
   readonly program: DatabaseProgram;
   readonly log: Log;
+  /** Of the databases; undefined: they write to this process's standard error. */
+  readonly logFiles?: DatabaseLogsConfig | undefined;
   /** Where journals are synced for engines that cannot. */
   readonly durablePort?: () => number | undefined;
   /** A database listens on another port than before. */
@@ -178,6 +182,7 @@ export class Agent {
     return this.#inTurn(id, async () => {
       await this.#processes.get(id)?.stop();
       await removeHome(this.#options.volumes, id);
+      openDatabaseLog(this.#options.logFiles, id).remove();
       const wasThere = this.#processes.delete(id) || this.#filling.delete(id);
       if (wasThere) this.#options.log.info('a database was removed', { databaseId: id });
     });
@@ -207,7 +212,8 @@ export class Agent {
 
   #startProcess(config: DatabaseConfig): void {
     const { program, log, moved } = this.#options;
-    this.#processes.set(config.databaseId, new DatabaseProcess(config, { program, log, moved }));
+    const output = openDatabaseLog(this.#options.logFiles, config.databaseId);
+    this.#processes.set(config.databaseId, new DatabaseProcess(config, { program, log, output, moved }));
   }
 
   #find(id: string): DatabaseConfig | undefined {

@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
 import { portFault } from '../../src/base/ports.ts';
@@ -11,6 +10,7 @@ import type { ProcessState, Recovery } from '../../src/management/host-agent.ts'
 import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { Crashes } from './crashes.ts';
+import { type DatabaseLog, readLines } from './database-log.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { areThere, changeHome, configPath } from './home.ts';
 import type { DatabaseProgram } from './program.ts';
@@ -29,6 +29,8 @@ const killed = 'it was ended by SIGKILL';
 export interface DatabaseProcessOptions {
   readonly program: DatabaseProgram;
   readonly log: Log;
+  /** What it writes itself. */
+  readonly output: DatabaseLog;
   /** It listens on another port than before. */
   readonly moved: () => void;
 }
@@ -187,20 +189,22 @@ export class DatabaseProcess {
     return child;
   }
 
-  /** Takes the port from standard output, passes standard error on, and gives the lines that it keeps of it. */
+  /** Takes the port from standard output, passes everything else on, and gives the lines that it keeps of standard error. */
   #read(child: ChildProcess): readonly string[] {
     let recovered: Recovery | null = null;
-    createInterface({ input: child.stdout! }).on('line', (line) => {
+    const { output } = this.#options;
+    readLines(child.stdout!, (line) => {
       const port = /^listening (\d+)$/.exec(line)?.[1];
       if (port !== undefined) void this.#listens(Number(port), recovered, child);
       else if (line.startsWith(configuredSign)) {
         this.#holder = line.slice(configuredSign.length) || null;
         this.#configured.resolve();
       } else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
+      else output.write(line);
     });
     const kept: string[] = [];
-    createInterface({ input: child.stderr! }).on('line', (line) => {
-      process.stderr.write(`${line}\n`);
+    readLines(child.stderr!, (line) => {
+      output.write(line);
       if (kept.push(line) > keptLines) kept.shift();
     });
     return kept;

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Metrics } from '../../src/base/metrics.ts';
 import type { ProcessState } from '../../src/management/host-agent.ts';
 import type { Agent } from './agent.ts';
+import { lost } from './database-log.ts';
 
 export function addFigures(metrics: Metrics, agent: Agent, slots: number): void {
   metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
@@ -24,6 +25,14 @@ export function addFigures(metrics: Metrics, agent: Agent, slots: number): void 
   }));
   metrics.addCounter('tsg_database_restarts_total', 'Starts of a database after it ended.', 'database', () =>
     Object.fromEntries(agent.processes().map(({ config, restarts }) => [config.databaseId, restarts])),
+  );
+  metrics.addCounter(
+    'tsg_database_log_lines_lost_total',
+    'Lines of databases that their logs did not take.',
+    'kind',
+    () => ({
+      all: lost.lines,
+    }),
   );
   metrics.addGauge('tsg_database_memory_bytes', 'Resident memory of a database process.', 'database', async () => {
     const measured = await Promise.all(

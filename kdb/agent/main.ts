@@ -30,6 +30,7 @@ async function main(config: AgentConfig): Promise<void> {
     slots,
     program: config.q ? qProgram(config.q) : embeddedProgram(),
     log,
+    logFiles: config.databaseLogs,
     durablePort: () => durable?.port,
     moved: () => registration?.wake(),
   });

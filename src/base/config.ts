@@ -74,8 +74,17 @@ export interface AgentConfig extends WatchedConfig {
   readonly volumes: readonly string[];
   /** How many databases it takes. */
   readonly slots: number;
+  /** What databases write; undefined: to standard error of this process. */
+  readonly databaseLogs: DatabaseLogsConfig | undefined;
   /** Undefined: databases run on the embedded engine. */
   readonly q: QConfig | undefined;
+}
+
+/** Files of every database. */
+export interface DatabaseLogsConfig {
+  readonly folder: string;
+  readonly maxFileBytes: number;
+  readonly files: number;
 }
 
 /** How q is started [basics/cmdline]. */
@@ -131,8 +140,17 @@ export function readAgentConfig(env: Environment): AgentConfig {
     agentSecret: text(env, 'TSG_AGENT_SECRET'),
     volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
     slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
+    databaseLogs: env['TSG_DATABASE_LOGS'] ? Object.freeze(readDatabaseLogs(env, env['TSG_DATABASE_LOGS'])) : undefined,
     q: env['TSG_Q'] ? Object.freeze(readQConfig(env, env['TSG_Q'])) : undefined,
   });
+}
+
+function readDatabaseLogs(env: Environment, folder: string): DatabaseLogsConfig {
+  return {
+    folder,
+    maxFileBytes: integer(env, 'TSG_DATABASE_LOG_MB', 16, 1, 10_240) * 1024 ** 2,
+    files: integer(env, 'TSG_DATABASE_LOG_FILES', 4, 1, 100),
+  };
 }
 
 /** The defaults keep to what KDB-X takes without a paid licence: 4 threads in all, 16 GB. */

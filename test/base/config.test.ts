@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, type RegionConfig, readApiConfig, readWorkerConfig } from '../../src/base/config.ts';
+import {
+  ConfigError,
+  type RegionConfig,
+  readAgentConfig,
+  readApiConfig,
+  readWorkerConfig,
+} from '../../src/base/config.ts';
 
 const least = {
   TSG_REGION: 'a',
@@ -80,3 +86,36 @@ test('a worker knows the object stores of all regions', () => {
     /TSG_OBJECT_STORES must be file/,
   );
 });
+
+const leastOfAgent = { ...least, TSG_HOST_ID: 'h1', TSG_VOLUMES: '/v0,/v1' };
+
+test('an agent without settings of its own', () => {
+  const { volumes, slots, databaseLogs } = readAgentConfig(leastOfAgent);
+  assert.deepEqual({ volumes, slots, databaseLogs }, { volumes: ['/v0', '/v1'], slots: 64, databaseLogs: undefined });
+});
+
+test('log files of databases', () => {
+  const logs = (env: Record<string, string>) =>
+    readAgentConfig({ ...leastOfAgent, TSG_DATABASE_LOGS: '/l', ...env }).databaseLogs;
+  assert.deepEqual(logs({}), { folder: '/l', maxFileBytes: 16 * 1024 ** 2, files: 4 });
+  assert.deepEqual(logs({ TSG_DATABASE_LOG_MB: '1', TSG_DATABASE_LOG_FILES: '2' }), {
+    ...{ folder: '/l', maxFileBytes: 1024 ** 2, files: 2 },
+  });
+});
+
+const refusedOfAgent: readonly (readonly [env: Record<string, string>, message: RegExp])[] = [
+  [{ TSG_HOST_ID: '' }, /^TSG_HOST_ID is not set$/],
+  [{ TSG_VOLUMES: '' }, /^TSG_VOLUMES is not set$/],
+  [{ TSG_SLOTS: '0' }, /^TSG_SLOTS is 0; it must be an integer from 1 to 10000$/],
+  [{ TSG_DATABASE_LOGS: '/l', TSG_DATABASE_LOG_MB: '16 MiB' }, /^TSG_DATABASE_LOG_MB is 16 MiB; it must be an integer/],
+  [{ TSG_DATABASE_LOGS: '/l', TSG_DATABASE_LOG_FILES: '0' }, /^TSG_DATABASE_LOG_FILES is 0; .* from 1 to 100$/],
+];
+
+for (const [env, message] of refusedOfAgent) {
+  test(`an agent refuses ${JSON.stringify(env)}`, () => {
+    assert.throws(
+      () => readAgentConfig({ ...leastOfAgent, ...env }),
+      (error: Error) => error instanceof ConfigError && message.test(error.message),
+    );
+  });
+}

@@ -63,9 +63,9 @@ function flipBit(path: string, at: number): void {
 test('a volume that is missing at the start: the start refuses and names it, callers are told to come back', async () => {
   await write(10);
   const [, volume] = directories(region);
-  const from = hostLog(region).length;
+  const before = hostLog(region);
   await whileDown(region, () => renameSync(volume!, `${volume}.away`));
-  await logged(region, new RegExp(`cannot start: volume directory ${volume} is missing`), from);
+  await logged(region, new RegExp(`cannot start: volume directory ${volume} is missing`), before);
   await answers(503, 'DatabaseUnavailable');
   renameSync(`${volume}.away`, volume!);
   await whole();
@@ -73,7 +73,7 @@ test('a volume that is missing at the start: the start refuses and names it, cal
 
 test('a bit flipped in the journal: the start refuses and names file and offset', async () => {
   for (let i = 0; i < 5; i++) await write(2);
-  const from = hostLog(region).length;
+  const before = hostLog(region);
   let journal: string;
   let at = 0;
   await whileDown(region, () => {
@@ -82,7 +82,7 @@ test('a bit flipped in the journal: the start refuses and names file and offset'
     at = readFileSync(journal).findIndex(isWritten);
     flipBit(journal, at);
   });
-  await logged(region, new RegExp(`cannot start: ${journal!} is damaged at offset \\d+`), from);
+  await logged(region, new RegExp(`cannot start: ${journal!} is damaged at offset \\d+`), before);
   await answers(503, 'DatabaseUnavailable');
   flipBit(journal!, at);
   await whole();
@@ -101,16 +101,16 @@ test('bits flipped in a part: the query that reads them fails, the log names the
   await write(rowsInParts);
   await whileDown(region, () => {}, 'SIGTERM');
   await whole();
-  const from = hostLog(region).length;
+  const before = hostLog(region);
   const [part] = filesOf(region, 'part-*.tsg').toSorted((a, b) => statSync(b).size - statSync(a).size);
   const { size } = statSync(part!);
   const damage = () => {
     for (let eighth = 1; eighth < 8; eighth++) flipBit(part!, Math.floor((size * eighth) / 8));
   };
   await whileDown(region, damage);
-  await logged(region, /a database runs/, from);
+  await logged(region, /a database runs/, before);
   await answers(503, 'StorageDamaged');
-  await logged(region, new RegExp(`${part} is damaged at offset \\d+`), from);
+  await logged(region, new RegExp(`${part} is damaged at offset \\d+`), before);
   assert.ok(!(await ask()).text.includes(part!));
   damage();
   await whole();
@@ -120,9 +120,9 @@ test('a read-only volume: the start refuses and says so', async (t) => {
   const [home] = directories(region);
   if (!mounted(t, ['--bind', home!, home!])) return;
   t.after(() => unmount(home!));
-  const from = hostLog(region).length;
+  const before = hostLog(region);
   await whileDown(region, () => execFileSync('mount', ['-o', 'remount,ro,bind', home!]));
-  await logged(region, /EROFS|read-only/, from);
+  await logged(region, /EROFS|read-only/, before);
   await answers(503, 'DatabaseUnavailable');
   execFileSync('mount', ['-o', 'remount,rw,bind', home!]);
   await whole();

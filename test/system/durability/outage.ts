@@ -30,14 +30,21 @@ export async function whileDown(region: LocalRegion, change: () => void, signal:
   }
 }
 
-/** What the agent and its databases have logged. */
-export function hostLog(region: LocalRegion): string {
-  return readFileSync(join(region.dataDir, 'logs', 'eu-west-1.agent.log'), 'utf8');
+/** What the agent and its databases have logged, by file. */
+export function hostLog(region: LocalRegion): Readonly<Record<string, string>> {
+  const logs = join(region.dataDir, 'logs');
+  const paths = [join(logs, 'eu-west-1.agent.log'), ...globSync(join(logs, 'databases', '*.log'))];
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(path, 'utf8')]));
 }
 
-/** Waits until the host's log says so, from the given length on. */
-export async function logged(region: LocalRegion, text: RegExp, from: number): Promise<void> {
-  await until(`${text} in the host's log`, () => text.test(hostLog(region).slice(from)), 30_000);
+/** Waits until the host's log says so, after what it had before. */
+export async function logged(
+  region: LocalRegion,
+  text: RegExp,
+  before: Readonly<Record<string, string>>,
+): Promise<void> {
+  const isNew = ([path, all]: readonly [string, string]) => text.test(all.slice(before[path]?.length ?? 0));
+  await until(`${text} in the host's log`, () => Object.entries(hostLog(region)).some(isNew), 30_000);
 }
 
 /** Journal files or parts of the database. */
