@@ -26,6 +26,7 @@ import { DatabaseProcess } from './database-process.ts';
 import { hostHealth } from './health.ts';
 import { changeHome, createHome, findHomes, removeHome } from './home.ts';
 import type { DatabaseProgram } from './program.ts';
+import type { StartTurns } from './start-turns.ts';
 
 /** How long a PUT waits for a new process to listen: a new one takes under a second. */
 const startWaitMs = 10_000;
@@ -48,6 +49,7 @@ export interface AgentOptions {
   readonly log: Log;
   /** Of the databases; undefined: they write to this process's standard error. */
   readonly logFiles?: DatabaseLogsConfig | undefined;
+  readonly startTurns: StartTurns;
   /** Where journals are synced for engines that cannot. */
   readonly durablePort?: () => number | undefined;
   /** A database listens on another port than before. */
@@ -211,9 +213,9 @@ export class Agent {
   }
 
   #startProcess(config: DatabaseConfig): void {
-    const { program, log, moved } = this.#options;
+    const { program, log, startTurns, moved } = this.#options;
     const output = openDatabaseLog(this.#options.logFiles, config.databaseId);
-    this.#processes.set(config.databaseId, new DatabaseProcess(config, { program, log, output, moved }));
+    this.#processes.set(config.databaseId, new DatabaseProcess(config, { program, log, output, startTurns, moved }));
   }
 
   #find(id: string): DatabaseConfig | undefined {

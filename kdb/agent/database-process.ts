@@ -14,6 +14,7 @@ import { type DatabaseLog, readLines } from './database-log.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { areThere, changeHome, configPath } from './home.ts';
 import type { DatabaseProgram } from './program.ts';
+import type { StartTurns } from './start-turns.ts';
 
 /** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
 const stopPatienceMs = 20_000;
@@ -31,6 +32,7 @@ export interface DatabaseProcessOptions {
   readonly log: Log;
   /** What it writes itself. */
   readonly output: DatabaseLog;
+  readonly startTurns: StartTurns;
   /** It listens on another port than before. */
   readonly moved: () => void;
 }
@@ -49,6 +51,8 @@ export class DatabaseProcess {
   readonly #kept: Promise<void>;
   #child: ChildProcess | undefined;
   #runsSinceMs: number | undefined;
+  /** Its start is over. */
+  #endTurn = (): void => {};
   #listening = Promise.withResolvers<void>();
   /** The process of an agent before this one is gone. */
   #isAlone = false;
@@ -142,6 +146,7 @@ export class DatabaseProcess {
       } catch (error) {
         this.fault = (error as Error).message;
       }
+      this.#endTurn();
       if (this.#stop.signal.aborted) break;
       if (this.state === 'running') this.#listening = Promise.withResolvers();
       this.state = 'crashed';
@@ -163,11 +168,11 @@ export class DatabaseProcess {
     const notePath = join(dirname(configPath(this.config)), 'process.json');
     await endFormerProcess(notePath, stopPatienceMs);
     this.#isAlone = true;
+    await this.#takeTurn();
     const { host, port } = this.config;
     // Another program may have taken the port while the database was down.
     if (port !== 0 && (await portFault(host, port)) !== null) await this.#change({ port: 0 });
     if (this.#stop.signal.aborted) return 'not started';
-    this.state = 'starting';
     const child = this.#spawn();
     const lastLines = this.#read(child);
     const ended = endOf(child);
@@ -175,6 +180,16 @@ export class DatabaseProcess {
     const how = await ended;
     this.#child = undefined;
     return [how, ...lastLines].join('\n');
+  }
+
+  async #takeTurn(): Promise<void> {
+    const { startTurns } = this.#options;
+    this.state = 'starting';
+    // Why it ended says more than what it waits for.
+    const before = this.fault;
+    this.fault ??= startTurns.reason;
+    this.#endTurn = await startTurns.take(this.#stop.signal);
+    this.fault = before;
   }
 
   #spawn(): ChildProcess {
@@ -222,6 +237,7 @@ export class DatabaseProcess {
       return;
     }
     if (this.#child !== child) return;
+    this.#endTurn();
     this.state = 'running';
     this.#runsSinceMs = performance.now();
     this.fault = null;

@@ -5,8 +5,15 @@ import type { Metrics } from '../../src/base/metrics.ts';
 import type { ProcessState } from '../../src/management/host-agent.ts';
 import type { Agent } from './agent.ts';
 import { lost } from './database-log.ts';
+import type { StartTurns } from './start-turns.ts';
 
-export function addFigures(metrics: Metrics, agent: Agent, slots: number): void {
+interface Watched {
+  readonly agent: Agent;
+  readonly slots: number;
+  readonly startTurns: StartTurns;
+}
+
+export function addFigures(metrics: Metrics, { agent, slots, startTurns }: Watched): void {
   metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
     const counts: Record<ProcessState, number> = {
       starting: 0,
@@ -22,6 +29,9 @@ export function addFigures(metrics: Metrics, agent: Agent, slots: number): void 
   metrics.addGauge('tsg_host_slots', 'Databases that this host takes.', 'kind', () => ({
     all: slots,
     used: agent.list().length,
+  }));
+  metrics.addGauge('tsg_database_starts_waiting', 'Databases that wait for their turn to start.', 'kind', () => ({
+    all: startTurns.waiting,
   }));
   metrics.addCounter('tsg_database_restarts_total', 'Starts of a database after it ended.', 'database', () =>
     Object.fromEntries(agent.processes().map(({ config, restarts }) => [config.databaseId, restarts])),

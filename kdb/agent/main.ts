@@ -18,18 +18,21 @@ import { addFigures } from './figures.ts';
 import { embeddedProgram, qProgram } from './program.ts';
 import { Registration } from './registration.ts';
 import { Shipper } from './shipper.ts';
+import { StartTurns } from './start-turns.ts';
 
 async function main(config: AgentConfig): Promise<void> {
   const { hostId, region, zone, host, slots, volumes } = config;
   const log = createLog('agent', config.logLevel);
   let registration: Registration | undefined;
   let durable: DurableServer | undefined;
+  const startTurns = new StartTurns(config.startsAtOnce);
   const agent = new Agent({
     host,
     volumes,
     slots,
     program: config.q ? qProgram(config.q) : embeddedProgram(),
     log,
+    startTurns,
     logFiles: config.databaseLogs,
     durablePort: () => durable?.port,
     moved: () => registration?.wake(),
@@ -60,7 +63,7 @@ async function main(config: AgentConfig): Promise<void> {
   const shipper = new Shipper({ agent, objects: openObjectStore(config, log), log });
   shipper.start();
   const metrics = new Metrics({ region, zone });
-  addFigures(metrics, agent, slots);
+  addFigures(metrics, { agent, slots, startTurns });
   const watched = await serveMetrics(metrics, config.metricsPort);
   process.stdout.write(`listening ${port}\n`);
 

@@ -1,5 +1,6 @@
 // The environment of each process: read once, checked, frozen, handed down. Nothing else reads process.env.
 
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -74,6 +75,8 @@ export interface AgentConfig extends WatchedConfig {
   readonly volumes: readonly string[];
   /** How many databases it takes. */
   readonly slots: number;
+  /** How many databases start at the same time. */
+  readonly startsAtOnce: number;
   /** What databases write; undefined: to standard error of this process. */
   readonly databaseLogs: DatabaseLogsConfig | undefined;
   /** Undefined: databases run on the embedded engine. */
@@ -140,6 +143,7 @@ export function readAgentConfig(env: Environment): AgentConfig {
     agentSecret: text(env, 'TSG_AGENT_SECRET'),
     volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
     slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
+    startsAtOnce: integer(env, 'TSG_STARTS_AT_ONCE', 2 * availableParallelism(), 1, 10_000),
     databaseLogs: env['TSG_DATABASE_LOGS'] ? Object.freeze(readDatabaseLogs(env, env['TSG_DATABASE_LOGS'])) : undefined,
     q: env['TSG_Q'] ? Object.freeze(readQConfig(env, env['TSG_Q'])) : undefined,
   });

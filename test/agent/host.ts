@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Agent, type AgentOptions } from '../../kdb/agent/agent.ts';
 import { embeddedProgram } from '../../kdb/agent/program.ts';
+import { StartTurns } from '../../kdb/agent/start-turns.ts';
 import type { WantedDatabase } from '../../src/management/host-agent.ts';
 import type { Endpoint } from '../../src/management/records.ts';
 import { silent } from '../management/region.ts';
@@ -45,6 +46,7 @@ export function testHost(t: TestContext, volumeCount = 4): TestHost {
         slots: 16,
         program: standIn,
         log: silent,
+        startTurns: new StartTurns(16),
         moved: () => {},
         ...options,
       });

@@ -1,8 +1,9 @@
 // Stands in for a database process: the same arguments, the same signs of life, nothing inside. It notes its starts in its first directory.
 
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const config = JSON.parse(readFileSync(process.argv[process.argv.indexOf('--config') + 1]!, 'utf8')) as {
   host: string;
@@ -15,6 +16,11 @@ for (const directory of config.volumes) {
 }
 if (existsSync(join(home, 'broken'))) fail('something is broken');
 appendFileSync(join(home, 'starts'), `${process.pid}\n`);
+process.on('SIGTERM', () => process.exit(0));
+process.stdin.on('end', () => process.exit(0)).resume();
+const slow = join(home, 'slow');
+if (existsSync(slow)) writeFileSync(`${slow}.begun`, '');
+while (existsSync(slow)) await delay(10);
 
 const server = createServer((socket) => socket.on('error', () => {}).end('up'));
 server.on('error', (error) => fail(error.message));
@@ -22,8 +28,6 @@ server.listen(config.port, config.host, () => {
   const address = server.address();
   console.log(`listening ${typeof address === 'object' && address ? address.port : 0}`);
 });
-process.on('SIGTERM', () => process.exit(0));
-process.stdin.on('end', () => process.exit(0)).resume();
 
 function fail(reason: string): never {
   console.error(reason);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
 import {
   ConfigError,
@@ -90,8 +91,9 @@ test('a worker knows the object stores of all regions', () => {
 const leastOfAgent = { ...least, TSG_HOST_ID: 'h1', TSG_VOLUMES: '/v0,/v1' };
 
 test('an agent without settings of its own', () => {
-  const { volumes, slots, databaseLogs } = readAgentConfig(leastOfAgent);
+  const { volumes, slots, startsAtOnce, databaseLogs } = readAgentConfig(leastOfAgent);
   assert.deepEqual({ volumes, slots, databaseLogs }, { volumes: ['/v0', '/v1'], slots: 64, databaseLogs: undefined });
+  assert.equal(startsAtOnce, 2 * availableParallelism());
 });
 
 test('log files of databases', () => {
@@ -107,6 +109,7 @@ const refusedOfAgent: readonly (readonly [env: Record<string, string>, message: 
   [{ TSG_HOST_ID: '' }, /^TSG_HOST_ID is not set$/],
   [{ TSG_VOLUMES: '' }, /^TSG_VOLUMES is not set$/],
   [{ TSG_SLOTS: '0' }, /^TSG_SLOTS is 0; it must be an integer from 1 to 10000$/],
+  [{ TSG_STARTS_AT_ONCE: 'all' }, /^TSG_STARTS_AT_ONCE is all; it must be an integer from 1 to 10000$/],
   [{ TSG_DATABASE_LOGS: '/l', TSG_DATABASE_LOG_MB: '16 MiB' }, /^TSG_DATABASE_LOG_MB is 16 MiB; it must be an integer/],
   [{ TSG_DATABASE_LOGS: '/l', TSG_DATABASE_LOG_FILES: '0' }, /^TSG_DATABASE_LOG_FILES is 0; .* from 1 to 100$/],
 ];
