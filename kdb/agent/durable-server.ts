@@ -85,9 +85,11 @@ async function answer(frame: Buffer, journal: JournalSync): Promise<Buffer> {
     const { value } = decodeMessage(plainFrame(frame, maxRequestBytes), maxRequestBytes);
     if (!Array.isArray(value) || !(value[0] instanceof Sym) || value[0].name !== durable.name)
       throw new EngineError('BadCall', `only ${durable.name} is answered`);
-    const { generation, offset } = durable.decodeArguments(value.slice(1));
-    await journal.durable(Number(generation), Number(offset));
-    return encodeMessage(messageKinds.response, null);
+    const asked = durable.decodeArguments(value.slice(1));
+    const place = asked ? { generation: Number(asked.generation), offset: Number(asked.offset) } : await journal.end();
+    await journal.durable(place.generation, place.offset);
+    const reached = { generation: BigInt(place.generation), offset: BigInt(place.offset) };
+    return encodeMessage(messageKinds.response, durable.encodeReply(reached));
   } catch (error) {
     const known = error instanceof EngineError ? error : new EngineError('StorageFailed', (error as Error).message);
     return encodeError(known.toWire());

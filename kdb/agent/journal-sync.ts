@@ -1,6 +1,6 @@
 // q cannot fsync. Its journal is synced here, through a descriptor of our own, once for all who wait.
 
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 interface Waiting {
@@ -22,6 +22,14 @@ export class JournalSync {
 
   constructor(volumes: readonly string[]) {
     this.#volumes = volumes;
+  }
+
+  /** How far it is written by now. */
+  async end(): Promise<{ generation: number; offset: number }> {
+    const generation = Math.max(...(await this.#generations()));
+    if (!Number.isFinite(generation)) throw new Error('there is no journal');
+    const { size } = await stat(this.#path(generation));
+    return { generation, offset: size };
   }
 
   /** Resolves when everything up to there is on the disk. */
@@ -63,10 +71,7 @@ export class JournalSync {
 
   /** Syncs what was closed since the last time: files that are gone by now are in parts. */
   async #turnTo(generation: number): Promise<void> {
-    const names = (await Promise.all(this.#volumes.map((volume) => readdir(volume)))).flat();
-    const closed = names
-      .map((name) => Number(/^journal-(\d+)$/.exec(name)?.[1] ?? Number.NaN))
-      .filter((number) => number >= this.#generation && number < generation);
+    const closed = (await this.#generations()).filter((number) => number >= this.#generation && number < generation);
     for (const number of closed) await syncPath(this.#path(number));
     // A new file lasts when its name does.
     await syncPath(this.#volumeOf(generation));
@@ -75,6 +80,11 @@ export class JournalSync {
     this.#file = file;
     this.#generation = generation;
     this.#bytes = 0;
+  }
+
+  async #generations(): Promise<number[]> {
+    const names = (await Promise.all(this.#volumes.map((volume) => readdir(volume)))).flat();
+    return names.flatMap((name) => /^journal-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
   }
 
   #volumeOf(generation: number): string {

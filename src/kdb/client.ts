@@ -1,10 +1,11 @@
 import type { CallCodec } from './calls/grammar.ts';
 import { insert } from './calls/insert.ts';
+import { furthest } from './calls/position.ts';
 import { explain, latest, query } from './calls/query.ts';
 import { badReply, requestFrame } from './calls/request.ts';
 import { define, describe, drop, series, stats, tags } from './calls/series.ts';
 import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
-import { calls } from './contract.ts';
+import { type Call, calls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
 import { Durability } from './durable.ts';
 import type {
@@ -16,8 +17,10 @@ import type {
   InsertBatch,
   InsertReceipt,
   LatestSpec,
+  Position,
   QueryResult,
   QuerySpec,
+  Seen,
   SeriesDefinition,
   SeriesInfo,
   SeriesPage,
@@ -27,6 +30,7 @@ import type {
   TailResult,
   TailSpec,
 } from './engine.ts';
+import type { Job } from './lane.ts';
 import { defaultPoolLimits, Pool, type PoolLimits } from './pool.ts';
 
 /** Running calls get this long when the client is closed. */
@@ -38,8 +42,10 @@ const answerGraceMs = 1_000;
 export class EngineClient implements Engine {
   readonly #pool: Pool;
   readonly #durability: Durability | undefined;
+  /** The furthest place of all changes that were acknowledged here: reads must have seen them. */
+  #seen: Position | undefined;
 
-  /** Without durability, an insert that is answered lasts. */
+  /** Without durability, a change that is answered lasts. */
   constructor(pool: Pool, durability?: Durability) {
     this.#pool = pool;
     this.#durability = durability;
@@ -50,11 +56,11 @@ export class EngineClient implements Engine {
   }
 
   define(definition: SeriesDefinition): Promise<SeriesInfo> {
-    return this.#call(define, definition);
+    return this.#lasting(this.#call(define, definition));
   }
 
   drop(series: string, catalogueVersion?: bigint): Promise<void> {
-    return this.#call(drop, { series, catalogueVersion: catalogueVersion ?? null });
+    return this.#lasting(this.#call(drop, { series, catalogueVersion: catalogueVersion ?? null }));
   }
 
   describe(series: string): Promise<SeriesInfo> {
@@ -64,27 +70,28 @@ export class EngineClient implements Engine {
   async insert(batch: InsertBatch): Promise<InsertReceipt> {
     const receipt = await this.#call(insert, batch);
     await this.#durability?.until(receipt);
+    this.#seen = furthest(this.#seen, { generation: receipt.generation, offset: receipt.offset });
     return receipt;
   }
 
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
-    return this.#call(query, spec, signal);
+    return this.#call(query, this.#mustSee(spec), signal);
   }
 
   explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation> {
-    return this.#call(explain, spec, signal);
+    return this.#call(explain, this.#mustSee(spec), signal);
   }
 
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult> {
-    return this.#call(latest, spec, signal);
+    return this.#call(latest, this.#mustSee(spec), signal);
   }
 
-  tags(series: string): Promise<readonly TagValues[]> {
-    return this.#call(tags, series);
+  tags(series: string, seen: Seen = {}): Promise<readonly TagValues[]> {
+    return this.#call(tags, this.#mustSee({ series, ...seen }));
   }
 
   series(spec: SeriesPageSpec): Promise<SeriesPage> {
-    return this.#call(series, spec);
+    return this.#call(series, this.#mustSee(spec));
   }
 
   stats(): Promise<Stats> {
@@ -92,11 +99,11 @@ export class EngineClient implements Engine {
   }
 
   delete(spec: DeleteSpec): Promise<bigint> {
-    return this.#call(deletion, spec);
+    return this.#lasting(this.#call(deletion, spec));
   }
 
   retain(beforeNs: bigint): Promise<bigint> {
-    return this.#call(retain, beforeNs);
+    return this.#lasting(this.#call(retain, beforeNs));
   }
 
   checkpoint(): Promise<void> {
@@ -117,19 +124,33 @@ export class EngineClient implements Engine {
     await this.#durability?.close(closeGraceMs);
   }
 
+  /** Its reply does not say where in the journal it is. */
+  async #lasting<Reply>(change: Promise<Reply>): Promise<Reply> {
+    const reply = await change;
+    this.#seen = furthest(this.#seen, await this.#durability?.everything());
+    return reply;
+  }
+
+  /** Where one process answers everything there is nothing to say. */
+  #mustSee<Spec extends Seen>({ position, ...spec }: Spec): Omit<Spec, 'position'> & Seen {
+    const needed = this.#pool.hasReaders ? furthest(this.#seen, position) : undefined;
+    return { ...spec, ...(needed && { position: needed }) };
+  }
+
   async #call<Arguments, Reply>(
     codec: CallCodec<Arguments, Reply>,
     given: Arguments,
     signal?: AbortSignal,
   ): Promise<Reply> {
-    const { lane, timeoutMs } = calls[codec.name];
+    const { lane, timeoutMs, readable }: Call = calls[codec.name];
     if (lane === 'health') throw new Error(`${codec.name} is node-q's`);
-    const reply = await this.#pool.call(lane, {
+    const job: Job = {
       frame: requestFrame(codec, given),
       kind: codec.name === insert.name ? 'insert' : lane === 'query' ? 'read' : 'change',
       timeoutMs: timeoutMs + answerGraceMs,
       signal,
-    });
+    };
+    const reply = await (readable ? this.#pool.read(job) : this.#pool.call(lane, job));
     try {
       return codec.decodeReply(reply);
     } catch (error) {
@@ -141,6 +162,8 @@ export class EngineClient implements Engine {
 export interface EngineClientOptions extends Endpoint, Partial<PoolLimits> {
   /** Of the host agent, where the engine cannot sync its journal. */
   readonly durablePort?: number;
+  /** Of processes that answer reads too. */
+  readonly readerPorts?: readonly number[];
 }
 
 /** The first call connects. */
@@ -151,6 +174,7 @@ export function createEngineClient({
   password,
   tls,
   durablePort,
+  readerPorts = [],
   ...given
 }: EngineClientOptions): EngineClient {
   // node-q writes user:password as ASCII, and the first colon ends the user.
@@ -159,5 +183,6 @@ export function createEngineClient({
   const endpoint: Endpoint = { host, port, user, password, ...(tls && { tls }) };
   const limits = { ...defaultPoolLimits, ...given };
   const durability = durablePort === undefined ? undefined : new Durability({ ...endpoint, port: durablePort }, limits);
-  return new EngineClient(new Pool(endpoint, limits), durability);
+  const readers = readerPorts.map((readerPort) => ({ ...endpoint, port: readerPort }));
+  return new EngineClient(new Pool({ writer: endpoint, readers }, limits), durability);
 }

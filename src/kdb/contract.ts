@@ -3,6 +3,7 @@
 //
 // Types: s symbol · S symbol vector · j long · J long vector · i int · I int vector · F float vector · x byte · X byte vector · b boolean ·
 // B boolean vector · C char vector · g guid · :: generic null · (a; b; …) general list · [x] list of any number of x · a|b either.
+// [; x] an argument that may be left out.
 // Times are longs: nanoseconds since 1970. A string column is (I lengths; C bytes). A null long is 0Nj, a null float 0n, a null boolean byte 0x02.
 
 export const contractVersion = 1;
@@ -17,6 +18,8 @@ export interface Call {
   readonly reply: string;
   /** Which connections carry it (pool.ts). */
   readonly lane: Lane;
+  /** A reader answers it too, when it has seen what the call says that it must have. */
+  readonly readable?: true;
   readonly timeoutMs: number;
 }
 
@@ -28,6 +31,8 @@ export const grammar = {
   filter:
     '(`and; [filter]) | (`or; [filter]) | (`not; filter) | (`in; s tag; S values) | (`eq|`ne|`lt|`le|`gt|`ge; s field; f | j | b | C) | (`null; s field)',
   bucket: ':: | (`width; j width; j origin) | (`edges; J edges)',
+  /** In the journal. A reader that has not come so far answers ReaderBehind; who has all of it does not look. */
+  position: '(j generation; j offset)',
   aggregate: '(s operator: count sum avg min max first last; s field; s as)',
   column: `${column}; kind t: J · g: (S dictionary; I index) · f: F · j: J · b: X · s: (:: | B validity; I lengths; C bytes)`,
   result: '([column]; j rows; :: | (j time; j id))',
@@ -59,9 +64,10 @@ export const calls = {
   '.tsg.inserts': { arguments: '[(g batchId; [part])]', reply: '[J | C]', lane: 'write', timeoutMs: 30_000 },
   '.tsg.query': {
     arguments:
-      '`series`from`to`where`by`bucket`select`fields`order`limit`cut`after!(s; j; j; :: | filter; S; bucket; [aggregate]; S; `asc|`desc; j; b; :: | (j time; j id))',
+      '`series`from`to`where`by`bucket`select`fields`order`limit`cut`after!(s; j; j; :: | filter; S; bucket; [aggregate]; S; `asc|`desc; j; b; :: | (j time; j id)), and a key `position may stand there too',
     reply: 'result',
     lane: 'query',
+    readable: true,
     timeoutMs: 30_000,
   },
   /** Arguments as for .tsg.query. */
@@ -69,15 +75,29 @@ export const calls = {
     arguments: 'query',
     reply: '(j rows; j parts; J bytesPerVolume; j bytesCached; j hotRows; j lateRows; j readNs; j totalNs)',
     lane: 'query',
+    readable: true,
     timeoutMs: 30_000,
   },
-  '.tsg.latest': { arguments: '(s series; :: | filter; S fields)', reply: 'result', lane: 'query', timeoutMs: 30_000 },
-  '.tsg.tags': { arguments: 's series', reply: '[(s tag; S values; I tagSets)]', lane: 'query', timeoutMs: 30_000 },
+  '.tsg.latest': {
+    arguments: '(s series; :: | filter; S fields) [; position]',
+    reply: 'result',
+    lane: 'query',
+    readable: true,
+    timeoutMs: 30_000,
+  },
+  '.tsg.tags': {
+    arguments: 's series [; position]',
+    reply: '[(s tag; S values; I tagSets)]',
+    lane: 'query',
+    readable: true,
+    timeoutMs: 30_000,
+  },
   /** In the order of their names (UTF-8 bytes), from the one after `after`; `next` is the `after` of the next page. ` is none. */
   '.tsg.series': {
-    arguments: '(s after; j limit)',
+    arguments: '(s after; j limit) [; position]',
     reply: '([series]; s next)',
     lane: 'query',
+    readable: true,
     timeoutMs: 10_000,
   },
   '.tsg.stats': {
@@ -110,8 +130,17 @@ export const calls = {
 
 /** What the host agent answers, on its own port, for databases whose engine cannot sync a file; the login is the database's. */
 export const hostCalls = {
-  /** Answered when everything up to there is on the disk. */
-  '.tsg.durable': { arguments: 'j generation; j offset', reply: '::', timeoutMs: 30_000 },
+  /** Answered when everything up to there is on the disk; nulls: everything that is written by now. The reply says how far that is. */
+  '.tsg.durable': { arguments: 'j generation; j offset', reply: 'position', timeoutMs: 30_000 },
+} as const;
+
+/**
+ * What the q processes of one database ask of each other, over loopback or their host's own address and with the database's login. Nobody else
+ * makes these calls; the embedded engine has one process and none of them.
+ */
+export const ownCalls = {
+  /** A reader takes over the writer's memory, and from then on hears every record: (memory, in the order of kdb/q/start.q). */
+  '.tsg.follow': { arguments: '::', reply: '(memory)' },
 } as const;
 
 export type CallName = keyof typeof calls;

@@ -1,58 +1,80 @@
-import { list, long, nothing } from './calls/grammar.ts';
+import { list, long } from './calls/grammar.ts';
+import { decodePosition, encodePosition, furthest, isBefore } from './calls/position.ts';
 import { encodeMessage } from './codec.ts';
 import { hostCalls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
+import type { Position } from './engine.ts';
+import { EngineError } from './engine-error.ts';
 import { messageKinds } from './frame.ts';
 import { Lane, type LaneLimits } from './lane.ts';
 import { type QValue, Sym } from './qvalue.ts';
 
-/** Behind this point of the journal a write lasts. */
-export interface Position {
-  readonly generation: bigint;
-  readonly offset: bigint;
-}
+const nullLong = -(2n ** 63n);
 
 export const durable = {
   name: '.tsg.durable',
-  encodeArguments: ({ generation, offset }: Position): QValue[] => [generation, offset],
-  decodeArguments(given: readonly QValue[]): Position {
+  /** Null: everything that is written by now. */
+  encodeArguments: (position: Position | null): QValue[] =>
+    position ? [position.generation, position.offset] : [nullLong, nullLong],
+  decodeArguments(given: readonly QValue[]): Position | null {
     const [generation, offset] = list([...given], 'the arguments', 2) as QValue[];
-    return { generation: long(generation!, 'generation'), offset: long(offset!, 'offset') };
+    const position = { generation: long(generation!, 'generation'), offset: long(offset!, 'offset') };
+    return position.generation === nullLong ? null : position;
   },
-  decodeReply: (reply: QValue): void => void nothing(reply, 'reply'),
+  encodeReply: encodePosition,
+  decodeReply: decodePosition,
 } as const;
 
-const isBehind = (a: Position, b: Position): boolean =>
-  a.generation > b.generation || (a.generation === b.generation && a.offset > b.offset);
+interface Wait {
+  /** The furthest place that is waited for. */
+  position: Position | undefined;
+  /** Somebody waits for a write whose place is not known. */
+  everything: boolean;
+  readonly done: Promise<Position>;
+}
 
-/** Asks the host agent to sync the journal of a database whose engine cannot. One question at a time: for all who wait by then, the furthest. */
+/** Asks the host agent to sync the journal of a database whose engine cannot. One question at a time, for all who wait by then. */
 export class Durability {
   readonly #lane: Lane;
-  #next: { position: Position; readonly done: Promise<void> } | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #next: Wait | undefined;
+  #running: Promise<unknown> = Promise.resolve();
 
   constructor(endpoint: Endpoint, limits: Omit<LaneLimits, 'maxConnections' | 'insertsOnly'>) {
     this.#lane = new Lane(endpoint, { ...limits, maxConnections: 1, insertsOnly: 0 });
   }
 
-  until({ generation, offset }: Position): Promise<void> {
-    const position = { generation, offset };
-    if (this.#next) {
-      if (isBehind(position, this.#next.position)) this.#next.position = position;
-      return this.#next.done;
-    }
-    const done = this.#running.catch(() => {}).then(() => this.#ask());
-    this.#next = { position, done };
-    this.#running = done;
-    return done;
+  /** Everything up to there lasts. */
+  async until({ generation, offset }: Position): Promise<void> {
+    const wait = this.#join();
+    wait.position = furthest(wait.position, { generation, offset });
+    await wait.done;
   }
 
-  async #ask(): Promise<void> {
-    const { position } = this.#next!;
+  /** Everything that is written by now lasts, up to the place given. */
+  everything(): Promise<Position> {
+    const wait = this.#join();
+    wait.everything = true;
+    return wait.done;
+  }
+
+  #join(): Wait {
+    if (this.#next) return this.#next;
+    const done = this.#running.catch(() => {}).then(() => this.#ask());
+    this.#running = done;
+    this.#next = { position: undefined, everything: false, done };
+    return this.#next;
+  }
+
+  async #ask(): Promise<Position> {
+    const { position, everything } = this.#next!;
     this.#next = undefined;
-    const frame = encodeMessage(messageKinds.sync, [new Sym(durable.name), ...durable.encodeArguments(position)]);
+    const asked = durable.encodeArguments(everything ? null : position!);
+    const frame = encodeMessage(messageKinds.sync, [new Sym(durable.name), ...asked]);
     const { timeoutMs } = hostCalls[durable.name];
-    durable.decodeReply(await this.#lane.call({ frame, kind: 'read', timeoutMs, signal: undefined }));
+    const reached = durable.decodeReply(await this.#lane.call({ frame, kind: 'read', timeoutMs, signal: undefined }));
+    if (position && isBefore(reached, position))
+      throw new EngineError('StorageFailed', `the journal ends before ${position.generation}, ${position.offset}`);
+    return reached;
   }
 
   close(graceMs: number): Promise<void> {

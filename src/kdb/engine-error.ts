@@ -30,6 +30,8 @@ export const engineErrorCodes = {
   EngineBusy: [],
   /** Its writes are stopped for a while: it is being moved. */
   DatabaseHeld: [],
+  /** A reader has not seen yet what the call must have seen. It never leaves the client. */
+  ReaderBehind: [],
   DeadlineExceeded: [],
   Cancelled: [],
   /** A volume cannot be read or written. */

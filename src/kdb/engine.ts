@@ -73,6 +73,17 @@ export interface InsertReceipt {
   readonly offset: bigint;
 }
 
+/** A place in the journal of a database; what was written up to there is behind it. */
+export interface Position {
+  readonly generation: bigint;
+  readonly offset: bigint;
+}
+
+/** What an answer must have seen; absent: nothing in particular. */
+export interface Seen {
+  readonly position?: Position;
+}
+
 export interface InsertBatch {
   /** 16 bytes (batch-id.ts); one seen in the last 14 days changes nothing, of those that nobody chose one seen in the last minutes. */
   readonly batchId: Uint8Array;
@@ -116,7 +127,7 @@ export interface Cursor {
  * code point), then time. Raw: time, tags (`by` when given, else every tag of the series), then `fields` (all when empty); rows sorted by the
  * `by` tags, then time, then tag-set id. A bucket or group without any value of a field holds null there; one without points is not in the result.
  */
-export interface QuerySpec {
+export interface QuerySpec extends Seen {
   readonly series: string;
   readonly fromNs: bigint;
   readonly toNs: bigint;
@@ -152,7 +163,7 @@ export interface QueryResult {
 }
 
 /** The newest value of each field per tag set, and the newest time; columns as for raw points. */
-export interface LatestSpec {
+export interface LatestSpec extends Seen {
   readonly series: string;
   readonly where: Filter | null;
   readonly fields: readonly string[];
@@ -174,7 +185,7 @@ export interface SeriesInfo extends SeriesDefinition {
   readonly rows: bigint;
 }
 
-export interface SeriesPageSpec {
+export interface SeriesPageSpec extends Seen {
   /** A name; null: from the first one on. */
   readonly after: string | null;
   readonly limit: number;
@@ -252,12 +263,12 @@ export interface Engine {
   /** With a catalogue version: CatalogueChanged when any series of the database was defined, extended or dropped since that one. */
   drop(series: string, catalogueVersion?: bigint): Promise<void>;
   describe(series: string): Promise<SeriesInfo>;
-  /** Applied whole or not at all, and fsynced before it resolves where the engine can (else `durable` waits). */
+  /** Applied whole or not at all. This and every other change lasts when it resolves. */
   insert(batch: InsertBatch): Promise<InsertReceipt>;
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult>;
   explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation>;
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult>;
-  tags(series: string): Promise<readonly TagValues[]>;
+  tags(series: string, seen?: Seen): Promise<readonly TagValues[]>;
   series(spec: SeriesPageSpec): Promise<SeriesPage>;
   stats(): Promise<Stats>;
   /** The points that match; they are gone when it resolves, unless dryRun. */

@@ -11,6 +11,8 @@ export interface LaneLimits {
   readonly maxConnections: number;
   /** Of these, how many only inserts may use, so that a checkpoint of minutes does not stop writes. */
   readonly insertsOnly: number;
+  /** Another process can do what this one does: whoever finds it gone is told at once. */
+  readonly isSpare?: true;
   readonly maxWaiting: number;
   readonly maxWaitingBytes: number;
   readonly idleMs: number;
@@ -70,10 +72,14 @@ export class Lane {
     const { maxWaiting, maxWaitingBytes } = this.#limits;
     const tooMany = this.#waitingBytes + job.frame.length > maxWaitingBytes && this.#waiting > 0;
     if (this.#waiting >= maxWaiting || tooMany) return Promise.reject(new EngineError('EngineBusy'));
+    const { isSpare } = this.#limits;
+    if (isSpare && this.#backOff !== undefined && this.#open.size === 0)
+      return Promise.reject(new ConnectionFailed('the process is away'));
     const { promise, resolve, reject } = Promise.withResolvers<QValue>();
     // While the database is known to be away, one more attempt is what a call gets.
-    const refused = this.#failures > 1 ? 1 : 0;
-    const waiting: WaitingJob = { ...job, deadlineMs: Date.now() + job.timeoutMs, resolve, reject, lost: 0, refused };
+    const refused = isSpare || this.#failures > 1 ? 1 : 0;
+    const lost = isSpare ? 1 : 0;
+    const waiting: WaitingJob = { ...job, deadlineMs: Date.now() + job.timeoutMs, resolve, reject, lost, refused };
     this.#enqueue(waiting);
     this.#pump();
     const { signal } = job;
@@ -81,6 +87,11 @@ export class Lane {
     const cancel = (): void => this.#refuse((other) => (other === waiting ? new EngineError('Cancelled') : undefined));
     signal.addEventListener('abort', cancel, { once: true });
     return promise.finally(() => signal.removeEventListener('abort', cancel));
+  }
+
+  /** Calls that run or wait. */
+  get load(): number {
+    return this.#waiting + this.#open.size - this.#idle.length;
   }
 
   /** Waiting calls are refused; running ones get the time given. */

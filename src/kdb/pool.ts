@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { calls, type Lane as LaneName } from './contract.ts';
 import type { Endpoint } from './dial.ts';
 import type { Hello } from './engine.ts';
+import { ConnectionLost, EngineError } from './engine-error.ts';
 import { maxMessageBytes } from './frame.ts';
 import { Health } from './health.ts';
 import { type Job, Lane } from './lane.ts';
@@ -8,6 +10,7 @@ import type { QValue } from './qvalue.ts';
 
 export interface PoolLimits {
   readonly writeConnections: number;
+  /** To each process that answers reads. */
   readonly queryConnections: number;
   /** Calls that wait for a connection, per lane. */
   readonly maxWaiting: number;
@@ -19,7 +22,7 @@ export interface PoolLimits {
   readonly maxReplyBytes: number;
 }
 
-/** 7 connections with the one for health: a q without a full licence takes 8. */
+/** 7 connections to a process with the one for health: a q without a full licence takes 8. */
 export const defaultPoolLimits: PoolLimits = {
   writeConnections: 2,
   queryConnections: 4,
@@ -31,22 +34,41 @@ export const defaultPoolLimits: PoolLimits = {
   maxReplyBytes: maxMessageBytes,
 };
 
+/** A reader that is behind is asked again this often, and no longer than that; then the writer is. */
+const behindMs = { between: 20, most: 200 };
+
+/** Where the processes of one database listen. */
+export interface Processes {
+  /** Answers every call. */
+  readonly writer: Endpoint;
+  /** Answer reads. */
+  readonly readers: readonly Endpoint[];
+}
+
 /** All connections to one database: a slow query never stands before a write, nor either before a health call. */
 export class Pool {
   readonly #health: Health;
   readonly #lanes: Readonly<Record<Exclude<LaneName, 'health'>, Lane>>;
+  readonly #readers: readonly Lane[];
 
-  constructor(endpoint: Endpoint, limits: PoolLimits) {
+  constructor({ writer, readers }: Processes, limits: PoolLimits) {
     const { writeConnections, queryConnections } = limits;
-    this.#health = new Health(endpoint, limits.helloTimeoutMs, limits.idleMs);
+    this.#health = new Health(writer, limits.helloTimeoutMs, limits.idleMs);
     this.#lanes = {
-      write: new Lane(endpoint, {
+      write: new Lane(writer, {
         ...limits,
         maxConnections: writeConnections,
         insertsOnly: writeConnections > 1 ? 1 : 0,
       }),
-      query: new Lane(endpoint, { ...limits, maxConnections: queryConnections, insertsOnly: 0 }),
+      query: new Lane(writer, { ...limits, maxConnections: queryConnections, insertsOnly: 0 }),
     };
+    this.#readers = readers.map(
+      (reader) => new Lane(reader, { ...limits, maxConnections: queryConnections, insertsOnly: 0, isSpare: true }),
+    );
+  }
+
+  get hasReaders(): boolean {
+    return this.#readers.length > 0;
   }
 
   hello(): Promise<Hello> {
@@ -57,8 +79,36 @@ export class Pool {
     return this.#lanes[lane].call(job);
   }
 
+  /** By the reader that has least to do; by the writer when that one is not there, or does not catch up. */
+  async read(job: Job): Promise<QValue> {
+    const reader = this.#readers.toSorted((a, b) => a.load - b.load)[0];
+    if (reader) {
+      try {
+        return await readBy(reader, job);
+      } catch (error) {
+        if (!isBehind(error) && !(error instanceof ConnectionLost)) throw error;
+      }
+    }
+    return this.#lanes.query.call(job);
+  }
+
   async close(graceMs: number): Promise<void> {
     this.#health.close();
-    await Promise.all([this.#lanes.write.close(graceMs), this.#lanes.query.close(graceMs)]);
+    const { write, query } = this.#lanes;
+    await Promise.all([write, query, ...this.#readers].map((lane) => lane.close(graceMs)));
   }
+}
+
+async function readBy(reader: Lane, job: Job): Promise<QValue> {
+  for (const untilMs = performance.now() + behindMs.most; ; await delay(behindMs.between)) {
+    try {
+      return await reader.call(job);
+    } catch (error) {
+      if (!isBehind(error) || performance.now() + behindMs.between > untilMs) throw error;
+    }
+  }
+}
+
+function isBehind(error: unknown): boolean {
+  return error instanceof EngineError && error.code === 'ReaderBehind';
 }

@@ -9,6 +9,7 @@ import { createEngineClient } from '../../src/kdb/client.ts';
 import { decodeMessage } from '../../src/kdb/codec.ts';
 import { Durability } from '../../src/kdb/durable.ts';
 import { defaultPoolLimits } from '../../src/kdb/pool.ts';
+import type { QValue } from '../../src/kdb/qvalue.ts';
 import { fakeQ } from '../kdb/fake-q.ts';
 import { batch } from '../kdb/wire/against.ts';
 import { temporaryFolder } from '../servers.ts';
@@ -99,4 +100,48 @@ test('an insert is acknowledged when the agent has synced it, and not when it co
   await assert.rejects(client.insert(batch(2)), /StorageFailed/);
   ahead = 0n;
   await client.insert(batch(3));
+});
+
+test('define, drop, delete and retain are acknowledged when all that is written is synced', async (t) => {
+  const { server, write } = await journal(t);
+  const definition = { series: 'm', tags: [], fields: [] };
+  const info = { ...definition, tagSets: 0n, firstNs: null, lastNs: null, rows: 0n };
+  const replies: Partial<Record<string, QValue>> = {
+    '.tsg.define': codecs['.tsg.define'].encodeReply(info),
+    '.tsg.drop': null,
+    '.tsg.delete': 1n,
+    '.tsg.retain': 1n,
+  };
+  const q = await fakeQ(async (peer) => {
+    await peer.welcome();
+    for (;;) await peer.reply(replies[readRequest(decodeMessage(await peer.request()).value).name]!);
+  });
+  const seen: unknown[] = [];
+  const reader = await fakeQ(async (peer) => {
+    await peer.welcome();
+    for (;;) {
+      const { given } = readRequest(decodeMessage(await peer.request()).value);
+      seen.push(codecs['.tsg.tags'].decodeArguments(given).position);
+      await peer.reply(codecs['.tsg.tags'].encodeReply([]));
+    }
+  });
+  const ports = { port: q.port, readerPorts: [reader.port], durablePort: server.port };
+  const client = createEngineClient({ host: '127.0.0.1', ...ports, ...login });
+  t.after(async () => {
+    await client.close();
+    await Promise.all([q.close(), reader.close()]);
+  });
+  const changes = [
+    () => client.define(definition),
+    () => client.drop('m'),
+    () => client.delete({ series: 'm', fromNs: 0n, toNs: 1n, where: null, dryRun: false }),
+    () => client.retain(0n),
+  ];
+  for (const change of changes) await assert.rejects(change(), /StorageFailed there is no journal/);
+  for (const [i, change] of changes.entries()) {
+    const position = write(i, 10);
+    await change();
+    await client.tags('m');
+    assert.deepEqual(seen.at(-1), position);
+  }
 });

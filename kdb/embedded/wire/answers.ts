@@ -47,7 +47,7 @@ const answers: Readonly<Record<CallName, (asked: Asked) => Promise<QValue>>> = {
   '.tsg.query': answer(codecs['.tsg.query'], (engine, spec, signal) => engine.query(spec, signal)),
   '.tsg.explain': answer(codecs['.tsg.explain'], (engine, spec, signal) => engine.explain(spec, signal)),
   '.tsg.latest': answer(codecs['.tsg.latest'], (engine, spec, signal) => engine.latest(spec, signal)),
-  '.tsg.tags': answer(codecs['.tsg.tags'], (engine, series) => engine.tags(series)),
+  '.tsg.tags': answer(codecs['.tsg.tags'], (engine, { series }) => engine.tags(series)),
   '.tsg.series': answer(codecs['.tsg.series'], (engine, spec) => engine.series(spec)),
   '.tsg.stats': answer(codecs['.tsg.stats'], (engine) => engine.stats()),
   '.tsg.delete': answer(codecs['.tsg.delete'], (engine, spec) => engine.delete(spec)),

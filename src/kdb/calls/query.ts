@@ -14,6 +14,7 @@ import {
   symbol,
   symbols,
 } from './grammar.ts';
+import { decodePosition, encodePosition, withPosition } from './position.ts';
 import { decodeCursor, decodeResult, encodeCursor, encodeResult } from './result.ts';
 
 const operators: ReadonlySet<string> = new Set<AggregateOp>(['count', 'sum', 'avg', 'min', 'max', 'first', 'last']);
@@ -34,10 +35,11 @@ export const query: CallCodec<QuerySpec, QueryResult> = {
       limit: BigInt(spec.limit),
       cut: spec.cut,
       after: encodeCursor(spec.after),
+      ...(spec.position && { position: encodePosition(spec.position) }),
     }),
   ],
   decodeArguments(given) {
-    const entry = entries(only(given), 12);
+    const { entry, position } = entries(only(given), 12);
     const where = entry('where');
     const order = symbol(entry('order'), 'order');
     if (order !== 'asc' && order !== 'desc') throw fault('order', 'asc or desc');
@@ -54,6 +56,7 @@ export const query: CallCodec<QuerySpec, QueryResult> = {
       limit: count(entry('limit'), 'limit'),
       cut: boolean(entry('cut'), 'cut'),
       after: decodeCursor(entry('after')),
+      ...(position !== undefined && { position: decodePosition(position) }),
     };
     distinct(
       spec.select.map((aggregate) => aggregate.as),
@@ -88,12 +91,15 @@ export const explain: CallCodec<QuerySpec, Explanation> = {
 
 export const latest: CallCodec<LatestSpec, QueryResult> = {
   name: '.tsg.latest',
-  encodeArguments: ({ series, where, fields }) => [
+  encodeArguments: ({ series, where, fields, position }) => [
     [new Sym(series), where && encodeFilter(where), new Symbols(fields)],
+    ...(position ? [encodePosition(position)] : []),
   ],
   decodeArguments(given) {
-    const [series, where, fields] = list(only(given), 'latest', 3) as [QValue, QValue, QValue];
+    const { argument, ...seen } = withPosition(given);
+    const [series, where, fields] = list(argument, 'latest', 3) as [QValue, QValue, QValue];
     return {
+      ...seen,
       series: symbol(series, 'series'),
       where: where === null ? null : decodeFilter(where),
       fields: distinct(symbols(fields, 'fields'), 'fields'),
@@ -103,18 +109,21 @@ export const latest: CallCodec<LatestSpec, QueryResult> = {
   decodeReply: decodeResult,
 };
 
-/** Reads a dictionary with exactly the given number of symbol keys, each of which is then asked for. */
-function entries(value: QValue, size: number): (key: string) => QValue {
+/** Reads a dictionary with exactly the given number of symbol keys, each of which is then asked for; a position may stand there too. */
+function entries(value: QValue, size: number): { entry: (key: string) => QValue; position: QValue | undefined } {
   if (!(value instanceof Dict) || !(value.keys instanceof Symbols)) throw fault('the query', 'a dictionary');
   const keys = value.keys.names;
   const values = list(value.values, 'values of the query', keys.length);
   const byKey = new Map(keys.map((key, i) => [key, values[i]!]));
-  if (byKey.size !== size || keys.length !== size) throw new GrammarFault(`the query does not have ${size} keys`);
-  return (key) => {
-    const entry = byKey.get(key);
-    if (entry === undefined) throw new GrammarFault(`the query has no ${key}`);
-    return entry;
+  const position = byKey.get('position');
+  const wanted = position === undefined ? size : size + 1;
+  if (byKey.size !== wanted || keys.length !== wanted) throw new GrammarFault(`the query does not have ${size} keys`);
+  const entry = (key: string): QValue => {
+    const found = byKey.get(key);
+    if (found === undefined) throw new GrammarFault(`the query has no ${key}`);
+    return found;
   };
+  return { entry, position };
 }
 
 function encodeBucket(bucket: Bucket | null): QValue {

@@ -1,6 +1,7 @@
 import { fieldTypeLetters } from '../contract.ts';
 import type {
   FieldType,
+  Seen,
   SeriesDefinition,
   SeriesInfo,
   SeriesPage,
@@ -25,6 +26,7 @@ import {
   symbols,
 } from './grammar.ts';
 import { checkColumns } from './part.ts';
+import { encodePosition, withPosition } from './position.ts';
 
 /** A long that is not there: q's 0Nj. */
 const nullLong = -(2n ** 63n);
@@ -74,20 +76,31 @@ export const describe: CallCodec<string, SeriesInfo> = {
   decodeReply: decodeInfo,
 };
 
-export const tags: CallCodec<string, readonly TagValues[]> = {
+export interface TagsSpec extends Seen {
+  readonly series: string;
+}
+
+export const tags: CallCodec<TagsSpec, readonly TagValues[]> = {
   name: '.tsg.tags',
-  encodeArguments: (series) => [new Sym(series)],
-  decodeArguments: (given) => symbol(only(given), 'series'),
+  encodeArguments: ({ series, position }) => [new Sym(series), ...(position ? [encodePosition(position)] : [])],
+  decodeArguments(given) {
+    const { argument, ...seen } = withPosition(given);
+    return { series: symbol(argument, 'series'), ...seen };
+  },
   encodeReply: (reply) => reply.map(({ tag, values, tagSets }) => [new Sym(tag), new Symbols(values), tagSets]),
   decodeReply: (reply) => list(reply, 'tags').map(decodeTagValues),
 };
 
 export const series: CallCodec<SeriesPageSpec, SeriesPage> = {
   name: '.tsg.series',
-  encodeArguments: ({ after, limit }) => [[new Sym(after ?? ''), BigInt(limit)]],
+  encodeArguments: ({ after, limit, position }) => [
+    [new Sym(after ?? ''), BigInt(limit)],
+    ...(position ? [encodePosition(position)] : []),
+  ],
   decodeArguments(given) {
-    const [after, limit] = list(only(given), 'page', 2) as [QValue, QValue];
-    return { after: symbol(after, 'after') || null, limit: count(limit, 'limit') };
+    const { argument, ...seen } = withPosition(given);
+    const [after, limit] = list(argument, 'page', 2) as [QValue, QValue];
+    return { after: symbol(after, 'after') || null, limit: count(limit, 'limit'), ...seen };
   },
   encodeReply: (page) => [page.series.map(encodeInfo), new Sym(page.next ?? '')],
   decodeReply(reply) {

@@ -14,6 +14,10 @@ import * as any from './arbitraries.ts';
 
 const runs = { numRuns: 60 };
 const nothing = fc.constant(undefined);
+const position = any.record({ generation: any.long, offset: any.long });
+/** With what it must have seen, or without. */
+const seen = <Spec extends object>(specs: fc.Arbitrary<Spec>): fc.Arbitrary<Spec> =>
+  fc.tuple(specs, fc.option(position)).map(([spec, place]) => (place ? { ...spec, position: place } : spec));
 const refusal = fc.constantFrom(
   new EngineError('StorageFull'),
   new EngineError('FieldTypeClash', 'cpu', 'usage', 'float', 'string'),
@@ -149,11 +153,11 @@ check(
   fc.array(any.batch, { maxLength: 3 }),
   fc.array(fc.oneof(any.receipt, refusal), { maxLength: 5 }),
 );
-check(codecs['.tsg.query'], any.querySpec, any.result);
-check(codecs['.tsg.explain'], any.querySpec, explanation);
-check(codecs['.tsg.latest'], latest, any.result);
-check(codecs['.tsg.tags'], any.symbol, fc.array(tagValues, { maxLength: 4 }));
-check(codecs['.tsg.series'], pageSpec, seriesPage);
+check(codecs['.tsg.query'], seen(any.querySpec), any.result);
+check(codecs['.tsg.explain'], seen(any.querySpec), explanation);
+check(codecs['.tsg.latest'], seen(latest), any.result);
+check(codecs['.tsg.tags'], seen(any.record({ series: any.symbol })), fc.array(tagValues, { maxLength: 4 }));
+check(codecs['.tsg.series'], seen(pageSpec), seriesPage);
 check(codecs['.tsg.stats'], nothing, stats);
 check(codecs['.tsg.delete'], deletion, any.long);
 check(codecs['.tsg.retain'], any.long, any.long);
