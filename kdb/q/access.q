@@ -4,8 +4,12 @@
 .tsg.calls:`.tsg.hello`.tsg.define`.tsg.drop`.tsg.describe`.tsg.insert`.tsg.inserts`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series`.tsg.stats`.tsg.delete`.tsg.retain`.tsg.checkpoint`.tsg.backup`.tsg.tail
 .tsg.answers:.tsg.calls!(.tsg.hello;.tsg.define;.tsg.drop;.tsg.describe;.tsg.insert;.tsg.inserts;.tsg.query;.tsg.explain;.tsg.latest;.tsg.tags;.tsg.series;.tsg.stats;.tsg.delete;.tsg.retain;.tsg.checkpoint;.tsg.backup;.tsg.tail)
 
-/ What a reader answers itself: anything else it hands to the writer.
-.tsg.readerCalls:`.tsg.hello`.tsg.describe`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series
+/ What a reader answers: anything else is the writer's.
+.tsg.readerCalls:`.tsg.hello`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series
+
+/ What processes of one database ask of each other, on one host; no calls of the contract (ownCalls of contract.ts).
+.tsg.ownCalls:enlist `.tsg.follow
+.tsg.isOwnHost:{.z.a=.Q.addr `$.tsg.host}             / [ref/dotz#za], [ref/dotq#addr]
 
 / ---- types of arguments [basics/datatypes]: negative for atoms, 101 for :: ----
 
@@ -22,6 +26,14 @@
   if[count[types]<>count items;:0b];
   all (null types)|types=type each items}
 
+/ One argument as given, and perhaps a position.
+.tsg.isRead:{[isArgument;arguments]
+  if[not count[arguments] within 1 2;:0b];
+  if[2=count arguments;if[not .tsg.isPosition last arguments;:0b]];
+  isArgument 1#arguments}
+
+.tsg.isPosition:{[position] $[(type position) in 0 7h;(2=count position)&all -7h=type each position;0b]}
+
 .tsg.argumentTypes:.tsg.calls!(
   .tsg.isNothing;
   .tsg.isList[-11 11 11 10h];
@@ -31,9 +43,9 @@
   .tsg.areOf[enlist 0h];
   .tsg.isDictionary;
   .tsg.isDictionary;
-  .tsg.isList[-11 0N 11h];
-  .tsg.isSymbol;
-  .tsg.isList[-11 -7h];
+  .tsg.isRead[.tsg.isList[-11 0N 11h]];
+  .tsg.isRead[.tsg.isSymbol];
+  .tsg.isRead[.tsg.isList[-11 -7h]];
   .tsg.isNothing;
   .tsg.isList[-11 -7 -7 0N -1h];
   .tsg.areOf[enlist -7h];
@@ -62,7 +74,7 @@
   if[query[`limit]<0;.tsg.badCall "limit is negative"];
   .tsg.checkBucket query`bucket;
   .tsg.checkCursor[`after;query`after];
-  if[`position in names;.tsg.checkCursor[`position;query`position]];
+  if[`position in names;if[not .tsg.isPosition query`position;.tsg.badCall "position is not two longs"]];
   .tsg.checkDistinct[`by;query`by];
   .tsg.checkDistinct[`fields;query`fields];
   asked:query`select;
@@ -97,7 +109,7 @@
 
 / ---- handlers ----
 
-.tsg.errorCodes:`SeriesNotFound`FieldNotFound`TagNotFound`SeriesNotDefined`FieldNotDefined`TagNotDefined`FieldTypeClash`TagFieldClash`InvalidName`InvalidValue`TimeOutOfRange`TooManyTagSets`TooManySeries`TooManyFields`AggregationNotSupported`FilterNotSupported`LongOverflow`ResultTooLarge`CatalogueChanged`CursorGone`StorageFull`EngineBusy`DatabaseHeld`DeadlineExceeded`Cancelled`StorageFailed`StorageDamaged`BadCall`InternalError
+.tsg.errorCodes:`SeriesNotFound`FieldNotFound`TagNotFound`SeriesNotDefined`FieldNotDefined`TagNotDefined`FieldTypeClash`TagFieldClash`InvalidName`InvalidValue`TimeOutOfRange`TooManyTagSets`TooManySeries`TooManyFields`AggregationNotSupported`FilterNotSupported`LongOverflow`ResultTooLarge`CatalogueChanged`CursorGone`StorageFull`EngineBusy`DatabaseHeld`ReaderBehind`DeadlineExceeded`Cancelled`StorageFailed`StorageDamaged`BadCall`InternalError
 
 / q's own errors as codes: stop is what -T raises, wsfull what -w or the machine does [basics/errors]. An error between a record and the memory that it
 / changes leaves a half: the process ends, and the replay at the next start has the whole.
@@ -113,11 +125,25 @@
   name:first message;
   arguments:1_message;
   if[not -11h=type name;.tsg.badCall "only the calls of the contract are answered"];
-  if[name in key .tsg.ownCalls;if[.tsg.isOwnHost[];:.tsg.ownCalls[name] .z.w]];
+  if[name in .tsg.ownCalls;if[.tsg.isOwnHost[]&.tsg.isNothing arguments;:.tsg.ownAnswers[name] .z.w]];
   if[not name in .tsg.calls;.tsg.badCall "only the calls of the contract are answered"];
   if[not .tsg.argumentTypes[name] arguments;.tsg.badCall string[name],": arguments do not have their types"];
-  if[.tsg.role=`reader;if[not name in .tsg.readerCalls;:.tsg.askWriter message]];
-  .tsg.answers[name] . arguments}
+  if[.tsg.role=`reader;.tsg.checkRead[name;arguments]];
+  .tsg.answers[name] . $[name in `.tsg.latest`.tsg.tags`.tsg.series;1#arguments;arguments]}
+
+/ q hears nothing of the writer while it answers, so a reader does not wait: the client asks again for 200 ms, and then the writer.
+.tsg.checkRead:{[name;arguments]
+  if[not name in .tsg.readerCalls;.tsg.badCall "a reader answers reads only"];
+  if[not .tsg.hasSeen .tsg.positionOf arguments;.tsg.refuse enlist `ReaderBehind];}
+
+/ What the answer must have seen: a key of a query, the second argument of other reads, or nothing.
+.tsg.positionOf:{[arguments]
+  if[2=count arguments;:last arguments];
+  if[not 99h=type first arguments;:(::)];
+  query:first arguments;
+  if[not 11h=type key query;:(::)];
+  if[not `position in key query;:(::)];
+  query`position}
 
 .tsg.fail:{[text;trace]
   reason:.tsg.wireError text;

@@ -108,6 +108,7 @@
   .tsg.checkPart each parts;
   if[batchId in key .tsg.applied;:.tsg.receipt[0;0]];
   .tsg.refuseHeld[];
+  if[.tsg.isFull[];.tsg.refuse enlist `EngineBusy];
   plan:.tsg.planBatch[parts;1b];
   arrival:.tsg.now[];
   record:(`.tsg.applyInsert;arrival;(batchId;parts));
@@ -125,6 +126,9 @@
 
 .tsg.applyInsert:{[arrival;arguments] .tsg.applyPlan[arrival;arguments 0;.tsg.planBatch[arguments 1;0b]];}
 .tsg.appliers[`.tsg.applyInsert]:.tsg.applyInsert
+
+/ Of what -w allows; wmax is 0 without it [ref/dotq#w]. The timer begins a merge then.
+.tsg.isFull:{memory:.Q.w[];$[0<memory`wmax;memory[`used]>.tsg.fullShare*memory`wmax;0b]}
 
 .tsg.refuseHeld:{if[.tsg.held;.tsg.refuse enlist `DatabaseHeld];}
 

@@ -232,7 +232,6 @@
 
 .tsg.query:{[query]
   .tsg.checkQuery query;
-  if[.tsg.role=`reader;if[not .tsg.hasSeen query;:.tsg.askWriter (`.tsg.query;query)]];
   .tsg.answer query}
 
 .tsg.answer:{[query] $[count query`select;.tsg.aggregate query;.tsg.rawPoints query]}

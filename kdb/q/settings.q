@@ -40,6 +40,8 @@
 .tsg.inlineRows:200000                                / a merge of no more is done at once: starting a process takes longer
 .tsg.namedBatchNs:14*.tsg.dayNs                       / how long batch ids made from an Idempotency-Key are kept
 .tsg.otherBatchNs:900000000000                        / the others name one request and its retries: 15 minutes
+.tsg.fullShare:0.8                                    / of -w: with more in use writes are refused until a merge has made room
+.tsg.maxQueuedBytes:268435456                         / for a reader that does not take its messages
 .tsg.compression:17 2 6                               / of columns: blocks of 128 KB, gzip [kb/file-compression]
 .tsg.timerMs:200
 

@@ -11,9 +11,7 @@
   (.tsg.catalogueVersion;.tsg.nextNumber;.tsg.numbers;.tsg.tagNames;.tsg.fieldNames;.tsg.fieldTypes;.tsg.tagKeys;.tsg.tagValues;
     .tsg.hot;.tsg.late;.tsg.gone;.tsg.newest;.tsg.parts;.tsg.slices;.tsg.mergedSequence;.tsg.cuts;.tsg.sequence;.tsg.generation;.tsg.offset)}
 
-/ What processes of one database ask of each other, on one host; no call of the contract.
-.tsg.ownCalls:(enlist `.tsg.follow)!enlist .tsg.follow
-.tsg.isOwnHost:{.z.a=.Q.addr `$.tsg.host}             / [ref/dotz#za], [ref/dotq#addr]
+.tsg.ownAnswers:.tsg.ownCalls!enlist .tsg.follow
 
 / The last step of every write: memory has all of it.
 .tsg.publish:{[record]
@@ -27,15 +25,24 @@
   .tsg.waitingNext:.tsg.waitingNext except handle;
   if[handle=.tsg.writerHandle;.tsg.log "the writer is gone";exit 1];}                / the host agent starts both again
 
-.tsg.hear:{[message]
-  record:first message;
-  .tsg.generation:message 1;
-  .tsg.offset:message 2;
-  $[`.tsg.applySwitch~first record;.tsg.applySwitch[record 1;record 2];.tsg.hearRecord record];}
+/ With a record missing nothing that it answers would be true.
+.tsg.hear:{[message] @[.tsg.hearRecord;message;{[reason] .tsg.log "a record cannot be applied: ",reason;exit 1}];}
 
-.tsg.hearRecord:{[record]
-  .tsg.replayRecord record;
-  .tsg.notePosition[];}
+/ The position last: who has seen it has seen the record.
+.tsg.hearRecord:{[message]
+  record:first message;
+  $[`.tsg.applySwitch~first record;.tsg.applySwitch[record 1;record 2];.tsg.replayRecord record];
+  .tsg.generation:message 1;
+  .tsg.offset:message 2;}
+
+/ From the timer of the writer: what a reader does not take lies in the memory of the writer [ref/dotz#zw-handles]. Left alone, it ends and begins anew.
+.tsg.dropSlowReaders:{
+  if[0=count .tsg.followers;:(::)];
+  slow:.tsg.followers where .tsg.maxQueuedBytes<sum each .z.W .tsg.followers;
+  if[0=count slow;:(::)];
+  .tsg.log "readers that do not keep up are left: ",-3!slow;
+  .tsg.followers:.tsg.followers except slow;
+  hclose each slow;}
 
 .tsg.applySwitch:{[parts;merged]
   .tsg.parts:parts;
@@ -43,12 +50,10 @@
   .tsg.forgetMerged merged;}
 
 / Whether the records that an answer must have seen are applied here.
-.tsg.hasSeen:{[query]
-  if[not `position in key query;:1b];
-  wanted:query`position;
-  (.tsg.generation>wanted 0)|(.tsg.generation=wanted 0)&.tsg.offset>=wanted 1}
-
-.tsg.askWriter:{[message] .tsg.writerHandle message}
+.tsg.hasSeen:{[position]
+  if[position~(::);:1b];
+  if[not .tsg.isPosition position;.tsg.badCall "position is not two longs"];
+  (.tsg.generation>position 0)|(.tsg.generation=position 0)&.tsg.offset>=position 1}
 
 .tsg.joinWriter:{
   address:":",.tsg.host,":",string[.tsg.port],":",string[.tsg.user],":",.tsg.password;
@@ -74,8 +79,9 @@
 .tsg.tick:{
   .tsg.watchMerge[];
   .tsg.watchConfig[];
+  .tsg.dropSlowReaders[];
   rows:sum 0,count each (1_.tsg.valuesOf .tsg.hot),1_.tsg.valuesOf .tsg.late;
-  if[(.tsg.merging<0)&(rows>=.tsg.checkpointRows)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
+  if[(.tsg.merging<0)&(rows>=.tsg.checkpointRows)|.tsg.isFull[]|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
 .tsg.watchConfig:{

@@ -2,10 +2,13 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { calls } from '../../../src/kdb/contract.ts';
+import { calls, ownCalls } from '../../../src/kdb/contract.ts';
 import { check, type Source } from './checker.ts';
 
 export const scriptFolder = join(import.meta.dirname, '../../../kdb/q');
+
+/** What access.q may name. */
+export const allowedCalls = [...Object.keys(calls), ...Object.keys(ownCalls)];
 
 export function sourcesOf(paths: readonly string[]): Source[] {
   return paths
@@ -22,7 +25,7 @@ export function sourcesOf(paths: readonly string[]): Source[] {
 
 if (import.meta.main) {
   const given = process.argv.slice(2);
-  const faults = check(sourcesOf(given.length > 0 ? given : [scriptFolder]), Object.keys(calls));
+  const faults = check(sourcesOf(given.length > 0 ? given : [scriptFolder]), allowedCalls);
   for (const { file, line, rule, message } of faults) console.log(`${file}:${line}: ${rule}: ${message}`);
   process.exitCode = faults.length > 0 ? 1 : 0;
 }
