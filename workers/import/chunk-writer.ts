@@ -32,7 +32,7 @@ export interface WrittenChunk {
   readonly chunk: number;
   readonly firstLine: number;
   /** As read; null where there are no lines. */
-  readonly bytes: Buffer | null;
+  readonly bytes: Uint8Array | null;
   readonly batch: Batch;
 }
 

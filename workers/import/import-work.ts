@@ -1,7 +1,6 @@
 // The work of one import on one file whose plan stands: chunks are written from the checkpoint on.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Batch } from '../../src/ingest/batch.ts';
 import { described } from '../../src/kdb/described.ts';
 import type { Engine } from '../../src/kdb/engine.ts';
 import type { Management } from '../../src/management/index.ts';
@@ -10,6 +9,7 @@ import type { Database } from '../../src/management/records.ts';
 import { Permanent, SliceOver } from '../kinds/kind.ts';
 import { ChunkWriter, type ChunkWriterOptions } from './chunk-writer.ts';
 import type { Position } from './chunks.ts';
+import type { Step } from './steps.ts';
 import type { Section } from './text-import.ts';
 
 const checkpointEveryMs = 1_000;
@@ -22,20 +22,11 @@ export interface ImportCheckpoint {
   readonly rejected: number;
 }
 
-/** What can be written, and where the file is after it. */
-export interface Step {
-  readonly firstLine: number;
-  readonly bytes: Buffer | null;
-  readonly batch: Batch;
-  readonly next: Position;
-  readonly section: Section;
-}
-
 export interface ImportWorkOptions extends ChunkWriterOptions {
   readonly database: Database;
   readonly management: Management;
   readonly describe: Pick<Engine, 'describe'>;
-  readonly progress: () => void;
+  readonly progress: (progress: Step['progress']) => void;
   readonly save: (checkpoint: ImportCheckpoint) => Promise<void>;
   readonly sliceOver: () => boolean;
 }
@@ -68,8 +59,6 @@ export class ImportWork {
         writing = this.#write(step);
         // Thrown when it is waited for, with the next one decoded.
         writing.catch(() => {});
-        // What is written goes on its way before the next chunk is decoded.
-        await new Promise(setImmediate);
       }
       await writing;
     } catch (error) {
@@ -81,16 +70,12 @@ export class ImportWork {
     return this.#at;
   }
 
-  get rowsDone(): number {
-    return this.#at.rows + this.#at.rejected;
-  }
-
-  async #write({ firstLine, bytes, batch, next, section }: Step): Promise<void> {
+  async #write({ firstLine, bytes, batch, next, section, progress }: Step): Promise<void> {
     const writer = this.#writer;
     await writer.write({ chunk: next.chunk - 1, firstLine, bytes, batch });
     for (const { series } of batch.parts) this.#series.add(series);
     this.#at = { position: next, section, rows: writer.rows, rejected: writer.rejected };
-    this.#options.progress();
+    this.#options.progress(progress);
   }
 
   /** Between chunks. */

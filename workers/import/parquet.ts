@@ -164,9 +164,7 @@ async function undamaged<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    const { name, message } = error as Error;
-    if (error instanceof Permanent || name === 'ObjectStoreFault' || name === 'ObjectNotFound') throw error;
-    if (name === 'AbortError' || /object store/.test(message)) throw error;
+    if (error instanceof Permanent) throw error;
     throw new Permanent('the Parquet file is damaged, or has what is not read', { cause: error });
   }
 }

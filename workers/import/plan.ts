@@ -7,8 +7,7 @@ import { tableOfImport } from '../../src/ingest/import.ts';
 import { decodeLineProtocol } from '../../src/ingest/line-protocol.ts';
 import { LineRecords } from '../../src/ingest/line-record.ts';
 import type { CellType, TableOptions } from '../../src/ingest/table.ts';
-import { described } from '../../src/kdb/described.ts';
-import type { Engine, SeriesInfo } from '../../src/kdb/engine.ts';
+import type { SeriesInfo } from '../../src/kdb/engine.ts';
 import { Permanent } from '../kinds/kind.ts';
 import { isSection, type Position } from './chunks.ts';
 import { compressionOf, type Piece, type SourceFile } from './source-file.ts';
@@ -30,13 +29,13 @@ export async function planOf(
   file: SourceFile,
   pieces: readonly Piece[],
   params: ImportParams,
-  engine: Pick<Engine, 'describe'>,
+  /** Of the series, where it is defined. */
+  info: SeriesInfo | null,
 ): Promise<Plan> {
   const compression = params.compression ?? compressionOf(await file.readAll(0, Math.min(16, file.bytes)));
   const sample = await sampleOf(file, compression);
   if (sample.length === 0) throw new Permanent('the file is empty');
   const format = params.format ?? formatOf(sample, params);
-  const info = params.series === undefined ? null : await described(engine, params.series);
   const plan = { pieces, format, compression, table: null, start: { offset: 0, line: 1, chunk: 0 } };
   if (format === 'line-protocol') return plan;
   const asked = tableOfImport({ ...params, ...(info && params.tagColumns === undefined && { tagColumns: info.tags }) });

@@ -41,7 +41,7 @@ export class Rejects {
   }
 
   /** Lines of faults are those of the chunk, whose first one has the number `firstLine` in the file. */
-  async put(chunk: number, faults: readonly PointFault[], bytes: Buffer | null, firstLine: number): Promise<void> {
+  async put(chunk: number, faults: readonly PointFault[], bytes: Uint8Array | null, firstLine: number): Promise<void> {
     const raw = bytes && rawLines(bytes, new Set(faults.map(({ line }) => line)));
     const entries = faults.map((fault) =>
       JSON.stringify({ ...fault, line: fault.line + firstLine - 1, raw: raw?.get(fault.line) ?? null }),
@@ -68,7 +68,8 @@ export class Rejects {
   }
 }
 
-function rawLines(bytes: Buffer, wanted: ReadonlySet<number>): Map<number, string> {
+function rawLines(given: Uint8Array, wanted: ReadonlySet<number>): Map<number, string> {
+  const bytes = Buffer.from(given.buffer, given.byteOffset, given.byteLength);
   const lines = new Map<number, string>();
   for (let start = 0, line = 1; start < bytes.length && lines.size < wanted.size; line++) {
     const found = bytes.indexOf(newline, start);

@@ -2,9 +2,12 @@
 
 import { Readable } from 'node:stream';
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
-import type { ObjectStore } from '../../src/base/object-store.ts';
+import type { ByteRange } from '../../src/base/object-store.ts';
 import type { Compression } from '../../src/ingest/import.ts';
 import { Permanent } from '../kinds/kind.ts';
+
+/** No file is worth more. */
+const maxUnpackedBytes = 1e12;
 
 export interface Piece {
   readonly key: string;
@@ -23,18 +26,21 @@ export function compressionOf(start: Buffer): Compression {
   return start.length >= 4 && start.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'none';
 }
 
+/** A store, or what stands for it in a thread. */
+export interface Stored {
+  get(key: string, range?: ByteRange): AsyncIterable<unknown> | Promise<AsyncIterable<unknown>>;
+}
+
 export class SourceFile {
   readonly bytes: number;
   /** Of the file as it is stored: how many were read so far. */
   consumed = 0;
-  readonly #objects: ObjectStore;
+  readonly #objects: Stored;
   readonly #pieces: readonly Piece[];
-  readonly #maxUnpackedBytes: number;
 
-  constructor(objects: ObjectStore, pieces: readonly Piece[], maxUnpackedBytes: number) {
+  constructor(objects: Stored, pieces: readonly Piece[]) {
     this.#objects = objects;
     this.#pieces = pieces;
-    this.#maxUnpackedBytes = maxUnpackedBytes;
     this.bytes = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
@@ -98,8 +104,8 @@ export class SourceFile {
   }
 
   #checkSize(unpackedBytes: number): void {
-    if (unpackedBytes > this.#maxUnpackedBytes)
-      throw new Permanent(`the file has more than ${this.#maxUnpackedBytes} bytes when it is unpacked`);
+    if (unpackedBytes > maxUnpackedBytes)
+      throw new Permanent(`the file has more than ${maxUnpackedBytes} bytes when it is unpacked`);
     if (unpackedBytes > unpackedFreelyBytes && unpackedBytes > this.consumed * maxRatio)
       throw new Permanent(`the file becomes more than ${maxRatio} times as large when it is unpacked`);
   }

@@ -8,15 +8,17 @@ import {
   importPrefix,
   importRejectsKey,
 } from '../../src/ingest/import.ts';
+import { described } from '../../src/kdb/described.ts';
 import type { Database } from '../../src/management/records.ts';
+import { Decoding } from '../import/decoding.ts';
 import { type DownloadLimits, type DownloadState, download, publicDownloads } from '../import/download.ts';
 import { DryRun } from '../import/dry-run.ts';
-import { type ImportCheckpoint, ImportWork, type Step } from '../import/import-work.ts';
-import { ParquetFile, parquetChunkRows, planParquet } from '../import/parquet.ts';
-import { type Plan, planOf } from '../import/plan.ts';
+import { type ImportCheckpoint, ImportWork } from '../import/import-work.ts';
+import type { Plan } from '../import/plan.ts';
 import { Rejects } from '../import/rejects.ts';
 import { type Piece, SourceFile } from '../import/source-file.ts';
-import { decodedChunks, noSection } from '../import/text-import.ts';
+import type { Step } from '../import/steps.ts';
+import { noSection } from '../import/text-import.ts';
 import { taskDatabase } from './database.ts';
 import { type Connection, type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
 
@@ -24,7 +26,6 @@ const hourMs = 3_600_000;
 /** Parts of an upload may come for so long. */
 const waitForPartsMs = importKeptDays * 24 * hourMs;
 const lookAgainMs = 5_000;
-const maxUnpackedBytes = 1e12;
 
 type Checkpoint = Partial<ImportCheckpoint> & { readonly download?: DownloadState };
 type Run = TaskRun<ImportParams, Checkpoint>;
@@ -47,9 +48,11 @@ export function importKind(limits: DownloadLimits): Kind<ImportParams, Checkpoin
       if (fault !== undefined) throw new Permanent(`params.${fault}`);
       const database = await activeDatabase(run);
       const engines = new ImportEngine(run, database);
+      const decoding = new Decoding(run.services.objects, run.signal);
       try {
-        return await work(run, database, engines, limits);
+        return await work(run, database, engines, decoding, limits);
       } finally {
+        await decoding.close();
         await engines.close();
       }
     },
@@ -65,17 +68,18 @@ async function work(
   run: Run,
   database: Database,
   engines: ImportEngine,
+  decoding: Decoding,
   limits: DownloadLimits,
 ): Promise<ImportResult | object> {
   const { params, services } = run;
   const { objects } = services;
   const engine = await engines.current();
-  const plan = await planned(run, database, limits, engine);
-  const file = new SourceFile(objects, plan.pieces, maxUnpackedBytes);
-  const parquet = plan.format === 'parquet' ? await ParquetFile.open(file) : null;
+  const plan = await planned(run, database, limits, engine, decoding);
   const { format, compression } = plan;
+  const nowNs = BigInt(Date.parse(run.task.createdAt)) * 1_000_000n;
   if (params.dryRun) {
-    const found = await tried(stepsOf(run, file, plan, parquet, null), parquet, file, engine);
+    const steps = decoding.steps(plan, params, { position: plan.start, section: noSection, nowNs });
+    const found = await tried(steps, engine);
     await removeNeeded(run);
     return { format, compression, ...(plan.table && { columns: plan.table.types }), ...found };
   }
@@ -95,16 +99,13 @@ async function work(
       applied: (points) => services.meter.addPoints(database, points),
       clock: services.management.clock,
       signal: run.signal,
-      progress: () => {
-        if (parquet) run.progress(Math.min(importing.rowsDone, parquet.rows), parquet.rows, 'rows');
-        else run.progress(file.consumed, file.bytes, 'bytes');
-      },
+      progress: ({ done, total, unit }) => run.progress(done, total, unit),
       save: (checkpoint) => run.saveCheckpoint(checkpoint),
       sliceOver: () => run.sliceOver(),
     },
     from,
   );
-  const done = await importing.run(stepsOf(run, file, plan, parquet, from));
+  const done = await importing.run(decoding.steps(plan, params, { position, section, nowNs }));
   await rejects.finish(run.signal);
   await removeNeeded(run);
   return { format, compression, rows: done.rows, rejected: done.rejected };
@@ -126,36 +127,34 @@ async function activeDatabase({ task, services }: Run): Promise<Database> {
 }
 
 /** The plan is made once: what it says of the file holds for all attempts. */
-async function planned(run: Run, database: Database, limits: DownloadLimits, engine: Connection): Promise<Plan> {
+async function planned(
+  run: Run,
+  database: Database,
+  limits: DownloadLimits,
+  engine: Connection,
+  decoding: Decoding,
+): Promise<Plan> {
   const { task, params, services } = run;
   const { objects } = services;
   const key = `${importPrefix(database.id, task.id)}/plan.json`;
   const known = await readJson<Plan>(run, key);
   if (known) return known;
   const pieces = await piecesOf(run, database, limits);
-  const file = new SourceFile(objects, pieces, maxUnpackedBytes);
-  let plan = await planOf(file, pieces, params, engine);
-  if (plan.format === 'parquet') plan = await parquetPlan(run, database, plan, file);
+  const info = params.series === undefined ? null : await described(engine, params.series);
+  let plan = await decoding.plan(pieces, params, info);
+  if (plan.format === 'parquet') plan = await decoding.columns(await unpacked(run, database, plan), params);
   await objects.put(key, JSON.stringify(plan));
   return plan;
 }
 
 /** Parquet is read here and there: a packed file is unpacked into the store first. */
-async function parquetPlan(
-  { task, params, services, signal }: Run,
-  database: Database,
-  plan: Plan,
-  file: SourceFile,
-): Promise<Plan> {
+async function unpacked({ task, services, signal }: Run, database: Database, plan: Plan): Promise<Plan> {
+  if (plan.compression === 'none') return plan;
   const { objects } = services;
-  let { pieces } = plan;
-  if (plan.compression !== 'none') {
-    const key = `${importPrefix(database.id, task.id)}/unpacked`;
-    const { bytes } = await uploadStream(objects, key, file.text(plan.compression), signal);
-    pieces = [{ key, bytes }];
-  }
-  const parquet = await ParquetFile.open(new SourceFile(objects, pieces, maxUnpackedBytes));
-  return { ...plan, pieces, table: planParquet(parquet, plan.table!, params) };
+  const key = `${importPrefix(database.id, task.id)}/unpacked`;
+  const text = new SourceFile(objects, plan.pieces).text(plan.compression);
+  const { bytes } = await uploadStream(objects, key, text, signal);
+  return { ...plan, pieces: [{ key, bytes }] };
 }
 
 async function piecesOf(run: Run, database: Database, limits: DownloadLimits): Promise<Piece[]> {
@@ -199,44 +198,13 @@ async function uploadedParts(run: Run, prefix: string): Promise<Piece[]> {
     .map(({ number, bytes }) => ({ key: `${prefix}/part-${String(number).padStart(5, '0')}`, bytes }));
 }
 
-async function* stepsOf(
-  { task, params }: Run,
-  file: SourceFile,
-  plan: Plan,
-  parquet: ParquetFile | null,
-  from: ImportCheckpoint | null,
-): AsyncGenerator<Step> {
-  const { position, section } = from ?? { position: plan.start, section: noSection };
-  if (parquet) {
-    for await (const { row, rows, batch } of parquet.chunks(position.offset, plan.table!, params)) {
-      const chunk = row / parquetChunkRows;
-      const next = { offset: row + rows, line: row + rows + 1, chunk: chunk + 1 };
-      yield { firstLine: row + 1, bytes: null, batch, next, section: noSection };
-    }
-    return;
-  }
-  const nowNs = BigInt(Date.parse(task.createdAt)) * 1_000_000n;
-  for await (const { chunk, batch, section: after } of decodedChunks(file, plan, params, {
-    from: position,
-    section,
-    nowNs,
-  })) {
-    yield { firstLine: chunk.at.line, bytes: chunk.bytes, batch, next: chunk.next, section: after };
-  }
-}
-
-async function tried(
-  steps: AsyncIterable<Step>,
-  parquet: ParquetFile | null,
-  file: SourceFile,
-  engine: Connection,
-): Promise<object> {
+async function tried(steps: AsyncIterable<Step>, engine: Connection): Promise<object> {
   const dryRun = new DryRun();
   let share = 1;
-  for await (const { batch, firstLine, next } of steps) {
+  for await (const { batch, firstLine, progress } of steps) {
     dryRun.add(batch, firstLine);
     if (!dryRun.enough) continue;
-    share = parquet ? next.offset / parquet.rows : Math.min(1, file.consumed / file.bytes);
+    share = Math.min(1, progress.done / progress.total);
     break;
   }
   return dryRun.result(engine, share);
