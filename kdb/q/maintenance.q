@@ -319,8 +319,9 @@
 .tsg.backupFiles:{[name;volume]
   directory:.tsg.volumes volume;
   folder:"backup-",string name;
-  lines:.tsg.shell "cd ",.tsg.quoted[directory]," && find ",folder," -type f -printf '%s %p\\n' | LC_ALL=C sort -k 2";
-  checksums:.tsg.shell "cd ",.tsg.quoted[directory]," && find ",folder," -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum";
+  here:"(cd ",.tsg.quoted[directory]," && ";           / in brackets, or q would take it for its own command \cd
+  lines:.tsg.shell here,"find ",folder," -type f -printf '%s %p\\n' | LC_ALL=C sort -k 2)";
+  checksums:.tsg.shell here,"find ",folder," -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum)";
   {[volume;line;checksum]
     place:line?" ";
     (volume;(1+place)_line;"J"$place#line;64#checksum)}[volume]'[lines;checksums]}
