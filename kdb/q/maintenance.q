@@ -313,7 +313,7 @@
   volume:.tsg.volumes generation mod count .tsg.volumes;
   bytes:$[generation=.tsg.generation;.tsg.offset;hcount source];
   target:.tsg.joinPath[.tsg.backupPath[volume;name];last ` vs source];
-  .tsg.shell "head -c ",string[bytes]," ",.tsg.quoted[source]," > ",.tsg.quoted[target],";";}
+  .tsg.shell "(head -c ",string[bytes]," ",.tsg.quoted[source]," > ",.tsg.quoted[target],")";}            / behind a semicolon its failure would be lost [ref/system]
 
 / (volume; path below the database's directory; bytes; sha256) of every file.
 .tsg.backupFiles:{[name;volume]
