@@ -6,7 +6,7 @@
 .tsg.directory:neg[count last "/" vs .tsg.scriptFile]_.tsg.scriptFile               / with its slash; "" when started beside the file
 .tsg.loadScript:{[name] system "l ",.tsg.directory,name;}
 .tsg.shell:{[command] system command}                 / lines of its output; signals 'os when it fails
-.tsg.startShell:{[command;logFile] system "(",command,") </dev/null >/dev/null 2>>",.tsg.quoted[logFile]," &";}
+.tsg.startShell:{[command;logFile] system "( (",command,") </dev/null >/dev/null 2>>",.tsg.quoted[logFile]," & )";}  / q puts > and a file behind it [ref/system]
 .tsg.listen:{[host;port] system "p ",host,":",port;}  / [basics/listening-port] without a host it would be every interface
 .tsg.listening:{system "p"}
 .tsg.startTimer:{[ms] system "t ",string ms;}
