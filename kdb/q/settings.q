@@ -1,7 +1,7 @@
 / What a process is started with. Loaded first.
 
 .tsg.arguments:.Q.opt .z.x                            / [ref/dotq#opt] name -> list of texts
-.tsg.argument:{[name;otherwise] $[name in key .tsg.arguments;first .tsg.arguments name;otherwise]}
+.tsg.argument:{[name;otherwise] $[name in key .tsg.arguments;raze .tsg.arguments name;otherwise]}
 .tsg.configFile:hsym `$.tsg.argument[`config;"database.json"]
 .tsg.role:`$.tsg.argument[`role;"writer"]
 .tsg.listenPort:"J"$.tsg.argument[`listen;"0"]        / of a reader; 0: any that is free. A writer's stands in the configuration
