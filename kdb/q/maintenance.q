@@ -223,7 +223,7 @@
   command:"flock -n ",.tsg.quoted[.tsg.manifestPath `merge.lock]," ",.tsg.program[]," ",.tsg.quoted[hsym `$.tsg.directory,"tsg.q"];
   .tsg.startShell[command," -config ",.tsg.quoted[.tsg.configFile]," -role merge -upto ",string[closed]," -q";.tsg.manifestPath `merge.log];}
 
-.tsg.program:{.tsg.quoted hsym `$first .tsg.shell "readlink /proc/",string[.z.i],"/exe"}
+.tsg.program:{.tsg.quoted hsym `$first .z.X}         / as this process was started, a wrapper included [ref/dotz#zX]
 .tsg.mergeStarted:0
 
 / The whole of a merge process: the manifest, the closed files of the journal, parts, the next manifest.
