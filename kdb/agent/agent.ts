@@ -170,7 +170,7 @@ export class Agent {
   }
 
   /** As the operator watches them. */
-  processes(): readonly Pick<DatabaseProcess, 'config' | 'state' | 'restarts' | 'pid' | 'heldSinceMs'>[] {
+  processes(): readonly Pick<DatabaseProcess, 'config' | 'state' | 'restarts' | 'pid' | 'heldSinceMs' | 'readers'>[] {
     return [...this.#processes.values()];
   }
 
@@ -238,11 +238,16 @@ export class Agent {
   #report(id: string): DatabaseReport {
     const process = this.#processes.get(id);
     const durablePort = this.#options.durablePort?.();
+    const readerPorts = process?.readers.ports ?? [];
     const { host, port, heldBy, incarnation, recovered } = this.#find(id)!;
+    const ports = {
+      ...(durablePort !== undefined && { durablePort }),
+      ...(readerPorts.length > 0 && { readerPorts }),
+    };
     return {
       id,
       state: process?.state ?? 'filling',
-      endpoint: port === 0 ? null : { host, port, ...(durablePort !== undefined && { durablePort }) },
+      endpoint: port === 0 ? null : { host, port, ...ports },
       fault: process?.fault ?? null,
       heldBy: heldBy ?? null,
       incarnation,

@@ -13,7 +13,9 @@ import { Crashes } from './crashes.ts';
 import { type DatabaseLog, readLines } from './database-log.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { areThere, changeHome, configPath } from './home.ts';
+import { endOf } from './process-end.ts';
 import type { DatabaseProgram } from './program.ts';
+import { Readers } from './readers.ts';
 import type { StartTurns } from './start-turns.ts';
 
 /** How long a process may take to end, when asked to or when its agent is gone; then it is killed. */
@@ -46,6 +48,7 @@ export class DatabaseProcess {
   heldSinceMs = performance.now();
   /** How often it was started again. */
   restarts = 0;
+  readonly readers: Readers;
   readonly #options: DatabaseProcessOptions;
   readonly #stop = new AbortController();
   readonly #kept: Promise<void>;
@@ -65,6 +68,8 @@ export class DatabaseProcess {
   constructor(config: DatabaseConfig, options: DatabaseProcessOptions) {
     this.config = config;
     this.#options = options;
+    const { program, log, output, moved } = options;
+    this.readers = new Readers({ program, log, output, moved, config: () => this.config });
     this.#kept = this.#keep();
   }
 
@@ -179,6 +184,7 @@ export class DatabaseProcess {
     if (child.pid !== undefined) await this.#note(notePath, child.pid);
     const how = await ended;
     this.#child = undefined;
+    await this.readers.stop();
     return [how, ...lastLines].join('\n');
   }
 
@@ -243,6 +249,7 @@ export class DatabaseProcess {
     this.fault = null;
     this.#listening.resolve();
     this.#options.log.info('a database runs', { databaseId, port, pid: child.pid });
+    this.readers.start();
     if (moved) this.#options.moved();
   }
 
@@ -263,15 +270,5 @@ export class DatabaseProcess {
     });
     this.#changes = changed.catch(() => {});
     return changed;
-  }
-}
-
-async function endOf(child: ChildProcess): Promise<string> {
-  try {
-    // 'close' comes after the last of its output, 'exit' may come before.
-    const [code, signal] = await once(child, 'close');
-    return signal ? `it was ended by ${signal}` : `it ended with code ${code}`;
-  } catch (error) {
-    return `it cannot be started: ${(error as Error).message}`;
   }
 }

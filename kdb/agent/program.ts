@@ -7,6 +7,10 @@ import type { QConfig } from '../../src/base/config.ts';
 export interface DatabaseProgram {
   /** Program and arguments, for the configuration at that path. */
   readonly command: (configPath: string) => readonly string[];
+  /** How many processes beside that one answer reads of a database. */
+  readonly readers: number;
+  /** Of one of them, on that port; 0: on any. */
+  readonly readerCommand: (configPath: string, port: number) => readonly string[];
   /** Nothing else of the agent's environment is its business. */
   readonly environment: (logLevel: string) => Record<string, string>;
   /** It ends when its standard input ends, and reads its configuration again at SIGHUP. Otherwise it has no input, and watches the file. */
@@ -31,6 +35,8 @@ const qMain = join(import.meta.dirname, '..', 'q', 'tsg.q');
 export function embeddedProgram(main: string = embeddedMain): DatabaseProgram {
   return {
     command: (configPath) => [process.execPath, main, '--config', configPath],
+    readers: 0,
+    readerCommand: () => [],
     environment(logLevel) {
       // With the cache of compiled code a start takes 0.15 s of processor time instead of 0.53 s.
       const cache = getCompileCacheDir();
@@ -44,13 +50,28 @@ export function embeddedProgram(main: string = embeddedMain): DatabaseProgram {
   };
 }
 
-/** The writer, which answers every call. */
-export function qProgram({ program, threads, memoryMb, timeoutS, numaNode, home, licence }: QConfig): DatabaseProgram {
+/** A writer, which answers every call, and readers. */
+export function qProgram({
+  program,
+  readers,
+  threads,
+  memoryMb,
+  timeoutS,
+  numaNode,
+  home,
+  licence,
+}: QConfig): DatabaseProgram {
   // q is not aware of NUMA: memory of another node costs it twice the time [kb/linux-production].
   const bound = numaNode === undefined ? [] : ['numactl', `--cpunodebind=${numaNode}`, `--preferred=${numaNode}`];
   const limits = ['-s', threads, '-w', memoryMb, '-T', timeoutS].map(String);
+  const command = (configPath: string, role: readonly string[]): readonly string[] => [
+    ...[...bound, program, qMain, '-config', configPath, '-role'],
+    ...[...role, ...limits, '-q'],
+  ];
   return {
-    command: (configPath) => [...bound, program, qMain, '-config', configPath, '-role', 'writer', ...limits, '-q'],
+    command: (configPath) => command(configPath, ['writer']),
+    readers,
+    readerCommand: (configPath, port) => command(configPath, ['reader', '-listen', String(port)]),
     environment: () => ({
       PATH: '/usr/local/bin:/usr/bin:/bin',
       // Strings and names are sorted by their bytes.

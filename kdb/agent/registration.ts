@@ -3,9 +3,10 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
+import { isSame } from '../../src/kdb/engines.ts';
 import type { HostReport } from '../../src/management/hosts.ts';
 import type { Management } from '../../src/management/index.ts';
-import type { Database, Endpoint } from '../../src/management/records.ts';
+import type { Database } from '../../src/management/records.ts';
 import type { Agent } from './agent.ts';
 
 const heartbeatMs = 5_000;
@@ -114,8 +115,4 @@ export class Registration {
     const database = await this.#options.management.databases.getDatabase(accountId, name, { fresh: true });
     return database?.id === id && database.hostId === this.#options.host.id ? database : undefined;
   }
-}
-
-function isSame(a: Endpoint, b: Endpoint): boolean {
-  return a.host === b.host && a.port === b.port && a.durablePort === b.durablePort;
 }

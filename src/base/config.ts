@@ -93,6 +93,8 @@ export interface DatabaseLogsConfig {
 /** How q is started [basics/cmdline]. */
 export interface QConfig {
   readonly program: string;
+  /** Processes of each database that answer reads, beside its writer. */
+  readonly readers: number;
   /** -s: threads beside the main one. */
   readonly threads: number;
   /** -w: a process that needs more ends, and is started again. */
@@ -161,6 +163,7 @@ function readDatabaseLogs(env: Environment, folder: string): DatabaseLogsConfig 
 function readQConfig(env: Environment, program: string): QConfig {
   return {
     program,
+    readers: integer(env, 'TSG_Q_READERS', 1, 0, 32),
     threads: integer(env, 'TSG_Q_THREADS', 3, 0, 1_024),
     memoryMb: integer(env, 'TSG_Q_MEMORY_MB', 8_192, 64, 16 * 1024 * 1024),
     timeoutS: integer(env, 'TSG_Q_TIMEOUT_S', 30, 1, 86_400),

@@ -38,16 +38,22 @@ const closeGraceMs = 5_000;
 /** The engine ends a query at its deadline and says so; only an engine that does not is hung up on, this much later. */
 const answerGraceMs = 1_000;
 
+/** The furthest place of all changes that were acknowledged: reads must have seen them. */
+export interface SeenChanges {
+  until: Position | undefined;
+}
+
 /** A database behind its q IPC port. */
 export class EngineClient implements Engine {
   readonly #pool: Pool;
   readonly #durability: Durability | undefined;
-  /** The furthest place of all changes that were acknowledged here: reads must have seen them. */
-  #seen: Position | undefined;
+  /** Also those of the client that it takes over from, some of which may still be under way. */
+  readonly seen: SeenChanges;
 
   /** Without durability, a change that is answered lasts. */
-  constructor(pool: Pool, durability?: Durability) {
+  constructor(pool: Pool, seen: SeenChanges, durability?: Durability) {
     this.#pool = pool;
+    this.seen = seen;
     this.#durability = durability;
   }
 
@@ -70,7 +76,7 @@ export class EngineClient implements Engine {
   async insert(batch: InsertBatch): Promise<InsertReceipt> {
     const receipt = await this.#call(insert, batch);
     await this.#durability?.until(receipt);
-    this.#seen = furthest(this.#seen, { generation: receipt.generation, offset: receipt.offset });
+    this.seen.until = furthest(this.seen.until, { generation: receipt.generation, offset: receipt.offset });
     return receipt;
   }
 
@@ -127,13 +133,13 @@ export class EngineClient implements Engine {
   /** Its reply does not say where in the journal it is. */
   async #lasting<Reply>(change: Promise<Reply>): Promise<Reply> {
     const reply = await change;
-    this.#seen = furthest(this.#seen, await this.#durability?.everything());
+    this.seen.until = furthest(this.seen.until, await this.#durability?.everything());
     return reply;
   }
 
   /** Where one process answers everything there is nothing to say. */
   #mustSee<Spec extends Seen>({ position, ...spec }: Spec): Omit<Spec, 'position'> & Seen {
-    const needed = this.#pool.hasReaders ? furthest(this.#seen, position) : undefined;
+    const needed = this.#pool.hasReaders ? furthest(this.seen.until, position) : undefined;
     return { ...spec, ...(needed && { position: needed }) };
   }
 
@@ -164,6 +170,7 @@ export interface EngineClientOptions extends Endpoint, Partial<PoolLimits> {
   readonly durablePort?: number;
   /** Of processes that answer reads too. */
   readonly readerPorts?: readonly number[];
+  readonly seen?: SeenChanges;
 }
 
 /** The first call connects. */
@@ -175,6 +182,7 @@ export function createEngineClient({
   tls,
   durablePort,
   readerPorts = [],
+  seen = { until: undefined },
   ...given
 }: EngineClientOptions): EngineClient {
   // node-q writes user:password as ASCII, and the first colon ends the user.
@@ -184,5 +192,5 @@ export function createEngineClient({
   const limits = { ...defaultPoolLimits, ...given };
   const durability = durablePort === undefined ? undefined : new Durability({ ...endpoint, port: durablePort }, limits);
   const readers = readerPorts.map((readerPort) => ({ ...endpoint, port: readerPort }));
-  return new EngineClient(new Pool({ writer: endpoint, readers }, limits), durability);
+  return new EngineClient(new Pool({ writer: endpoint, readers }, limits), seen, durability);
 }

@@ -4,6 +4,7 @@ interface Address {
   readonly host: string;
   readonly port: number;
   readonly durablePort?: number;
+  readonly readerPorts?: readonly number[];
 }
 
 export interface EngineTarget {
@@ -23,7 +24,8 @@ export class Engines {
     const known = this.#clients.get(database.id);
     if (known && isSame(known.endpoint, endpoint)) return known.client;
     void known?.client.close();
-    const client = createEngineClient({ ...endpoint, user: database.user, password: database.password });
+    const { user, password } = database;
+    const client = createEngineClient({ ...endpoint, user, password, ...(known && { seen: known.client.seen }) });
     this.#clients.set(database.id, { endpoint, client });
     return client;
   }
@@ -35,5 +37,6 @@ export class Engines {
 }
 
 export function isSame(a: Address, b: Address): boolean {
-  return a.host === b.host && a.port === b.port && a.durablePort === b.durablePort;
+  const readers = ({ readerPorts = [] }: Address): string => readerPorts.join();
+  return a.host === b.host && a.port === b.port && a.durablePort === b.durablePort && readers(a) === readers(b);
 }

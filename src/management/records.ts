@@ -82,6 +82,8 @@ export interface Endpoint {
   readonly port: number;
   /** Where the host agent syncs journals; absent where the engine does it itself. */
   readonly durablePort?: number;
+  /** Of processes that answer reads too; absent where there are none. */
+  readonly readerPorts?: readonly number[];
 }
 
 export interface Database extends Versioned {

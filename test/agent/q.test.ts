@@ -57,7 +57,7 @@ test('an agent with TSG_Q runs q: its arguments and licence, a hold, a crash, an
   await insert(client, 1);
 
   const home = directoriesOf(host, 'db-1')[0]!;
-  const { args, env } = JSON.parse(readFileSync(join(home, 'start.json'), 'utf8'));
+  const { args, env } = JSON.parse(readFileSync(join(home, 'start-writer.json'), 'utf8'));
   assert.match(args.join(' '), /tsg\.q -config \S+\/database\.json -role writer -s 2 -w 2048 -T 30 -q$/);
   assert.deepEqual(env, { QHOME: '/opt/kx/q', QLIC: '/opt/kx/licence' });
 
@@ -90,6 +90,61 @@ test('an agent with TSG_Q runs q: its arguments and licence, a hold, a crash, an
   const count = queryOf('m', { select: [{ op: 'count', field: 'f', as: 'n' }] });
   assert.deepEqual(rowsOf(await again.query(count)), [[3n]]);
 });
+
+test('readers answer beside the writer, come back on their ports, and take nothing down', async (t) => {
+  const host = testHost(t);
+  const { q } = readAgentConfig({ ...environment, TSG_Q: standIn(t), TSG_Q_READERS: '2' });
+  let moves = 0;
+  const agent = host.agent({ program: qProgram(q!), moved: () => moves++ });
+  await agent.start();
+  await agent.put('db-1', wanted);
+  const ports = () => agent.get('db-1')!.endpoint!.readerPorts ?? [];
+  await until('both readers are known', () => ports().length === 2);
+  assert.equal(moves, 3);
+  const known = ports();
+  const home = directoriesOf(host, 'db-1')[0]!;
+  const { args } = JSON.parse(readFileSync(join(home, 'start-reader.json'), 'utf8'));
+  assert.match(args.join(' '), /tsg\.q -config \S+\/database\.json -role reader -listen 0 -s 3 -w 8192 -T 30 -q$/);
+
+  const client = createEngineClient({ ...agent.get('db-1')!.endpoint!, user: wanted.user, password: wanted.password });
+  t.after(() => client.close());
+  await insert(client, 1);
+  const count = queryOf('m', { select: [{ op: 'count', field: 'f', as: 'n' }] });
+  const asked = (): number => readFileSync(join(home, 'reader-connections'), 'utf8').trim().split('\n').length;
+  assert.deepEqual(rowsOf(await client.query(count)), [[1n]]);
+  assert.equal(asked(), 1);
+
+  const [database] = agent.processes();
+  const runs = (pids: readonly number[]): boolean => pids.length === 2;
+  const before = database!.readers.pids;
+  for (const pid of before) process.kill(pid, 'SIGKILL');
+  assert.deepEqual(rowsOf(await client.query(count)), [[1n]]);
+  const isBack = (old: readonly number[]): boolean =>
+    runs(database!.readers.pids) && database!.readers.pids.every((pid) => !old.includes(pid));
+  await until('other readers run', () => isBack(before));
+  assert.equal(database!.restarts, 0);
+  assert.equal(agent.get('db-1')!.state, 'running');
+
+  const withFirst = database!.readers.pids;
+  process.kill(database!.pid!, 'SIGKILL');
+  await until('readers of another writer', () => database!.restarts === 1 && isBack(withFirst));
+  await until('they answer', async () => {
+    await client.query(count);
+    return asked() > 1;
+  });
+  assert.deepEqual(ports(), known);
+  const last = database!.readers.pids;
+  await agent.remove('db-1');
+  await until('they are gone', () => last.every((pid) => !isThere(pid)));
+});
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 const variables: readonly (readonly [given: Record<string, string>, expected: RegExp])[] = [
   [{}, /^\/q \S+tsg\.q -config \/c -role writer -s 3 -w 8192 -T 30 -q$/],
