@@ -241,7 +241,8 @@ export const isTable = (x: Q): x is Table => x.kind === 'table';
 export const isKeyed = (x: Q): x is Dict & { readonly k: Table; readonly v: Table } =>
   x.kind === 'dict' && x.k.kind === 'table' && x.v.kind === 'table';
 export const isFunction = (x: Q): x is Func => x.t >= 100;
-export const isText = (x: Q): x is Vector => x.kind === 'vector' && x.t === 10;
+/** A char vector. No type guard: what is not text may be another vector. */
+export const isText = (x: Q): boolean => x.kind === 'vector' && x.t === 10;
 export const isNothing = (x: Q): boolean => x === nothing;
 export const isSymbol = (x: Q): x is Atom => x.kind === 'atom' && x.t === -11;
 
