@@ -179,10 +179,11 @@ export class TaskRunner {
     }
     log.error('task given up', { ...subject, error });
     const reason = messageOf(error);
-    await services.management.claims.fail(task, reason);
+    // Before it counts as failed: whoever dies in between is followed by one who comes here again.
     await deadLetter(task, reason).catch((fault: unknown) => {
       log.warn('a failed task has no dead letter', { ...subject, error: fault });
     });
+    await services.management.claims.fail(task, reason);
     return true;
   }
 
