@@ -24,6 +24,15 @@ export const queues = {
   feedDead: 'tsg-feed-dead',
 } as const;
 
+/** Per region: batches of points that are written later, in the order of each database. */
+export const ingest = {
+  topic: 'tsg-ingest.fifo',
+  queue: 'tsg-ingest.fifo',
+  dead: 'tsg-ingest-dead.fifo',
+  visibilityS: 60,
+  maxReceives: 1_000,
+} as const;
+
 /** In the home region: every change of management data. */
 export const topics = { changes: 'tsg-changes' } as const;
 

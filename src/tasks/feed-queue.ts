@@ -8,13 +8,13 @@ import { deadRetentionS } from './queue.ts';
 /** Short: what a replicator had in hand when it died reaches the caches when this is over. */
 export const feedVisibilityS = 10;
 /** Far more than the replicator wants to see an event again (five minutes); what comes so often ends its replicators. */
-const maxReceives = 100;
+export const feedMaxReceives = 100;
 
 /** Creates the queue where it is missing and subscribes it: for regions on one machine; on AWS they are part of the stack. */
 export async function ensureFeedQueue(sqs: SQSClient, sns: SNSClient, topicArn: string): Promise<void> {
   const retention = { MessageRetentionPeriod: String(deadRetentionS) };
   const dead = await createQueue(sqs, queues.feedDead, retention);
-  const redrive = { deadLetterTargetArn: dead, maxReceiveCount: maxReceives };
+  const redrive = { deadLetterTargetArn: dead, maxReceiveCount: feedMaxReceives };
   const arn = await createQueue(sqs, queues.feed, {
     ...retention,
     VisibilityTimeout: String(feedVisibilityS),

@@ -24,7 +24,7 @@ const batchSize = 10;
 /** Longer than the lease's extension takes; a worker that holds a message extends it. */
 export const visibilityS = 15;
 /** SQS's most. A task that kills its workers is given up by its own count; this is for messages that cannot even be looked at. */
-const maxReceives = 1_000;
+export const taskMaxReceives = 1_000;
 /** SQS's longest: 14 days. */
 export const deadRetentionS = 1_209_600;
 
@@ -84,7 +84,7 @@ export async function ensureQueues(sqs: SQSClient): Promise<void> {
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: dead.QueueUrl, AttributeNames: ['QueueArn'] }),
   );
-  const redrive = { deadLetterTargetArn: Attributes?.['QueueArn'], maxReceiveCount: maxReceives };
+  const redrive = { deadLetterTargetArn: Attributes?.['QueueArn'], maxReceiveCount: taskMaxReceives };
   for (const name of taskQueueNames) {
     await sqs.send(
       new CreateQueueCommand({

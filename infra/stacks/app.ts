@@ -1,0 +1,29 @@
+import { type App, Tags, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { acknowledge } from './acknowledgements.ts';
+import { GlobalStack } from './global-stack.ts';
+import { RegionStack } from './region-stack.ts';
+import { type Deployment, deployment as deployed } from './regions.ts';
+import { globalStackName, regionStackName } from './stack-names.ts';
+
+export interface AppSettings {
+  readonly deployment?: Deployment;
+  /** Undefined: whichever it is deployed to. */
+  readonly account?: string | undefined;
+}
+
+export function buildApp(app: App, { deployment = deployed, account }: AppSettings = {}): App {
+  const env = (region: string) => ({ region, ...(account !== undefined && { account }) });
+  new GlobalStack(app, globalStackName, { deployment, env: env(deployment.homeRegion), terminationProtection: true });
+  for (const settings of deployment.regions)
+    new RegionStack(app, regionStackName(settings.name), {
+      deployment,
+      settings,
+      env: env(settings.name),
+      terminationProtection: true,
+    });
+  acknowledge(app, deployment, account);
+  Tags.of(app).add('service', 'tsg');
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  return app;
+}

@@ -1,0 +1,103 @@
+// An instance that runs programs of the image: how it starts, and as whom.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Aws, Tags } from 'aws-cdk-lib';
+import {
+  AmazonLinuxCpuType,
+  BlockDeviceVolume,
+  EbsDeviceVolumeType,
+  InstanceType,
+  type ISecurityGroup,
+  LaunchTemplate,
+  LaunchTemplateHttpTokens,
+  MachineImage,
+  UserData,
+} from 'aws-cdk-lib/aws-ec2';
+import { ManagedPolicy, type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Construct } from 'constructs';
+import type { Variables } from './processes.ts';
+
+export interface IdentityProps {
+  readonly statements: readonly PolicyStatement[];
+  /** Read when an instance starts. */
+  readonly secrets: readonly ISecret[];
+  readonly logGroup: string;
+}
+
+/** Who the instances of one kind are, and where their programs' lines go. */
+export class Identity extends Construct {
+  readonly role: Role;
+  readonly logGroup: string;
+
+  constructor(scope: Construct, id: string, { statements, secrets, logGroup }: IdentityProps) {
+    super(scope, id);
+    this.logGroup = logGroup;
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
+      // Sessions by SSM instead of SSH.
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('AmazonSSMManagedInstanceCore')],
+    });
+    for (const statement of statements) this.role.addToPolicy(statement);
+    for (const secret of secrets) secret.grantRead(this.role);
+    const logs = new LogGroup(this, 'Logs', { logGroupName: logGroup, retention: RetentionDays.ONE_MONTH });
+    logs.grantWrite(this.role);
+  }
+}
+
+export interface LaunchProps {
+  readonly identity: Identity;
+  readonly instanceType: string;
+  readonly securityGroup: ISecurityGroup;
+  /** user-data/*.sh, in this order. */
+  readonly scripts: readonly string[];
+  /** What the scripts are told. */
+  readonly settings: Variables;
+  /** Of the programs: a file that is theirs. */
+  readonly environment: Variables;
+}
+
+export function launchTemplate(scope: Construct, id: string, props: LaunchProps): LaunchTemplate {
+  const { identity, securityGroup, scripts, environment } = props;
+  const instanceType = new InstanceType(props.instanceType);
+  const settings = { ...props.settings, LOG_GROUP: identity.logGroup };
+  const template = new LaunchTemplate(scope, id, {
+    instanceType,
+    machineImage: MachineImage.latestAmazonLinux2023({
+      cpuType: instanceType.architecture === 'arm64' ? AmazonLinuxCpuType.ARM_64 : AmazonLinuxCpuType.X86_64,
+    }),
+    securityGroup,
+    role: identity.role,
+    userData: UserData.custom(userData(settings, environment, scripts)),
+    // Containers share the instance's network, so that one hop is enough.
+    httpTokens: LaunchTemplateHttpTokens.REQUIRED,
+    httpPutResponseHopLimit: 1,
+    detailedMonitoring: true,
+    blockDevices: [
+      {
+        deviceName: '/dev/xvda',
+        volume: BlockDeviceVolume.ebs(30, { encrypted: true, volumeType: EbsDeviceVolumeType.GP3 }),
+      },
+    ],
+  });
+  // The agent's role may attach volumes of this stack to instances of this stack.
+  Tags.of(template).add('tsg:stack', Aws.STACK_NAME);
+  return template;
+}
+
+/** The settings, the programs' environment as a file, and the scripts. */
+function userData(settings: Variables, environment: Variables, scripts: readonly string[]): string {
+  const told = Object.entries(settings).map(([name, value]) => `${name}='${value}'`);
+  const programs = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  return [
+    '#!/bin/bash',
+    ...told,
+    'install -d -m 0700 /run/tsg',
+    "cat > /run/tsg/environment <<'ENVIRONMENT'",
+    ...programs,
+    'ENVIRONMENT',
+    ...scripts.map((name) => readFileSync(join(import.meta.dirname, 'user-data', name), 'utf8')),
+  ].join('\n');
+}
