@@ -2,7 +2,7 @@
 // has it, or is known to have lost it; until then it comes again.
 
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
-import { Ajv } from 'ajv';
+import { schemas } from '../src/base/json-schema.ts';
 import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
 import type { ChangeEvent, FeedEvent } from '../src/management/event.ts';
@@ -22,7 +22,7 @@ const heldAtMostMs = 300_000;
 /** Five heartbeats. Whoever heard nothing for so long because the queue was away does not rely on it that nothing was lost. */
 const absenceMs = 10_000;
 
-const isFeedEvent = new Ajv().compile<FeedEvent>({
+const isFeedEvent = schemas.compile<FeedEvent>({
   oneOf: [
     {
       type: 'object',
@@ -116,7 +116,7 @@ export class FeedConsumer {
     const { zones, elapsedMs } = this.#options;
     const event = contentOf(message);
     if (!isFeedEvent(event)) {
-      const reason = `not an event of the feed: ${new Ajv().errorsText(isFeedEvent.errors)}`;
+      const reason = `not an event of the feed: ${schemas.errorsText(isFeedEvent.errors)}`;
       await deadLetter(this.#options, queues.feedDead, message, reason);
       return true;
     }

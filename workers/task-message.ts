@@ -1,6 +1,6 @@
 // What comes on a management queue: the id of a task, or, from people who may put messages there, the wish for one.
 
-import { Ajv } from 'ajv';
+import { schemas } from '../src/base/json-schema.ts';
 import { theService } from '../src/management/audit.ts';
 import type { Task } from '../src/management/records.ts';
 import { serviceAccountId } from '../src/management/task-item.ts';
@@ -16,8 +16,7 @@ export class InvalidMessage extends Error {}
 /** Of a wish; what is larger belongs in the object store. */
 const maxWishBytes = 32_768;
 
-const ajv = new Ajv();
-const isTaskMessage = ajv.compile<TaskMessage>({
+const isTaskMessage = schemas.compile<TaskMessage>({
   type: 'object',
   required: ['taskId'],
   additionalProperties: false,
@@ -26,7 +25,7 @@ const isTaskMessage = ajv.compile<TaskMessage>({
     send: { type: 'integer', minimum: 0 },
   },
 });
-const isWish = ajv.compile<TaskWish>({
+const isWish = schemas.compile<TaskWish>({
   type: 'object',
   required: ['kind', 'database', 'params', 'requestedBy'],
   additionalProperties: false,
@@ -47,8 +46,8 @@ export function readMessage(body: string): TaskMessage | TaskWish {
   }
   if (isTaskMessage(content)) return content;
   if (typeof content !== 'object' || content === null || !('kind' in content))
-    throw new InvalidMessage(`not a task message: ${ajv.errorsText(isTaskMessage.errors)}`);
-  if (!isWish(content)) throw new InvalidMessage(`not a wish for a task: ${ajv.errorsText(isWish.errors)}`);
+    throw new InvalidMessage(`not a task message: ${schemas.errorsText(isTaskMessage.errors)}`);
+  if (!isWish(content)) throw new InvalidMessage(`not a wish for a task: ${schemas.errorsText(isWish.errors)}`);
   const bytes = Buffer.byteLength(body);
   if (bytes > maxWishBytes) throw new InvalidMessage(`the message has ${bytes} bytes; ${maxWishBytes} at most`);
   return content;

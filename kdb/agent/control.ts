@@ -4,7 +4,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { Ajv, type JSONSchemaType } from 'ajv';
+import type { JSONSchemaType } from 'ajv';
+import { schemas } from '../../src/base/json-schema.ts';
 import type { Log } from '../../src/base/log.ts';
 import {
   checksumHeader,
@@ -23,8 +24,7 @@ const maxBodyBytes = 4_096;
 /** It becomes a directory name. */
 const databaseId = /^[a-z0-9][a-z0-9-]{3,63}$/;
 
-const ajv = new Ajv();
-const isWanted = ajv.compile({
+const isWanted = schemas.compile({
   type: 'object',
   required: ['volumes', 'schema', 'maxTagSets', 'maxSeries', 'user', 'password'],
   additionalProperties: false,
@@ -38,7 +38,7 @@ const isWanted = ajv.compile({
     filling: { type: 'boolean', nullable: true },
   },
 } satisfies JSONSchemaType<WantedDatabase>);
-const isStart = ajv.compile<StartOptions>({
+const isStart = schemas.compile<StartOptions>({
   type: 'object',
   required: ['recover'],
   additionalProperties: false,
@@ -54,7 +54,7 @@ const isStart = ajv.compile<StartOptions>({
   },
 });
 const holder = { type: 'string', minLength: 1, maxLength: 100 } as const;
-const isHold = ajv.compile<HoldOptions>({
+const isHold = schemas.compile<HoldOptions>({
   type: 'object',
   required: ['held', 'by'],
   additionalProperties: false,
@@ -173,13 +173,13 @@ class BadRequest extends Error {}
 
 interface Check<T> {
   (given: unknown): given is T;
-  errors?: Parameters<typeof ajv.errorsText>[0];
+  errors?: Parameters<typeof schemas.errorsText>[0];
 }
 
 async function readBody<T>(request: IncomingMessage, check: Check<T>): Promise<T> {
   const isShort = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= maxBodyBytes;
   const given: unknown = isShort ? await json(request).catch(() => undefined) : undefined;
-  if (!check(given)) throw new BadRequest(ajv.errorsText(check.errors));
+  if (!check(given)) throw new BadRequest(schemas.errorsText(check.errors));
   return given;
 }
 

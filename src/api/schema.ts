@@ -1,13 +1,12 @@
 import { parse } from 'node:querystring';
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
+import { schemas } from '../base/json-schema.ts';
 import type { Context, Parameters, Step } from './step.ts';
-
-const ajv = new Ajv2020({ allErrors: false, strict: true });
 
 /** Step: parses the body as JSON and checks it. */
 export function readJson(schema: object): Step {
-  const validate = ajv.compile(schema);
+  const validate = schemas.compile(schema);
   return function readJson(context: Context): void {
     const text = context.body!.toString('utf8');
     let value: unknown;
@@ -29,7 +28,7 @@ export const singleId = { type: 'string', minLength: 1, maxLength: 64 } as const
 
 /** Step: checks the query string. A parameter given once is a string, else an array of strings. */
 export function readParameters(schema: object): Step {
-  const validate = ajv.compile(schema);
+  const validate = schemas.compile(schema);
   return function readParameters(context: Context): void {
     const parameters = queryString(context);
     if (!validate(parameters)) throw apiError('InvalidRequest', { reason: `query string${explain(validate)}` });

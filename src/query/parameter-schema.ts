@@ -1,7 +1,8 @@
 // The parameters of GET …/query: what a query string may hold, as a JSON Schema (OpenAPI is generated from it), and the check against it.
 
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import type { ErrorObject } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
+import { schemas } from '../base/json-schema.ts';
 import { maxFieldsPerSeries, maxTagsPerSeries } from '../base/limits.ts';
 import type { AggregateOp } from '../kdb/engine.ts';
 import { parameterFault, quoted } from './fault.ts';
@@ -90,7 +91,6 @@ interface Described {
 }
 
 const properties: Readonly<Record<string, Described>> = queryParametersSchema.properties;
-const ajv = new Ajv2020({ strict: true });
 
 export const readQueryParameters = reader(queryParametersSchema);
 export const readLatestParameters = reader(latestParametersSchema);
@@ -98,7 +98,7 @@ export const readLatestParameters = reader(latestParametersSchema);
 function reader(schema: {
   readonly properties: Readonly<Record<string, Described>>;
 }): (raw: RawParameters) => QueryParameters {
-  const check = ajv.compile<QueryParameters>(schema);
+  const check = schemas.compile<QueryParameters>(schema);
   return (raw) => {
     const given = Object.fromEntries(
       Object.entries(raw)

@@ -2,7 +2,8 @@
 
 import { createServer, type Server } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { Ajv, type JSONSchemaType } from 'ajv';
+import type { JSONSchemaType } from 'ajv';
+import { schemas } from '../../../src/base/json-schema.ts';
 import type { Link, Way } from './link.ts';
 
 const milliseconds = { type: 'number', minimum: 0, maximum: 600_000, nullable: true } as const;
@@ -15,7 +16,7 @@ const waySchema: JSONSchemaType<Partial<Way>> = {
     downMs: milliseconds,
   },
 };
-const isWay = new Ajv().compile(waySchema);
+const isWay = schemas.compile(waySchema);
 
 export function createControl(links: readonly Link[]): Server {
   return createServer(async (request, response) => {
