@@ -281,7 +281,7 @@
 
 .tsg.countTag:{[tag;tagValues]
   counts:count each group tagValues where not null tagValues;
-  (tag;0#`,key counts;"i"$.tsg.valuesOf counts)}
+  (tag;(0#`),key counts;"i"$.tsg.valuesOf counts)}
 
 .tsg.describe:{[series]
   .tsg.mustExist series;
