@@ -72,7 +72,7 @@
 
 .tsg.without:{[rows;points]
   kept:rows where count[points]=points?`id`time#rows;
-  update `g#id from kept}
+  update id:`g#id from kept}
 .tsg.putNewest:{[series;ids;column;content] .tsg.newest[series;column;ids]:content;}
 
 / Every day that ends at or before the time.
@@ -116,7 +116,7 @@
   .tsg.newest[series;`time;old]:0N;
   .tsg.retainField[series;start]'[til count .tsg.fieldTypes series;.tsg.fieldTypes series];}
 
-.tsg.since:{[start;rows] update `g#id from select from rows where time>=start}
+.tsg.since:{[start;rows] update id:`g#id from select from rows where time>=start}
 
 .tsg.retainField:{[series;start;field;letter]
   timeName:.tsg.timeColumn field;
@@ -275,8 +275,8 @@
   hot:.tsg.hot series;
   late:.tsg.late series;
   gone:.tsg.gone series;
-  .tsg.hot[series]:update `g#id from select from hot where sequence>merged;
-  .tsg.late[series]:update `g#id from select from late where sequence>merged;
+  .tsg.hot[series]:update id:`g#id from select from hot where sequence>merged;
+  .tsg.late[series]:update id:`g#id from select from late where sequence>merged;
   .tsg.gone[series]:select from gone where sequence>merged;}
 
 / Directories of parts that no manifest names go, but for those given: they go with the next switch.

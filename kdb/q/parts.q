@@ -63,7 +63,7 @@
   .tsg.nextSerial+:1;
   path:.tsg.partPath part;
   .tsg.removePath path;                               / what a merge left that did not come to its end
-  sorted:update `p#id from `id`time xasc rows;
+  sorted:update id:`p#id from `id`time xasc rows;
   ((` sv path,`),.tsg.compression) set sorted;        / [ref/set] splayed: every column is a file; there are no symbols to enumerate
   .tsg.shell "sync ",.tsg.quoted[path],"/* ",.tsg.quoted[path],"/.d ",.tsg.quoted path;
   files:.tsg.joinPath[path] each key path;

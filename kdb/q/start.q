@@ -71,8 +71,8 @@
   .tsg.tagKeys[series]:`u#.tsg.tagKeys series;
   hot:.tsg.hot series;
   late:.tsg.late series;
-  .tsg.hot[series]:update `g#id from hot;
-  .tsg.late[series]:update `g#id from late;}
+  .tsg.hot[series]:update id:`g#id from hot;
+  .tsg.late[series]:update id:`g#id from late;}
 
 / ---- timer ----
 
