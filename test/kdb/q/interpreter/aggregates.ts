@@ -160,8 +160,16 @@ export const median = statistic((numbers) => {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 });
 
+/** Two integer vectors become floats first; anything else is sum x*y [ref/sum#wsum]. */
 export const weightedSum = (w: Q, x: Q): Q =>
-  sum(times(isFloating(w.t) || isFloating(x.t) ? w : unary(w, () => 9, toFloat), x));
+  sum(
+    times(
+      w.kind === 'vector' && x.kind === 'vector' && !isFloating(w.t) && !isFloating(x.t)
+        ? unary(w, () => 9, toFloat)
+        : w,
+      x,
+    ),
+  );
 export function weightedAverage(w: Q, x: Q): Q {
   const weights = unary(w, () => 9, toFloat);
   const values = unary(x, () => 9, toFloat);

@@ -275,6 +275,14 @@ const floorDiv = (a: bigint, b: bigint): bigint => {
   return a % b !== 0n && a < 0n !== b < 0n ? quotient - 1n : quotient;
 };
 const floorMod = (a: bigint, b: bigint): bigint => (b === 0n ? nullLong : ((a % b) + b) % b);
+function leastOf(a: bigint, b: bigint): bigint {
+  if (b < a) return b;
+  return a;
+}
+function mostOf(a: bigint, b: bigint): bigint {
+  if (b > a) return b;
+  return a;
+}
 const nullIfNone = (value: number): number => (Number.isFinite(value) ? value : -(2 ** 31));
 
 export const plus = arithmetic(
@@ -313,14 +321,14 @@ const modulo = (a: number, b: number): number => a - b * Math.floor(a / b);
 export const modOf = arithmetic(resultTypes.mod, floorMod, (a, b) => nullIfNone(modulo(a, b)), modulo, true);
 export const lesserOf = arithmetic(
   resultTypes.greater,
-  (a, b) => (a < b ? a : b),
+  leastOf,
   Math.min,
   (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.min(a, b)),
   false,
 );
 export const greaterOf = arithmetic(
   resultTypes.greater,
-  (a, b) => (a > b ? a : b),
+  mostOf,
   Math.max,
   (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b)),
   false,

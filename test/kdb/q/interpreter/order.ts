@@ -149,8 +149,7 @@ export function distinct(x: Q): Q {
       ? pick(x, distinctPlaces(table([...x.k.names, ...x.v.names], [...x.k.columns, ...x.v.columns])))
       : distinct(x.v);
   const places = distinctPlaces(x);
-  const result = places.length === count(x) && x.kind !== 'vector' ? x : pick(x, places);
-  return result.kind === 'vector' ? withAttribute(result, 'u') : result;
+  return places.length === count(x) ? withAttribute(x, '') : pick(x, places);
 }
 
 /** Keys in the order of their first occurrence, each with the places where it is [ref/group]. */
@@ -178,7 +177,7 @@ export function group(x: Q): Q {
     return dict(keys, list(groups.map((places) => pick(x.k, places))));
   }
   const { keys, groups } = groupPlaces(x);
-  return dict(keys.kind === 'vector' ? withAttribute(keys, 'u') : keys, list(groups.map(longVector)));
+  return dict(keys, list(groups.map(longVector)));
 }
 
 // ---- search ----
@@ -209,24 +208,19 @@ export function find(x: Q, y: Q): Q {
     const none = y.kind === 'atom' ? long(0) : longVector(new Int32Array(count(y)));
     return y.kind === 'list' || y.kind === 'vector' || y.kind === 'atom' ? none : long(0);
   }
-  // Rank-sensitive [ref/find#rank-sensitive]: lists are looked for among lists, the first item decides.
-  const first = x.v[0]!;
-  if (first.kind === 'vector') {
-    if (y.kind === 'vector' || y.kind === 'atom') {
-      if (y.kind === 'atom') doubt('an atom looked for among lists');
-      return long(firstMatch(x.v, y));
-    }
-    if (y.kind === 'list') {
-      if (y.v.some((item) => item.kind === 'atom')) {
-        doubt('items of mixed rank looked for');
-        return long(firstMatch(x.v, y));
-      }
-      return longVector(findIn(x, y));
-    }
-    return long(firstMatch(x.v, y));
+  // The first item says at what depth things are looked for [ref/find#rank-sensitive].
+  const wanted = depthOf(x.v[0]!);
+  const given = depthOf(y);
+  if (given <= wanted) {
+    if (given < wanted) doubt('something of less depth looked for');
+    return long(given < wanted ? x.v.length : firstMatch(x.v, y));
   }
-  if (isList(y)) return longVector(findIn(x, y));
-  return long(firstMatch(x.v, y));
+  if (given === wanted + 1) return longVector(findIn(x, y));
+  return collapse(itemsOf(y).map((item) => find(x, item)));
+}
+function depthOf(x: Q): number {
+  if (x.kind === 'vector') return 1;
+  return x.kind === 'list' ? 1 + (x.v.length === 0 ? 0 : depthOf(x.v[0]!)) : 0;
 }
 function firstMatch(items: readonly Q[], y: Q): number {
   const place = items.findIndex((item) => match(item, y));

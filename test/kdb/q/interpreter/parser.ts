@@ -1,5 +1,6 @@
 // q text to nodes: no precedence, from the right; nouns beside each other apply [basics/syntax].
 
+import { doubt } from './lists.ts';
 import { scan, type Token } from './scanner.ts';
 import { type Column, infix, type Node, type Query } from './syntax.ts';
 import { fail, type Iterator, nothing } from './values.ts';
@@ -67,6 +68,7 @@ class Parser {
   #statement(): Node | undefined {
     if (this.#next?.kind === 'assign' && this.#next.text === ':') {
       this.#place++;
+      if (this.#isEnd()) return { kind: 'verb', name: ':' };
       return { kind: 'return', value: this.#expression() ?? { kind: 'constant', value: nothing } };
     }
     return this.#expression();
@@ -368,13 +370,15 @@ function named(node: Node): Column {
   return { name: lastName(node) ?? 'x', value: node };
 }
 function lastName(node: Node): string | undefined {
-  if (node.kind === 'name') return node.name.split('.').at(-1);
-  if (node.kind !== 'apply') return undefined;
-  for (const arg of [...node.args].reverse()) {
-    const found = arg && lastName(arg);
-    if (found) return found;
+  if (node.kind === 'name') return node.name === 'i' ? undefined : node.name.split('.').at(-1);
+  if (node.kind === 'list' && node.items.length === 1) return lastName(node.items[0]!);
+  if (node.kind !== 'apply' || !node.args[0]) return undefined;
+  const [left, right] = node.args;
+  if (left.kind === 'constant' && left.value.t === -11 && right) {
+    doubt('the name of a column that begins with a constant');
+    return lastName(right);
   }
-  return undefined;
+  return lastName(left);
 }
 function nameAll(nodes: readonly Node[]): Column[] {
   const taken = new Set<string>();
