@@ -25,6 +25,7 @@ import { openDatabaseLog } from './database-log.ts';
 import { DatabaseProcess } from './database-process.ts';
 import { hostHealth } from './health.ts';
 import { changeHome, createHome, findHomes, removeHome } from './home.ts';
+import type { Limits } from './limits.ts';
 import type { DatabaseProgram } from './program.ts';
 import type { StartTurns } from './start-turns.ts';
 
@@ -50,6 +51,7 @@ export interface AgentOptions {
   /** Of the databases; undefined: they write to this process's standard error. */
   readonly logFiles?: DatabaseLogsConfig | undefined;
   readonly startTurns: StartTurns;
+  readonly limits: Limits;
   /** Where journals are synced for engines that cannot. */
   readonly durablePort?: () => number | undefined;
   /** A database listens on another port than before. */
@@ -164,13 +166,16 @@ export class Agent {
     });
   }
 
-  health(): Promise<HostHealth> {
-    const { volumes, slots } = this.#options;
-    return hostHealth(volumes, slots, this.list());
+  async health(): Promise<HostHealth> {
+    const { volumes, slots, limits } = this.#options;
+    return { ...(await hostHealth(volumes, slots, this.list())), limits: limits.kind };
   }
 
   /** As the operator watches them. */
-  processes(): readonly Pick<DatabaseProcess, 'config' | 'state' | 'restarts' | 'pid' | 'heldSinceMs' | 'readers'>[] {
+  processes(): readonly Pick<
+    DatabaseProcess,
+    'config' | 'state' | 'restarts' | 'overMemory' | 'memoryMb' | 'pid' | 'heldSinceMs' | 'readers'
+  >[] {
     return [...this.#processes.values()];
   }
 
@@ -213,9 +218,10 @@ export class Agent {
   }
 
   #startProcess(config: DatabaseConfig): void {
-    const { program, log, startTurns, moved } = this.#options;
+    const { program, log, startTurns, limits, moved } = this.#options;
     const output = openDatabaseLog(this.#options.logFiles, config.databaseId);
-    this.#processes.set(config.databaseId, new DatabaseProcess(config, { program, log, output, startTurns, moved }));
+    const process = new DatabaseProcess(config, { program, log, output, startTurns, limits, moved });
+    this.#processes.set(config.databaseId, process);
   }
 
   #find(id: string): DatabaseConfig | undefined {

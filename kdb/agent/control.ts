@@ -26,13 +26,14 @@ const databaseId = /^[a-z0-9][a-z0-9-]{3,63}$/;
 
 const isWanted = schemas.compile({
   type: 'object',
-  required: ['volumes', 'schema', 'maxTagSets', 'maxSeries', 'user', 'password'],
+  required: ['volumes', 'schema', 'maxTagSets', 'maxSeries', 'memoryMb', 'user', 'password'],
   additionalProperties: false,
   properties: {
     volumes: { type: 'integer', minimum: 1, maximum: 64 },
     schema: { type: 'string', enum: ['flexible', 'strict'] },
     maxTagSets: { type: 'integer', nullable: true, minimum: 0 } as never,
     maxSeries: { type: 'integer', nullable: true, minimum: 0 } as never,
+    memoryMb: { type: 'integer', nullable: true, minimum: 0 } as never,
     user: { type: 'string', minLength: 1, maxLength: 64 },
     password: { type: 'string', minLength: 16, maxLength: 128 },
     filling: { type: 'boolean', nullable: true },

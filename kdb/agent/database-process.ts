@@ -13,6 +13,7 @@ import { Crashes } from './crashes.ts';
 import { type DatabaseLog, readLines } from './database-log.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { areThere, changeHome, configPath } from './home.ts';
+import type { Confined, Limits } from './limits.ts';
 import { endOf } from './process-end.ts';
 import type { DatabaseProgram } from './program.ts';
 import { Readers } from './readers.ts';
@@ -35,8 +36,15 @@ export interface DatabaseProcessOptions {
   /** What it writes itself. */
   readonly output: DatabaseLog;
   readonly startTurns: StartTurns;
+  readonly limits: Limits;
   /** It listens on another port than before. */
   readonly moved: () => void;
+}
+
+interface LastWords {
+  readonly lastLines: readonly string[];
+  /** It said so. */
+  readonly outOfMemory: boolean;
 }
 
 export class DatabaseProcess {
@@ -49,10 +57,13 @@ export class DatabaseProcess {
   /** How often it was started again. */
   restarts = 0;
   readonly readers: Readers;
+  /** How often it ended because it was over its memory limit. */
+  overMemory = 0;
   readonly #options: DatabaseProcessOptions;
   readonly #stop = new AbortController();
   readonly #kept: Promise<void>;
   #child: ChildProcess | undefined;
+  #confined: Confined | undefined;
   #runsSinceMs: number | undefined;
   /** Its start is over. */
   #endTurn = (): void => {};
@@ -68,8 +79,9 @@ export class DatabaseProcess {
   constructor(config: DatabaseConfig, options: DatabaseProcessOptions) {
     this.config = config;
     this.#options = options;
-    const { program, log, output, moved } = options;
-    this.readers = new Readers({ program, log, output, moved, config: () => this.config });
+    const { program, log, output, limits, moved } = options;
+    const memoryMb = (): number | null => this.#ownMemoryMb;
+    this.readers = new Readers({ program, log, output, limits, moved, memoryMb, config: () => this.config });
     this.#kept = this.#keep();
   }
 
@@ -84,10 +96,23 @@ export class DatabaseProcess {
   }
 
   /** One that only starts ends by the signal, and starts again with the new limits. */
-  async limit({ maxTagSets, maxSeries }: ProcessLimits): Promise<void> {
-    if (this.config.maxTagSets === maxTagSets && this.config.maxSeries === maxSeries) return;
-    await this.#change({ maxTagSets, maxSeries });
+  async limit({ maxTagSets, maxSeries, memoryMb }: ProcessLimits): Promise<void> {
+    const { config } = this;
+    if (config.maxTagSets === maxTagSets && config.maxSeries === maxSeries && config.memoryMb === memoryMb) return;
+    await this.#change({ maxTagSets, maxSeries, memoryMb });
+    // What its program was started with holds until its next start.
+    await this.#confined?.change(this.memoryMb);
+    await this.readers.limit();
     this.#tell();
+  }
+
+  /** What its process is confined to; null: to nothing. */
+  get memoryMb(): number | null {
+    return this.#options.program.confinedToMb(this.#ownMemoryMb);
+  }
+
+  get #ownMemoryMb(): number | null {
+    return this.#options.limits.memoryMb(this.config.memoryMb ?? null);
   }
 
   /** Resolves when no process takes writes any more, or when it takes them again. */
@@ -179,13 +204,23 @@ export class DatabaseProcess {
     if (port !== 0 && (await portFault(host, port)) !== null) await this.#change({ port: 0 });
     if (this.#stop.signal.aborted) return 'not started';
     const child = this.#spawn();
-    const lastLines = this.#read(child);
+    const said = this.#read(child);
     const ended = endOf(child);
-    if (child.pid !== undefined) await this.#note(notePath, child.pid);
+    if (child.pid !== undefined) {
+      await this.#note(notePath, child.pid);
+      this.#confined = await this.#options.limits.confine(this.config.databaseId, child.pid, this.memoryMb);
+    }
     const how = await ended;
     this.#child = undefined;
     await this.readers.stop();
-    return [how, ...lastLines].join('\n');
+    const isOver = (await this.#confined?.ended()) || (said.outOfMemory && !how.startsWith(killed));
+    this.#confined = undefined;
+    if (isOver) this.overMemory += 1;
+    return [isOver ? `${this.#memoryFault()}: ${how}` : how, ...said.lastLines].join('\n');
+  }
+
+  #memoryFault(): string {
+    return this.memoryMb === null ? 'its host had no memory for it' : `over its memory limit of ${this.memoryMb} MiB`;
   }
 
   async #takeTurn(): Promise<void> {
@@ -200,8 +235,8 @@ export class DatabaseProcess {
 
   #spawn(): ChildProcess {
     const { program, log } = this.#options;
-    const [path, ...args] = program.command(configPath(this.config));
-    const env = program.environment(log.level);
+    const [path, ...args] = program.command(configPath(this.config), this.#ownMemoryMb);
+    const env = program.environment(log.level, this.#ownMemoryMb);
     // A pipe from here ends with the agent. What stands on the input of q would be evaluated.
     const child = spawn(path!, args, { env, stdio: [program.followsAgent ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
     child.stdin?.on('error', () => {});
@@ -210,10 +245,10 @@ export class DatabaseProcess {
     return child;
   }
 
-  /** Takes the port from standard output, passes everything else on, and gives the lines that it keeps of standard error. */
-  #read(child: ChildProcess): readonly string[] {
+  /** Takes the port from standard output, passes everything else on, and gives what it keeps of standard error. */
+  #read(child: ChildProcess): LastWords {
     let recovered: Recovery | null = null;
-    const { output } = this.#options;
+    const { output, program } = this.#options;
     readLines(child.stdout!, (line) => {
       const port = /^listening (\d+)$/.exec(line)?.[1];
       if (port !== undefined) void this.#listens(Number(port), recovered, child);
@@ -223,12 +258,13 @@ export class DatabaseProcess {
       } else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
       else output.write(line);
     });
-    const kept: string[] = [];
+    const said = { lastLines: [] as string[], outOfMemory: false };
     readLines(child.stderr!, (line) => {
       output.write(line);
-      if (kept.push(line) > keptLines) kept.shift();
+      said.outOfMemory ||= program.outOfMemory.test(line);
+      if (said.lastLines.push(line) > keptLines) said.lastLines.shift();
     });
-    return kept;
+    return said;
   }
 
   async #listens(port: number, recovered: Recovery | null, child: ChildProcess): Promise<void> {

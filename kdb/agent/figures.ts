@@ -1,10 +1,10 @@
 // What /metrics of a host agent shows beside its own memory.
 
-import { readFile } from 'node:fs/promises';
 import type { Metrics } from '../../src/base/metrics.ts';
 import type { ProcessState } from '../../src/management/host-agent.ts';
 import type { Agent } from './agent.ts';
 import { lost } from './database-log.ts';
+import { memoryOf } from './process-memory.ts';
 import type { StartTurns } from './start-turns.ts';
 
 interface Watched {
@@ -46,16 +46,29 @@ export function addFigures(metrics: Metrics, { agent, slots, startTurns }: Watch
   );
   metrics.addGauge('tsg_database_memory_bytes', 'Resident memory of a database process.', 'database', async () => {
     const measured = await Promise.all(
-      agent.processes().map(async ({ config, pid }) => [config.databaseId, await residentBytes(pid)] as const),
+      agent.processes().map(async ({ config, pid }) => {
+        const memory = pid === undefined ? undefined : await memoryOf(pid);
+        return [config.databaseId, memory?.residentBytes] as const;
+      }),
     );
     return Object.fromEntries(measured.filter((entry): entry is [string, number] => entry[1] !== undefined));
   });
-}
-
-/** Only Linux tells. */
-async function residentBytes(pid: number | undefined): Promise<number | undefined> {
-  if (pid === undefined) return undefined;
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
-  return kilobytes === undefined ? undefined : Number(kilobytes) * 1_024;
+  metrics.addGauge('tsg_database_memory_limit_bytes', 'What a database process may hold.', 'database', () =>
+    Object.fromEntries(
+      agent
+        .processes()
+        .flatMap(({ config, memoryMb }) => (memoryMb === null ? [] : [[config.databaseId, memoryMb * 1024 ** 2]])),
+    ),
+  );
+  metrics.addCounter(
+    'tsg_database_over_memory_total',
+    'Ends of a database that was over its memory limit.',
+    'database',
+    () =>
+      Object.fromEntries(
+        agent
+          .processes()
+          .map(({ config, overMemory, readers }) => [config.databaseId, overMemory + readers.overMemory]),
+      ),
+  );
 }

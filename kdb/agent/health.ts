@@ -7,7 +7,7 @@ export async function hostHealth(
   volumes: readonly string[],
   slots: number,
   reports: readonly DatabaseReport[],
-): Promise<HostHealth> {
+): Promise<Omit<HostHealth, 'limits'>> {
   const databases: Partial<Record<ProcessState, number>> = {};
   for (const { state } of reports) databases[state] = (databases[state] ?? 0) + 1;
   return {

@@ -15,6 +15,7 @@ import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
 import { createDurableServer, type DurableServer } from './durable-server.ts';
 import { addFigures } from './figures.ts';
+import { openLimits } from './limits.ts';
 import { embeddedProgram, qProgram } from './program.ts';
 import { Registration } from './registration.ts';
 import { Shipper } from './shipper.ts';
@@ -33,6 +34,7 @@ async function main(config: AgentConfig): Promise<void> {
     program: config.q ? qProgram(config.q) : embeddedProgram(),
     log,
     startTurns,
+    limits: await openLimits(config.databaseMemoryMb, config.databaseCpu, log),
     logFiles: config.databaseLogs,
     durablePort: () => durable?.port,
     moved: () => registration?.wake(),

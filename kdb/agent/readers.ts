@@ -11,6 +11,7 @@ import { Crashes } from './crashes.ts';
 import { type DatabaseLog, readLines } from './database-log.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { configPath } from './home.ts';
+import type { Confined, Limits } from './limits.ts';
 import { endOf } from './process-end.ts';
 import type { DatabaseProgram } from './program.ts';
 
@@ -20,6 +21,9 @@ const stopPatienceMs = 500;
 interface ReadersOptions {
   readonly program: DatabaseProgram;
   readonly config: () => DatabaseConfig;
+  readonly limits: Limits;
+  /** Of each of them; null: no limit. */
+  readonly memoryMb: () => number | null;
   readonly log: Log;
   readonly output: DatabaseLog;
   /** One listens on another port than before. */
@@ -31,6 +35,7 @@ interface Reader {
   /** 0 until it has listened. From then on it stays, also while the process is away: who finds nobody there asks the writer. */
   port: number;
   child: ChildProcess | undefined;
+  confined: Confined | undefined;
 }
 
 export class Readers {
@@ -40,6 +45,8 @@ export class Readers {
   #kept: Promise<unknown> = Promise.resolve();
   /** How often one was started again. */
   restarts = 0;
+  /** How often one ended because it was over its memory limit. */
+  overMemory = 0;
 
   constructor(options: ReadersOptions) {
     this.#options = options;
@@ -47,6 +54,7 @@ export class Readers {
       number,
       port: 0,
       child: undefined,
+      confined: undefined,
     }));
   }
 
@@ -57,6 +65,12 @@ export class Readers {
 
   get pids(): readonly number[] {
     return this.#readers.flatMap(({ child }) => child?.pid ?? []);
+  }
+
+  /** The limit is another one. */
+  async limit(): Promise<void> {
+    const memoryMb = this.#options.program.confinedToMb(this.#options.memoryMb());
+    await Promise.all(this.#readers.map(({ confined }) => confined?.change(memoryMb)));
   }
 
   /** The writer listens. */
@@ -94,16 +108,21 @@ export class Readers {
 
   /** From the start of the process to its end; gives how it ended. */
   async #runOnce(reader: Reader, stopped: AbortSignal): Promise<string> {
-    const { program, output, config, log } = this.#options;
+    const { program, output, config, limits, log } = this.#options;
+    const memoryMb = this.#options.memoryMb();
     const path = configPath(config());
     const notePath = join(dirname(path), `reader-${reader.number}.json`);
     await endFormerProcess(notePath, stopPatienceMs);
     const isTaken = reader.port !== 0 && (await portFault(config().host, reader.port)) !== null;
     if (stopped.aborted) return 'not started';
-    const [name, ...args] = program.readerCommand(path, isTaken ? 0 : reader.port);
-    const child = spawn(name!, args, { env: program.environment(log.level), stdio: ['ignore', 'pipe', 'pipe'] });
+    const [name, ...args] = program.readerCommand(path, isTaken ? 0 : reader.port, memoryMb);
+    const child = spawn(name!, args, {
+      env: program.environment(log.level, memoryMb),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     reader.child = child;
     let last = '';
+    let outOfMemory = false;
     const write = (line: string): void => output.write(`reader ${reader.number}: ${line}`);
     readLines(child.stdout, (line) => {
       const port = /^listening (\d+)$/.exec(line)?.[1];
@@ -113,14 +132,22 @@ export class Readers {
     readLines(child.stderr, (line) => {
       write(line);
       last = line;
+      outOfMemory ||= program.outOfMemory.test(line);
     });
     const ended = endOf(child);
-    if (child.pid !== undefined)
+    if (child.pid !== undefined) {
       await noteProcess(notePath, child.pid, path).catch((error: unknown) => {
         log.warn('the process cannot be noted', { databaseId: config().databaseId, pid: child.pid, error });
       });
-    const how = await ended;
+      const name = `${config().databaseId}-reader-${reader.number}`;
+      reader.confined = await limits.confine(name, child.pid, program.confinedToMb(memoryMb));
+    }
+    const ending = await ended;
     reader.child = undefined;
+    const isOver = (await reader.confined?.ended()) || (outOfMemory && !ending.includes('SIGKILL'));
+    reader.confined = undefined;
+    if (isOver) this.overMemory += 1;
+    const how = isOver ? `over its memory limit: ${ending}` : ending;
     return last === '' ? how : `${how}: ${last}`;
   }
 

@@ -77,10 +77,22 @@ export interface AgentConfig extends WatchedConfig {
   readonly slots: number;
   /** How many databases start at the same time. */
   readonly startsAtOnce: number;
+  /** Of a database process, in MiB; null: only what its account's plan says. */
+  readonly databaseMemoryMb: number | null;
+  /** Of a database process, where it has a cgroup. */
+  readonly databaseCpu: CpuConfig;
   /** What databases write; undefined: to standard error of this process. */
   readonly databaseLogs: DatabaseLogsConfig | undefined;
   /** Undefined: databases run on the embedded engine. */
   readonly q: QConfig | undefined;
+}
+
+/** Undefined: not set in the cgroup. */
+export interface CpuConfig {
+  /** 100: one processor. */
+  readonly percent: number | undefined;
+  /** Against other databases, 100 each. */
+  readonly weight: number | undefined;
 }
 
 /** Files of every database. */
@@ -146,6 +158,11 @@ export function readAgentConfig(env: Environment): AgentConfig {
     volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
     slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
     startsAtOnce: integer(env, 'TSG_STARTS_AT_ONCE', 2 * availableParallelism(), 1, 10_000),
+    databaseMemoryMb: optionalInteger(env, 'TSG_DATABASE_MEMORY_MB', 64, 16 * 1024 * 1024) ?? null,
+    databaseCpu: Object.freeze({
+      percent: optionalInteger(env, 'TSG_DATABASE_CPU_PERCENT', 1, 100_000),
+      weight: optionalInteger(env, 'TSG_DATABASE_CPU_WEIGHT', 1, 10_000),
+    }),
     databaseLogs: env['TSG_DATABASE_LOGS'] ? Object.freeze(readDatabaseLogs(env, env['TSG_DATABASE_LOGS'])) : undefined,
     q: env['TSG_Q'] ? Object.freeze(readQConfig(env, env['TSG_Q'])) : undefined,
   });
@@ -167,15 +184,14 @@ function readQConfig(env: Environment, program: string): QConfig {
     threads: integer(env, 'TSG_Q_THREADS', 3, 0, 1_024),
     memoryMb: integer(env, 'TSG_Q_MEMORY_MB', 8_192, 64, 16 * 1024 * 1024),
     timeoutS: integer(env, 'TSG_Q_TIMEOUT_S', 30, 1, 86_400),
-    numaNode: env['TSG_Q_NUMA_NODE'] ? integer(env, 'TSG_Q_NUMA_NODE', 0, 0, 1_023) : undefined,
+    numaNode: optionalInteger(env, 'TSG_Q_NUMA_NODE', 0, 1_023),
     home: env['QHOME'] || undefined,
     licence: env['QLIC'] || undefined,
   };
 }
 
 function readWatchedConfig(env: Environment): WatchedConfig {
-  const metricsPort = env['TSG_METRICS_PORT'] ? integer(env, 'TSG_METRICS_PORT', 0, 1, 65_535) : undefined;
-  return { ...readRegionConfig(env), metricsPort };
+  return { ...readRegionConfig(env), metricsPort: optionalInteger(env, 'TSG_METRICS_PORT', 1, 65_535) };
 }
 
 function readRegionConfig(env: Environment): RegionConfig {
@@ -233,6 +249,10 @@ function text(env: Environment, name: string, fallback?: string): string {
   const value = env[name] || fallback;
   if (value === undefined) throw new ConfigError(`${name} is not set`);
   return value;
+}
+
+function optionalInteger(env: Environment, name: string, min: number, max: number): number | undefined {
+  return env[name] ? integer(env, name, min, min, max) : undefined;
 }
 
 function integer(env: Environment, name: string, fallback: number, min: number, max: number): number {

@@ -62,6 +62,8 @@ export interface HostHealth {
   /** Databases by state. */
   readonly databases: Readonly<Partial<Record<ProcessState, number>>>;
   readonly volumes: readonly VolumeRoom[];
+  /** What bounds the memory of its databases. */
+  readonly limits: 'cgroup' | 'watchdog';
   /** Of the last minute, per processor. */
   readonly load: number;
 }

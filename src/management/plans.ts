@@ -8,6 +8,7 @@ export const limitNames = [
   'tokens',
   'series',
   'tagSets',
+  'memoryMb',
   'pointsPerSecond',
   'storageBytes',
   'querySecondsPerMinute',
@@ -22,7 +23,7 @@ export type PlanName = (typeof planNames)[number];
 
 const gigabyte = 1e9;
 
-/** `series` and `tagSets` hold per database, the others for the whole account (the rates in each region). */
+/** `series`, `tagSets` and `memoryMb` (of its process) hold per database, the others for the whole account (the rates in each region). */
 export const plans: Readonly<Record<PlanName, Limits>> = {
   trial: {
     databases: 2,
@@ -30,6 +31,7 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
     tokens: 20,
     series: 100,
     tagSets: 10_000,
+    memoryMb: 2_048,
     pointsPerSecond: 10_000,
     storageBytes: 2 * gigabyte,
     querySecondsPerMinute: 20,
@@ -40,6 +42,7 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
     tokens: 500,
     series: 10_000,
     tagSets: 1_000_000,
+    memoryMb: 8_192,
     pointsPerSecond: 250_000,
     storageBytes: 200 * gigabyte,
     querySecondsPerMinute: 240,
@@ -50,6 +53,7 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
     tokens: 2_000,
     series: 50_000,
     tagSets: 5_000_000,
+    memoryMb: 32_768,
     pointsPerSecond: 2_000_000,
     storageBytes: 5_000 * gigabyte,
     querySecondsPerMinute: 2_400,
@@ -61,6 +65,7 @@ export const plans: Readonly<Record<PlanName, Limits>> = {
     tokens: null,
     series: null,
     tagSets: null,
+    memoryMb: null,
     pointsPerSecond: null,
     storageBytes: null,
     querySecondsPerMinute: null,
@@ -90,11 +95,13 @@ export function limitsOf(account: LimitedAccount): Limits {
 export interface ProcessLimits {
   readonly maxTagSets: number | null;
   readonly maxSeries: number | null;
+  /** One that holds more is ended, and started again. */
+  readonly memoryMb: number | null;
 }
 
 /** The series of a strict database are counted where they are defined (series.ts): its process is to take all of them. */
 export function processLimits(account: LimitedAccount | null | undefined, schema: SchemaMode): ProcessLimits {
-  if (!account) return { maxTagSets: null, maxSeries: null };
-  const { tagSets, series } = limitsOf(account);
-  return { maxTagSets: tagSets, maxSeries: schema === 'strict' ? null : series };
+  if (!account) return { maxTagSets: null, maxSeries: null, memoryMb: null };
+  const { tagSets, series, memoryMb } = limitsOf(account);
+  return { maxTagSets: tagSets, maxSeries: schema === 'strict' ? null : series, memoryMb };
 }

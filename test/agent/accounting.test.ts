@@ -13,7 +13,7 @@ test('databases of the host are measured and limited; their account learns when 
   t.after(management.close);
   const { accounts, databases, hosts, usage } = management;
   const { account } = await accounts.createAccount('acme', theService, {
-    limits: { storageBytes: 1_000, tagSets: 7, series: 5 },
+    limits: { storageBytes: 1_000, tagSets: 7, series: 5, memoryMb: 512 },
   });
   await hosts.register({ id: 'h1', region, zone: 'a', agent: { host: '127.0.0.1', port: 1 }, slots: 4, volumes: 4 });
   const host = (await hosts.getHost('h1'))!;
@@ -37,8 +37,8 @@ test('databases of the host are measured and limited; their account learns when 
   assert.equal(await usage.storedBytes(account.id), 1_200);
   assert.equal((await accounts.getAccount(account.id))?.overStorageBytes, 1_200);
   assert.deepEqual(limits, [
-    { maxTagSets: 7, maxSeries: 5 },
-    { maxTagSets: 7, maxSeries: 5 },
+    { maxTagSets: 7, maxSeries: 5, memoryMb: 512 },
+    { maxTagSets: 7, maxSeries: 5, memoryMb: 512 },
   ]);
   bytes = 100;
   await accounting.account();

@@ -1,6 +1,7 @@
 // An agent in a process of its own, to be killed: volumes as arguments. It tells its parent of the database that it runs.
 
 import { Agent } from '../../kdb/agent/agent.ts';
+import { Limits } from '../../kdb/agent/limits.ts';
 import { StartTurns } from '../../kdb/agent/start-turns.ts';
 import { silent } from '../management/region.ts';
 import { standIn, wanted } from './host.ts';
@@ -11,6 +12,7 @@ const agent = new Agent({
   slots: 1,
   program: standIn,
   log: silent,
+  limits: new Limits({ cgroup: undefined, memoryMb: null, log: silent }),
   startTurns: new StartTurns(1),
   moved: () => {},
 });

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Agent, type AgentOptions } from '../../kdb/agent/agent.ts';
+import { Limits } from '../../kdb/agent/limits.ts';
 import { embeddedProgram } from '../../kdb/agent/program.ts';
 import { StartTurns } from '../../kdb/agent/start-turns.ts';
 import type { WantedDatabase } from '../../src/management/host-agent.ts';
@@ -16,6 +17,7 @@ export const wanted: WantedDatabase = {
   schema: 'flexible',
   maxTagSets: null,
   maxSeries: null,
+  memoryMb: null,
   user: 'u',
   password: 'p'.repeat(32),
 };
@@ -46,6 +48,7 @@ export function testHost(t: TestContext, volumeCount = 4): TestHost {
         slots: 16,
         program: standIn,
         log: silent,
+        limits: new Limits({ cgroup: undefined, memoryMb: null, log: silent, watchEveryMs: 50 }),
         startTurns: new StartTurns(16),
         moved: () => {},
         ...options,

@@ -76,7 +76,7 @@ test('an agent with TSG_Q runs q: its arguments and licence, a hold, a crash, an
 
   // As after a crash of the agent: q goes on, and the next agent ends it before it starts its own.
   await agent.stop();
-  const [path, ...rest] = program.command(join(home, 'database.json'));
+  const [path, ...rest] = program.command(join(home, 'database.json'), null);
   const orphan = spawn(path!, rest, { stdio: 'ignore' });
   const gone = once(orphan, 'exit');
   t.after(() => orphan.kill());
@@ -149,13 +149,15 @@ function isThere(pid: number): boolean {
 const variables: readonly (readonly [given: Record<string, string>, expected: RegExp])[] = [
   [{}, /^\/q \S+tsg\.q -config \/c -role writer -s 3 -w 8192 -T 30 -q$/],
   [{ TSG_Q_TIMEOUT_S: '5', TSG_Q_THREADS: '0' }, /^\/q \S+tsg\.q -config \/c -role writer -s 0 -w 8192 -T 5 -q$/],
+  [{ TSG_Q_MEMORY_MB: '1024' }, /-w 1024 -T 30 -q$/],
+  [{ TSG_Q_MEMORY_MB: '65536' }, /-w 16000 -T 30 -q$/],
   [{ TSG_Q_NUMA_NODE: '1' }, /^numactl --cpunodebind=1 --preferred=1 \/q /],
 ];
 
 for (const [given, expected] of variables) {
   test(`q is started with ${JSON.stringify(given)}`, () => {
     const { q } = readAgentConfig({ ...environment, TSG_Q: '/q', ...given });
-    assert.match(qProgram(q!).command('/c').join(' '), expected);
+    assert.match(qProgram(q!).command('/c', 16_000).join(' '), expected);
   });
 }
 

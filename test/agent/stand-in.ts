@@ -5,19 +5,29 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const config = JSON.parse(readFileSync(process.argv[process.argv.indexOf('--config') + 1]!, 'utf8')) as {
-  host: string;
-  port: number;
-  volumes: string[];
-};
+interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly volumes: readonly string[];
+  readonly heldBy: string | null;
+}
+
+const config = readConfig();
 const home = config.volumes[0]!;
 for (const directory of config.volumes) {
   if (!existsSync(directory)) fail(`the volume ${directory} is missing`);
 }
 if (existsSync(join(home, 'broken'))) fail('something is broken');
 appendFileSync(join(home, 'starts'), `${process.pid}\n`);
-process.on('SIGTERM', () => process.exit(0));
+process.on('SIGTERM', () => existsSync(join(home, 'deaf')) || process.exit(0));
 process.stdin.on('end', () => process.exit(0)).resume();
+process.on('SIGHUP', () => console.log(`configured ${readConfig().heldBy ?? ''}`));
+// So many MiB outside of Node's heap, and after that inside of it.
+const hungry = join(home, 'hungry');
+if (existsSync(hungry))
+  Object.assign(globalThis, { held: Buffer.alloc(Number(readFileSync(hungry, 'utf8')) << 20, 1) });
+const greedy = join(home, 'greedy');
+for (const kept: object[] = []; existsSync(greedy); ) kept.push(new Array(100_000).fill({}));
 const slow = join(home, 'slow');
 if (existsSync(slow)) writeFileSync(`${slow}.begun`, '');
 while (existsSync(slow)) await delay(10);
@@ -32,4 +42,8 @@ server.listen(config.port, config.host, () => {
 function fail(reason: string): never {
   console.error(reason);
   process.exit(1);
+}
+
+function readConfig(): Config {
+  return JSON.parse(readFileSync(process.argv[process.argv.indexOf('--config') + 1]!, 'utf8'));
 }

@@ -96,6 +96,16 @@ test('an agent without settings of its own', () => {
   assert.equal(startsAtOnce, 2 * availableParallelism());
 });
 
+test('limits of database processes', () => {
+  const limits = (env: Record<string, string>) => {
+    const { databaseMemoryMb, databaseCpu } = readAgentConfig({ ...leastOfAgent, ...env });
+    return [databaseMemoryMb, databaseCpu.percent, databaseCpu.weight];
+  };
+  assert.deepEqual(limits({}), [null, undefined, undefined]);
+  const given = { TSG_DATABASE_MEMORY_MB: '4096', TSG_DATABASE_CPU_PERCENT: '150', TSG_DATABASE_CPU_WEIGHT: '10' };
+  assert.deepEqual(limits(given), [4_096, 150, 10]);
+});
+
 test('log files of databases', () => {
   const logs = (env: Record<string, string>) =>
     readAgentConfig({ ...leastOfAgent, TSG_DATABASE_LOGS: '/l', ...env }).databaseLogs;
@@ -109,6 +119,9 @@ const refusedOfAgent: readonly (readonly [env: Record<string, string>, message: 
   [{ TSG_HOST_ID: '' }, /^TSG_HOST_ID is not set$/],
   [{ TSG_VOLUMES: '' }, /^TSG_VOLUMES is not set$/],
   [{ TSG_SLOTS: '0' }, /^TSG_SLOTS is 0; it must be an integer from 1 to 10000$/],
+  [{ TSG_DATABASE_MEMORY_MB: '2 GiB' }, /^TSG_DATABASE_MEMORY_MB is 2 GiB; it must be an integer from 64 to 16777216$/],
+  [{ TSG_DATABASE_CPU_PERCENT: '0' }, /^TSG_DATABASE_CPU_PERCENT is 0; it must be an integer from 1 to 100000$/],
+  [{ TSG_DATABASE_CPU_WEIGHT: '20000' }, /^TSG_DATABASE_CPU_WEIGHT is 20000; it must be an integer from 1 to 10000$/],
   [{ TSG_STARTS_AT_ONCE: 'all' }, /^TSG_STARTS_AT_ONCE is all; it must be an integer from 1 to 10000$/],
   [{ TSG_DATABASE_LOGS: '/l', TSG_DATABASE_LOG_MB: '16 MiB' }, /^TSG_DATABASE_LOG_MB is 16 MiB; it must be an integer/],
   [{ TSG_DATABASE_LOGS: '/l', TSG_DATABASE_LOG_FILES: '0' }, /^TSG_DATABASE_LOG_FILES is 0; .* from 1 to 100$/],

@@ -47,6 +47,7 @@ export async function startDatabase(
       schema,
       volumes,
       maxTagSets: null,
+      memoryMb: null,
       maxSeries: null,
       heldBy: null,
     }),
