@@ -62,7 +62,7 @@ async function perform(task: Exclude<ToThread, { kind: 'more' | 'bytes' }>): Pro
 async function planned(task: Extract<ToThread, { kind: 'plan' | 'columns' }>) {
   if (task.kind === 'plan') return planOf(fileOf(task.pieces), task.pieces, task.params, task.info);
   const { plan, params } = task;
-  const { ParquetFile, planParquet } = await import('./parquet.ts');
+  const { ParquetFile, planParquet } = await import('./parquet/file.ts');
   const parquet = await ParquetFile.open(fileOf(plan.pieces));
   return { ...plan, table: planParquet(parquet, plan.table!, params) };
 }

@@ -17,7 +17,7 @@ export interface Piece {
 /** What packed text may become: gzip makes 1,000 times as much at most, zstd more; nothing that holds points comes near. */
 const maxRatio = 1_000;
 /** The ratio is not looked at before. */
-const unpackedFreelyBytes = 64 * 1024 * 1024;
+const unpackedFreelyBytes = 8 * 1024 * 1024;
 /** zstd's own default: 128 MB. More is refused. */
 const maxZstdWindowLog = 27;
 

@@ -31,7 +31,7 @@ export async function* stepsOf(
 ): AsyncGenerator<Step> {
   if (plan.format === 'parquet') {
     // Loaded where it is needed: it brings decompressors of its own.
-    const { ParquetFile } = await import('./parquet.ts');
+    const { ParquetFile } = await import('./parquet/file.ts');
     const parquet = await ParquetFile.open(file);
     let { chunk } = position;
     for await (const { row, rows, batch } of parquet.chunks(position.offset, plan.table!, params)) {
