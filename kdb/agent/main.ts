@@ -56,6 +56,7 @@ async function main(config: AgentConfig): Promise<void> {
   registration = new Registration({
     management,
     agent,
+    maxHeldMs: config.maxHeldMs,
     log,
     host: { id: hostId, region, zone, agent: { host, port }, slots, volumes: volumes.length },
   });

@@ -10,13 +10,11 @@ import type { Database } from '../../src/management/records.ts';
 import type { Agent } from './agent.ts';
 
 const heartbeatMs = 5_000;
-/** With the time until the next heartbeat, a database takes no writes for a minute at most. */
-const maxHeldMs = 55_000;
-
 interface RegistrationOptions {
   readonly management: Management;
   readonly host: HostReport;
   readonly agent: Agent;
+  readonly maxHeldMs: number;
   readonly log: Log;
 }
 
@@ -96,7 +94,7 @@ export class Registration {
    * was can make another copy the one in use.
    */
   async #endHolds(all: readonly Database[]): Promise<void> {
-    const { management, agent, log } = this.#options;
+    const { management, agent, maxHeldMs, log } = this.#options;
     for (const { config, heldSinceMs } of agent.processes()) {
       const { databaseId, heldBy } = config;
       if (!heldBy || performance.now() - heldSinceMs < maxHeldMs) continue;

@@ -81,6 +81,8 @@ export interface AgentConfig extends WatchedConfig {
   readonly databaseMemoryMb: number | null;
   /** Of a database process, where it has a cgroup. */
   readonly databaseCpu: CpuConfig;
+  /** Whoever refuses writes to a database for longer is thought to be dead. */
+  readonly maxHeldMs: number;
   /** What databases write; undefined: to standard error of this process. */
   readonly databaseLogs: DatabaseLogsConfig | undefined;
   /** Undefined: databases run on the embedded engine. */
@@ -163,6 +165,8 @@ export function readAgentConfig(env: Environment): AgentConfig {
       percent: optionalInteger(env, 'TSG_DATABASE_CPU_PERCENT', 1, 100_000),
       weight: optionalInteger(env, 'TSG_DATABASE_CPU_WEIGHT', 1, 10_000),
     }),
+    // With the time until the next heartbeat, a minute at most.
+    maxHeldMs: integer(env, 'TSG_MAX_HELD_MS', 55_000, 100, 55_000),
     databaseLogs: env['TSG_DATABASE_LOGS'] ? Object.freeze(readDatabaseLogs(env, env['TSG_DATABASE_LOGS'])) : undefined,
     q: env['TSG_Q'] ? Object.freeze(readQConfig(env, env['TSG_Q'])) : undefined,
   });

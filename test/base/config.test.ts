@@ -118,6 +118,7 @@ test('log files of databases', () => {
 const refusedOfAgent: readonly (readonly [env: Record<string, string>, message: RegExp])[] = [
   [{ TSG_HOST_ID: '' }, /^TSG_HOST_ID is not set$/],
   [{ TSG_VOLUMES: '' }, /^TSG_VOLUMES is not set$/],
+  [{ TSG_MAX_HELD_MS: '60000' }, /^TSG_MAX_HELD_MS is 60000; it must be an integer from 100 to 55000$/],
   [{ TSG_SLOTS: '0' }, /^TSG_SLOTS is 0; it must be an integer from 1 to 10000$/],
   [{ TSG_DATABASE_MEMORY_MB: '2 GiB' }, /^TSG_DATABASE_MEMORY_MB is 2 GiB; it must be an integer from 64 to 16777216$/],
   [{ TSG_DATABASE_CPU_PERCENT: '0' }, /^TSG_DATABASE_CPU_PERCENT is 0; it must be an integer from 1 to 100000$/],
