@@ -274,12 +274,12 @@ const isJoinVerb = (f: Q): boolean => f.kind === 'primitive' && f.name === ',';
 const identity = (f: Q): Q =>
   isJoinVerb(f) ? empty : fail('nyi an assignment through an operator to what is not there');
 
-/** A truth of $[…], if and while. */
+/** Without a last part what no test is true for is nothing [ref/cond#even-numbers-of-arguments]. */
 function condCode(parts: readonly Node[], names: Names): Code {
   const codes = parts.map((part) => compile(part, names));
   return (frame) => {
     for (let i = 0; i + 1 < codes.length; i += 2) if (truthOf(codes[i]!(frame))) return codes[i + 1]!(frame);
-    return codes.at(-1)!(frame);
+    return codes.length % 2 === 0 ? nothing : codes.at(-1)!(frame);
   };
 }
 

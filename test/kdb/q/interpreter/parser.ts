@@ -115,6 +115,9 @@ class Parser {
     const { node, isVerb } = this.#term();
     if (isVerb) {
       if (this.#isEnd()) return node;
+      // A verb before another one is its left argument: + . 2 3
+      const next = this.#next!;
+      if (next.kind === 'verb' || (next.kind === 'name' && infix.has(next.text))) return this.#after(node, at);
       return fail(`nyi a prefix verb: ${this.#source.slice(at, at + 24)}`);
     }
     return this.#after(node, at);
@@ -188,7 +191,6 @@ class Parser {
         const args = this.#nested(() => this.#items(']'));
         if (node.kind === 'verb' && node.name === '$' && args.length > 2) {
           if (this.#phraseDepth > 0) fail('rank');
-          if (args.length % 2 === 0) fail('cond');
           node = { kind: 'cond', parts: args.map((arg) => arg ?? { kind: 'constant', value: nothing }) };
         } else node = { kind: 'apply', f: node, args: args.length === 0 ? [undefined] : args, at: token.at };
         continue;
