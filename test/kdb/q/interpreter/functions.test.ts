@@ -42,7 +42,8 @@ n:0;while[n<5;n+:1];n → 5
 do[3;n+:2];n → 11
 cos:12 → 'assign
 {[a;b;c;d;e;f;g;h;i] a} → 'params
-{z:1;{x+y}[z;2]}[] → 3
+{w:1;{x+y}[w;2]}[] → 3
+count select from ([]a:1 2 3) where a>1 → 2
 {a:1;{a}[]}[] → 42
 `,
 );

@@ -128,6 +128,8 @@ class Parser {
     if (this.#isEnd()) return left;
     const token = this.#next!;
     if (token.kind === 'assign') return this.#assignment(left, token.text);
+    if (token.kind === 'name' && queryWords.has(token.text))
+      return { kind: 'apply', f: left, args: [this.#expression()], at };
     const { node, isVerb } = this.#term();
     if (isVerb) {
       const right = this.#expression();
