@@ -129,7 +129,9 @@
   if[not name in .tsg.calls;.tsg.badCall "only the calls of the contract are answered"];
   if[not .tsg.argumentTypes[name] arguments;.tsg.badCall string[name],": arguments do not have their types"];
   if[.tsg.role=`reader;.tsg.checkRead[name;arguments]];
-  .tsg.answers[name] . $[name in `.tsg.latest`.tsg.tags`.tsg.series;1#arguments;arguments]}
+  answer:.tsg.answers name;                           / not applied to arguments with a dot: a list of one dictionary is a table
+  hasOne:(1=count arguments)|name in `.tsg.latest`.tsg.tags`.tsg.series;            / a position behind it is for the reader
+  $[hasOne;answer message 1;answer[message 1;message 2]]}
 
 / q hears nothing of the writer while it answers, so a reader does not wait: the client asks again for 200 ms, and then the writer.
 .tsg.checkRead:{[name;arguments]
