@@ -1,9 +1,10 @@
-// A volume without room: writes wait, reads go on, nothing that was acknowledged is lost.
+// A volume without room: writes wait, reads go on, nothing that was acknowledged is lost; a restore says why it fails, and leaves nothing.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { globSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../until.ts';
 import { type LocalRegion, startRegion } from '../region.ts';
@@ -71,4 +72,39 @@ test('a full disk refuses writes with StorageFull, answers queries, and takes wr
   await until('writes to be taken again', async () => (await write()).status === 200);
   acknowledged++;
   assert.equal(await stored(), acknowledged * 10);
+
+  // What is left is enough for a host to be chosen, and not for the backup.
+  for (let i = 1; i <= 50; i++)
+    await service.write('plant', `noise text="${randomBytes(45_000).toString('base64')}" ${i}`);
+  const made = await service.ask('/v1/databases/plant/backups', { body: {} });
+  const { backup } = (await endOf(made.json.task.id)).result;
+  const { bytes } = (await service.ask(`/v1/backups/${backup}`)).json.backup;
+  const room = statfsSync(host);
+  const leave = Math.max(bytes / 2, room.blocks * room.bsize * 0.07);
+  assert.ok(leave < bytes, `a backup of ${bytes} bytes is too small for this test`);
+  writeFileSync(ballast, Buffer.alloc(room.bavail * room.bsize - leave));
+  const [plantId] = Object.keys(region.pids().databases);
+  const restore = async () =>
+    endOf((await service.ask('/v1/restores', { body: { backup, name: 'copy' } })).json.task.id);
+  const failed = await restore();
+  assert.deepEqual([failed.state, failed.attempts], ['failed', 1]);
+  assert.match(failed.error, /^StorageFull: the volumes of the host have no room for the \d+ bytes of the backup$/);
+  assert.equal((await service.ask('/v1/databases/copy')).status, 404);
+  assert.deepEqual([...new Set(globSync(join(host, '*', 'db-*')).map((path) => basename(path)))], [plantId]);
+  assert.equal(await stored(), acknowledged * 10);
+  rmSync(ballast);
+  assert.equal((await restore()).state, 'succeeded');
+  const [[copied] = []] = await service.rows('copy', 'm', { aggregation: 'count', field: 'n' });
+  assert.equal(Number(copied), acknowledged * 10);
+
+  async function endOf(task: string) {
+    return until(
+      `task ${task} to end`,
+      async () => {
+        const { json } = await service.ask(`/v1/tasks/${task}`);
+        return ['succeeded', 'failed'].includes(json.task.state) && json.task;
+      },
+      60_000,
+    );
+  }
 });
