@@ -15,7 +15,6 @@ export interface QCommands {
   readonly timerMs: number;
   timeout(s: number): void;
   readonly timeoutS: number;
-  namespace(name: string | undefined): Q;
 }
 
 /** Names of commands: a letter, or two. What begins otherwise goes to the shell, and so `cd x && y` does not. */
@@ -42,8 +41,6 @@ export function system(text: string, q: QCommands): Q {
       if (given === '') return int(q.timeoutS);
       q.timeout(Number(given));
       return nothing;
-    case 'd':
-      return q.namespace(given === '' ? undefined : given);
     case 'cd':
       if (given === '') return chars(process.cwd());
       try {

@@ -168,7 +168,6 @@ export class QProcess implements Session {
   // ---- system ----
 
   #system(command: string): Q {
-    const { machine } = this.#language;
     return system(command, {
       load: (path) => this.#load(path),
       listen: (at) => this.#listen(at),
@@ -179,11 +178,6 @@ export class QProcess implements Session {
         this.#timeoutS = s;
       },
       timeoutS: this.#timeoutS,
-      namespace(name) {
-        if (name === undefined) return symbol(machine.namespace === '' ? '.' : machine.namespace);
-        machine.namespace = name === '.' ? '' : name;
-        return nothing;
-      },
     });
   }
 

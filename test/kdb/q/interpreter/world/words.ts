@@ -94,7 +94,6 @@ export function addWords(machine: Machine, outside: Outside): void {
   unary('.Q.addr', (x) => int(addressNumber(nameOf(x) === 'localhost' ? '127.0.0.1' : nameOf(x))));
   unary('.Q.w', () => memory(machine));
   unary('.Q.gc', () => long(0));
-  unary('.Q.sbt', (x) => (isText(x) ? x : fail('type')));
 }
 
 /** [ref/dotq#opt] Names without their dash; each has the texts up to the next one. */

@@ -1,0 +1,48 @@
+// usage: main.ts NAME [FILE] [-option …]: one q process, called NAME [basics/cmdline].
+
+import { apply } from './apply.ts';
+import { createMachine, evaluate, load } from './interpreter.ts';
+import { collapse } from './lists.ts';
+import { fail } from './values.ts';
+import { readCommandLine } from './world/command-line.ts';
+import { QProcess } from './world/process.ts';
+
+const [name = 'q', ...given] = process.argv.slice(2);
+const machine = createMachine();
+let deadlineMs = Number.POSITIVE_INFINITY;
+machine.tick = () => {
+  if (performance.now() > deadlineMs) fail('stop');
+};
+
+const q = new QProcess(
+  {
+    machine,
+    apply,
+    collapse,
+    load: (text) => load(machine, text),
+    functions: {
+      primitive: (_, word) => machine.words.get(word) ?? fail(`nyi ${word}`),
+      lambda(namespace, source) {
+        const former = machine.namespace;
+        machine.namespace = namespace === '' ? '' : `.${namespace}`;
+        try {
+          return evaluate(machine, source);
+        } finally {
+          machine.namespace = former;
+        }
+      },
+    },
+    deadline(atMs) {
+      deadlineMs = atMs;
+    },
+  },
+  readCommandLine(given),
+  [name, ...given],
+);
+process.on('SIGTERM', () => q.exit(0));
+try {
+  q.start();
+} catch (error) {
+  q.complain(error);
+  process.exitCode = 1;
+}
