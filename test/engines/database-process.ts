@@ -11,6 +11,9 @@ export interface DatabaseProcess {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  readonly config: string;
+  /** Lines of its standard error. */
+  readonly log: readonly string[];
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -33,6 +36,7 @@ export async function startDatabase(
   volumes: readonly string[],
   schema: SchemaMode,
   { program, args, stdin }: DatabaseCommand = embedded,
+  wantedPort = 0,
 ): Promise<DatabaseProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'tsg-config-'));
   const config = join(folder, 'config.json');
@@ -42,7 +46,7 @@ export async function startDatabase(
     JSON.stringify({
       databaseId: 'd',
       host: '127.0.0.1',
-      port: 0,
+      port: wantedPort,
       ...login,
       schema,
       volumes,
@@ -56,22 +60,23 @@ export async function startDatabase(
     },
   );
   const child = spawn(program, args(config), { stdio: [stdin, 'pipe', 'pipe'] });
-  const ended = once(child, 'exit');
-  let last = '';
-  createInterface({ input: child.stderr! }).on('line', (line) => {
-    last = line;
-  });
+  // It may read its configuration again at any time.
+  const ended = once(child, 'exit').finally(() => rmSync(folder, { recursive: true }));
+  const log: string[] = [];
+  createInterface({ input: child.stderr! }).on('line', (line) => log.push(line));
   const port = await new Promise<number>((resolve, reject) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
       const listening = /^listening (\d+)$/.exec(line);
       if (listening) resolve(Number(listening[1]));
     });
-    void ended.then(([code]) => reject(new Error(`exit code ${code}: ${last}`)));
-  }).finally(() => rmSync(folder, { recursive: true }));
+    void ended.then(([code]) => reject(new Error(`exit code ${code}: ${log.at(-1)}`)));
+  });
   return {
     child,
     port,
     ...login,
+    config,
+    log,
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       await ended;
