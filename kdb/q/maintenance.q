@@ -223,7 +223,7 @@
   command:"flock -n ",.tsg.quoted[.tsg.manifestPath `merge.lock]," ",.tsg.program[]," ",.tsg.quoted[hsym `$.tsg.directory,"tsg.q"];
   .tsg.startShell[command," -config ",.tsg.quoted[.tsg.configFile]," -role merge -upto ",string[closed]," -q";.tsg.manifestPath `merge.log];}
 
-.tsg.program:{.tsg.quoted hsym `$first .z.X}         / as this process was started, a wrapper included [ref/dotz#zX]
+.tsg.program:{.tsg.quoted hsym `$first .z.X}         / the name that this process was started with [ref/dotz#zX]
 .tsg.mergeStarted:0
 
 / The whole of a merge process: the manifest, the closed files of the journal, parts, the next manifest.
@@ -244,7 +244,7 @@
     .tsg.switch[];
     .tsg.answerWaiting[];
     :(::)];
-  if[60000000000<.tsg.now[]-.tsg.mergeStarted;.tsg.startMerge .tsg.merging];}       / flock lets it pass while the first still runs
+  if[.tsg.mergePatienceNs<.tsg.now[]-.tsg.mergeStarted;.tsg.startMerge .tsg.merging];}
 
 / Parts of a manifest that another process wrote, less what retentions since have cut off.
 .tsg.takeParts:{[saved]

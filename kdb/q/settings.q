@@ -38,6 +38,7 @@
 .tsg.checkpointRows:5000000                           / rows in memory from which on they go into parts
 .tsg.checkpointBytes:1073741824                       / bytes of a journal file, the same
 .tsg.inlineRows:200000                                / a merge of no more is done at once: starting a process takes longer
+.tsg.mergePatienceNs:60000000000                      / a merge that has not ended by then is started again: flock lets it pass while it runs
 .tsg.namedBatchNs:14*.tsg.dayNs                       / how long batch ids made from an Idempotency-Key are kept
 .tsg.otherBatchNs:900000000000                        / the others name one request and its retries: 15 minutes
 .tsg.fullShare:0.8                                    / of -w: with more in use writes are refused until a merge has made room
