@@ -13,8 +13,8 @@ import type { Database } from '../../src/management/records.ts';
 import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
-import { createDurableServer, type DurableServer } from './durable-server.ts';
 import { addFigures } from './figures.ts';
+import { createHostServer, type HostServer } from './host-server.ts';
 import { openLimits } from './limits.ts';
 import { embeddedProgram, qProgram } from './program.ts';
 import { Registration } from './registration.ts';
@@ -25,7 +25,7 @@ async function main(config: AgentConfig): Promise<void> {
   const { hostId, region, zone, host, slots, volumes } = config;
   const log = createLog('agent', config.logLevel);
   let registration: Registration | undefined;
-  let durable: DurableServer | undefined;
+  let hostServer: HostServer | undefined;
   const startTurns = new StartTurns(config.startsAtOnce);
   const agent = new Agent({
     host,
@@ -36,12 +36,17 @@ async function main(config: AgentConfig): Promise<void> {
     startTurns,
     limits: await openLimits(config.databaseMemoryMb, config.databaseCpu, log),
     logFiles: config.databaseLogs,
-    durablePort: () => durable?.port,
+    durablePort: () => hostServer?.port,
     moved: () => registration?.wake(),
   });
   // Before the control port opens: what is on the volumes must be known before anybody may add to it or remove from it.
   await agent.start();
-  if (config.q) durable = await createDurableServer(host, () => agent.processes().map((each) => each.config));
+  if (config.q)
+    hostServer = await createHostServer({
+      host,
+      databases: () => agent.processes().map((each) => each.config),
+      connections: config.q.connections,
+    });
 
   const control = createControl({
     ...{ agent, secret: config.agentSecret, log },
@@ -79,7 +84,7 @@ async function main(config: AgentConfig): Promise<void> {
       await accounting.stop();
       await shipper.stop();
       await agent.stop();
-      await durable?.close();
+      await hostServer?.close();
       await management.close();
     },
     { stopWithParent: config.stopWithParent, log },

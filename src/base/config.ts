@@ -109,6 +109,8 @@ export interface QConfig {
   readonly program: string;
   /** Processes of each database that answer reads, beside its writer. */
   readonly readers: number;
+  /** That clients may have to each process of a database, all together. */
+  readonly connections: number;
   /** -s: threads beside the main one. */
   readonly threads: number;
   /** -w: a process that needs more ends, and is started again. */
@@ -182,9 +184,13 @@ function readDatabaseLogs(env: Environment, folder: string): DatabaseLogsConfig 
 
 /** The defaults keep to what KDB-X takes without a paid licence: 4 threads in all, 16 GB. */
 function readQConfig(env: Environment, program: string): QConfig {
+  const readers = integer(env, 'TSG_Q_READERS', 1, 0, 32);
+  // Readers follow the writer, and one stays free for whoever looks after a database.
+  const ownConnections = readers + 1;
   return {
     program,
-    readers: integer(env, 'TSG_Q_READERS', 1, 0, 32),
+    readers,
+    connections: integer(env, 'TSG_Q_CONNECTIONS', 8, ownConnections + 1, 100_000) - ownConnections,
     threads: integer(env, 'TSG_Q_THREADS', 3, 0, 1_024),
     memoryMb: integer(env, 'TSG_Q_MEMORY_MB', 8_192, 64, 16 * 1024 * 1024),
     timeoutS: integer(env, 'TSG_Q_TIMEOUT_S', 30, 1, 86_400),

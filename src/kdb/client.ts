@@ -1,3 +1,4 @@
+import { Allowance } from './allowance.ts';
 import type { CallCodec } from './calls/grammar.ts';
 import { insert } from './calls/insert.ts';
 import { furthest } from './calls/position.ts';
@@ -7,7 +8,6 @@ import { define, describe, drop, series, stats, tags } from './calls/series.ts';
 import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
 import { type Call, calls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
-import { Durability } from './durable.ts';
 import type {
   BackupFile,
   DeleteSpec,
@@ -30,6 +30,7 @@ import type {
   TailResult,
   TailSpec,
 } from './engine.ts';
+import { HostCalls } from './host-calls.ts';
 import type { Job } from './lane.ts';
 import { defaultPoolLimits, Pool, type PoolLimits } from './pool.ts';
 
@@ -46,15 +47,15 @@ export interface SeenChanges {
 /** A database behind its q IPC port. */
 export class EngineClient implements Engine {
   readonly #pool: Pool;
-  readonly #durability: Durability | undefined;
+  readonly #host: HostCalls | undefined;
   /** Also those of the client that it takes over from, some of which may still be under way. */
   readonly seen: SeenChanges;
 
-  /** Without durability, a change that is answered lasts. */
-  constructor(pool: Pool, seen: SeenChanges, durability?: Durability) {
+  /** Without a host to ask, a change that is answered lasts. */
+  constructor(pool: Pool, seen: SeenChanges, host?: HostCalls) {
     this.#pool = pool;
     this.seen = seen;
-    this.#durability = durability;
+    this.#host = host;
   }
 
   hello(): Promise<Hello> {
@@ -75,7 +76,7 @@ export class EngineClient implements Engine {
 
   async insert(batch: InsertBatch): Promise<InsertReceipt> {
     const receipt = await this.#call(insert, batch);
-    await this.#durability?.until(receipt);
+    await this.#host?.until(receipt);
     this.seen.until = furthest(this.seen.until, { generation: receipt.generation, offset: receipt.offset });
     return receipt;
   }
@@ -127,13 +128,13 @@ export class EngineClient implements Engine {
   /** Closes every connection; calls that run get a few seconds, those that wait are refused. */
   async close(): Promise<void> {
     await this.#pool.close(closeGraceMs);
-    await this.#durability?.close(closeGraceMs);
+    await this.#host?.close(closeGraceMs);
   }
 
   /** Its reply does not say where in the journal it is. */
   async #lasting<Reply>(change: Promise<Reply>): Promise<Reply> {
     const reply = await change;
-    this.seen.until = furthest(this.seen.until, await this.#durability?.everything());
+    this.seen.until = furthest(this.seen.until, await this.#host?.everything());
     return reply;
   }
 
@@ -190,7 +191,8 @@ export function createEngineClient({
     throw new Error('user and password must be printable ASCII without spaces, the user without a colon');
   const endpoint: Endpoint = { host, port, user, password, ...(tls && { tls }) };
   const limits = { ...defaultPoolLimits, ...given };
-  const durability = durablePort === undefined ? undefined : new Durability({ ...endpoint, port: durablePort }, limits);
+  const hostCalls = durablePort === undefined ? undefined : new HostCalls({ ...endpoint, port: durablePort }, limits);
+  const allowance = new Allowance(hostCalls && ((used) => hostCalls.share(used)));
   const readers = readerPorts.map((readerPort) => ({ ...endpoint, port: readerPort }));
-  return new EngineClient(new Pool({ writer: endpoint, readers }, limits), seen, durability);
+  return new EngineClient(new Pool({ writer: endpoint, readers }, limits, allowance), seen, hostCalls);
 }

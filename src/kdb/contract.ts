@@ -132,6 +132,11 @@ export const calls = {
 export const hostCalls = {
   /** Answered when everything up to there is on the disk; nulls: everything that is written by now. The reply says how far that is. */
   '.tsg.durable': { arguments: 'j generation; j offset', reply: 'position', timeoutMs: 30_000 },
+  /**
+   * How many connections to each process of the database the asker may have now; it says how many it has. An asker is a connection to the agent: when
+   * that closes, its share is the others'.
+   */
+  '.tsg.share': { arguments: 'j used', reply: 'j', timeoutMs: 2_000 },
 } as const;
 
 /**

@@ -1,3 +1,4 @@
+import { busyAfterMs, type Holder, type Slots } from './allowance.ts';
 import { badReply } from './calls/request.ts';
 import { hello } from './calls/upkeep.ts';
 import { dial, type Endpoint, type QConnection } from './dial.ts';
@@ -11,24 +12,37 @@ interface Long {
   toString(): string;
 }
 
+interface HealthOptions {
+  readonly timeoutMs: number;
+  readonly idleMs: number;
+  /** Shared with the others that have connections to the process. */
+  readonly slots: Slots;
+}
+
 /**
  * Health calls are node-q's own, on a connection where node-q also reads: one small call at a time, no text from outside, longs as long.js, so
  * none of what keeps node-q from the other lanes can touch them. (As arguments node-q would send user text of the form `abc as a symbol, a
  * timestamp through a double, and a NUL within symbols unescaped; as replies it blocks for seconds on tens of megabytes.)
  */
-export class Health {
+export class Health implements Holder {
   readonly #endpoint: Endpoint;
   readonly #timeoutMs: number;
   readonly #idleMs: number;
+  readonly #slots: Slots;
+  starvingSinceMs: number | undefined;
+  /** It waits for a connection that it may have. */
+  #granted: { readonly resolve: () => void } | undefined;
   #connection: QConnection | undefined;
   #running: Promise<Hello> | undefined;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(endpoint: Endpoint, timeoutMs: number, idleMs: number) {
+  constructor(endpoint: Endpoint, { timeoutMs, idleMs, slots }: HealthOptions) {
     this.#endpoint = endpoint;
     this.#timeoutMs = timeoutMs;
     this.#idleMs = idleMs;
+    this.#slots = slots;
+    slots.add(this);
   }
 
   /** Who asks while a call runs gets its answer. */
@@ -45,6 +59,19 @@ export class Health {
     this.#hangUp();
   }
 
+  yieldIdle(): boolean {
+    const isIdle = this.#connection !== undefined && this.#running === undefined;
+    if (isIdle) this.#hangUp();
+    return isIdle;
+  }
+
+  wake(): void {
+    if (!this.#granted || !this.#slots.take(this, false)) return;
+    this.#granted.resolve();
+    this.#granted = undefined;
+    this.starvingSinceMs = undefined;
+  }
+
   /** A connection that was kept may have died unnoticed: its loss is forgiven once. */
   async #ask(): Promise<Hello> {
     const kept = this.#connection !== undefined;
@@ -58,7 +85,7 @@ export class Health {
 
   async #askOnce(): Promise<Hello> {
     clearTimeout(this.#idle);
-    this.#connection ??= await dial(this.#endpoint, this.#timeoutMs, (opened, behind) => this.#keep(opened, behind));
+    this.#connection ??= await this.#connect();
     try {
       const reply = await this.#call(this.#connection, hello.name);
       this.#idle = setTimeout(() => this.#hangUp(), this.#idleMs).unref();
@@ -67,6 +94,29 @@ export class Health {
       this.#hangUp();
       throw badReply(error);
     }
+  }
+
+  async #connect(): Promise<QConnection> {
+    await this.#takeSlot();
+    try {
+      return await dial(this.#endpoint, this.#timeoutMs, (opened, behind) => this.#keep(opened, behind));
+    } catch (error) {
+      this.#slots.give();
+      throw error;
+    }
+  }
+
+  async #takeSlot(): Promise<void> {
+    if (this.#slots.take(this, true)) return;
+    this.starvingSinceMs = performance.now();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#granted = { resolve };
+    const late = setTimeout(() => {
+      this.#granted = undefined;
+      this.starvingSinceMs = undefined;
+      reject(new EngineError('EngineBusy'));
+    }, busyAfterMs);
+    await promise.finally(() => clearTimeout(late));
   }
 
   #keep(opened: QConnection, behind: Buffer): QConnection {
@@ -82,8 +132,11 @@ export class Health {
 
   #hangUp(): void {
     clearTimeout(this.#idle);
-    this.#connection?.socket.destroy();
+    const connection = this.#connection;
+    if (!connection) return;
     this.#connection = undefined;
+    connection.socket.destroy();
+    this.#slots.give();
   }
 
   #call(connection: QConnection, name: string): Promise<QValue> {

@@ -1,3 +1,4 @@
+import { busyAfterMs, type Holder, Slots } from './allowance.ts';
 import { list } from './calls/grammar.ts';
 import { joinedBytes, joinInserts } from './calls/insert.ts';
 import { badReply } from './calls/request.ts';
@@ -46,9 +47,10 @@ const backOffMs = { first: 50, most: 500 };
 const sweepMs = 250;
 
 /** The connections of one kind to one database, opened when needed, and the calls that wait for one. */
-export class Lane {
+export class Lane implements Holder {
   readonly #endpoint: Endpoint;
   readonly #limits: LaneLimits;
+  readonly #slots: Slots;
   readonly #inserts: WaitingJob[] = [];
   readonly #others: WaitingJob[] = [];
   #waitingBytes = 0;
@@ -57,13 +59,17 @@ export class Lane {
   #connecting = 0;
   #othersRunning = 0;
   #failures = 0;
+  #starvingSinceMs: number | undefined;
   #backOff: NodeJS.Timeout | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(endpoint: Endpoint, limits: LaneLimits) {
+  /** Slots may be shared with others that have connections to the same process. */
+  constructor(endpoint: Endpoint, limits: LaneLimits, slots = new Slots()) {
     this.#endpoint = endpoint;
     this.#limits = limits;
+    this.#slots = slots;
+    slots.add(this);
   }
 
   call(job: Job): Promise<QValue> {
@@ -92,6 +98,20 @@ export class Lane {
   /** Calls that run or wait. */
   get load(): number {
     return this.#waiting + this.#open.size - this.#idle.length;
+  }
+
+  get starvingSinceMs(): number | undefined {
+    return this.#waiting > 0 && this.#open.size + this.#connecting === 0 ? this.#starvingSinceMs : undefined;
+  }
+
+  yieldIdle(): boolean {
+    const idle = this.#idle.shift();
+    idle?.connection.close();
+    return idle !== undefined;
+  }
+
+  wake(): void {
+    this.#pump();
   }
 
   /** Waiting calls are refused; running ones get the time given. */
@@ -163,7 +183,7 @@ export class Lane {
       for (const job of jobs.toReversed()) this.#lose(job, error);
     }
     if (first.kind !== 'insert') this.#othersRunning--;
-    if (!connection.closed && this.#closed) connection.close();
+    if (this.#closed || this.#slots.isWanted(this)) connection.close();
     else if (!connection.closed) this.#park(connection);
     this.#pump();
   }
@@ -204,8 +224,14 @@ export class Lane {
       this.#backOff === undefined &&
       this.#connecting < this.#waiting &&
       this.#connecting + this.#open.size < maxConnections
-    )
+    ) {
+      if (!this.#slots.take(this, this.#connecting + this.#open.size === 0)) {
+        this.#starvingSinceMs ??= performance.now();
+        return;
+      }
+      this.#starvingSinceMs = undefined;
       void this.#connect();
+    }
   }
 
   async #connect(): Promise<void> {
@@ -216,21 +242,24 @@ export class Lane {
       this.#failures = 0;
       if (this.#closed) {
         connection.close();
+        this.#slots.give();
       } else {
         this.#open.add(connection);
         this.#park(connection);
       }
     } catch (error) {
       if (!this.#closed) this.#backOffFrom(error);
+      this.#slots.give();
     }
     this.#connecting--;
     this.#pump();
   }
 
   #forget(connection: Connection): void {
-    this.#open.delete(connection);
+    const wasOpen = this.#open.delete(connection);
     const at = this.#idle.findIndex((idle) => idle.connection === connection);
     if (at >= 0) this.#idle.splice(at, 1);
+    if (wasOpen) this.#slots.give();
     this.#pump();
   }
 
@@ -253,6 +282,8 @@ export class Lane {
   #lookAround(): void {
     const nowMs = Date.now();
     this.#refuse((job) => (job.deadlineMs <= nowMs ? new EngineError('DeadlineExceeded') : undefined));
+    if (performance.now() - (this.starvingSinceMs ?? Number.POSITIVE_INFINITY) > busyAfterMs)
+      this.#refuse(() => new EngineError('EngineBusy'));
     // Lately used ones are at the end.
     while (this.#idle.length > 0 && this.#idle[0]!.sinceMs + this.#limits.idleMs <= nowMs)
       this.#idle.shift()!.connection.close();

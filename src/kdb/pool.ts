@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Allowance } from './allowance.ts';
 import { calls, type Lane as LaneName } from './contract.ts';
 import type { Endpoint } from './dial.ts';
 import type { Hello } from './engine.ts';
@@ -50,21 +51,17 @@ export class Pool {
   readonly #health: Health;
   readonly #lanes: Readonly<Record<Exclude<LaneName, 'health'>, Lane>>;
   readonly #readers: readonly Lane[];
+  readonly #allowance: Allowance;
 
-  constructor({ writer, readers }: Processes, limits: PoolLimits) {
+  constructor({ writer, readers }: Processes, limits: PoolLimits, allowance: Allowance) {
     const { writeConnections, queryConnections } = limits;
-    this.#health = new Health(writer, limits.helloTimeoutMs, limits.idleMs);
-    this.#lanes = {
-      write: new Lane(writer, {
-        ...limits,
-        maxConnections: writeConnections,
-        insertsOnly: writeConnections > 1 ? 1 : 0,
-      }),
-      query: new Lane(writer, { ...limits, maxConnections: queryConnections, insertsOnly: 0 }),
-    };
-    this.#readers = readers.map(
-      (reader) => new Lane(reader, { ...limits, maxConnections: queryConnections, insertsOnly: 0, isSpare: true }),
-    );
+    const writing = { ...limits, maxConnections: writeConnections, insertsOnly: writeConnections > 1 ? 1 : 0 };
+    const reading = { ...limits, maxConnections: queryConnections, insertsOnly: 0 };
+    const slots = allowance.slots();
+    this.#allowance = allowance;
+    this.#health = new Health(writer, { timeoutMs: limits.helloTimeoutMs, idleMs: limits.idleMs, slots });
+    this.#lanes = { write: new Lane(writer, writing, slots), query: new Lane(writer, reading, slots) };
+    this.#readers = readers.map((reader) => new Lane(reader, { ...reading, isSpare: true }, allowance.slots()));
   }
 
   get hasReaders(): boolean {
@@ -96,6 +93,7 @@ export class Pool {
     this.#health.close();
     const { write, query } = this.#lanes;
     await Promise.all([write, query, ...this.#readers].map((lane) => lane.close(graceMs)));
+    this.#allowance.close();
   }
 }
 

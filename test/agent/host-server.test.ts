@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { createDurableServer } from '../../kdb/agent/durable-server.ts';
+import { createHostServer } from '../../kdb/agent/host-server.ts';
 import { codecs, readRequest } from '../../src/kdb/calls/index.ts';
 import { decodeInsertFrame } from '../../src/kdb/calls/insert.ts';
 import { createEngineClient } from '../../src/kdb/client.ts';
 import { decodeMessage } from '../../src/kdb/codec.ts';
-import { Durability } from '../../src/kdb/durable.ts';
+import { HostCalls } from '../../src/kdb/host-calls.ts';
 import { defaultPoolLimits } from '../../src/kdb/pool.ts';
 import type { QValue } from '../../src/kdb/qvalue.ts';
 import { fakeQ } from '../kdb/fake-q.ts';
@@ -21,7 +21,11 @@ async function journal(t: TestContext) {
   const folder = temporaryFolder();
   const volumes = ['v0', 'v1'].map((name) => join(folder.path, name));
   for (const volume of volumes) mkdirSync(volume);
-  const server = await createDurableServer('127.0.0.1', () => [{ databaseId: 'd', ...login, volumes }]);
+  const server = await createHostServer({
+    host: '127.0.0.1',
+    databases: () => [{ databaseId: 'd', ...login, volumes }],
+    connections: 6,
+  });
   t.after(async () => {
     await server.close();
     folder.remove();
@@ -32,7 +36,7 @@ async function journal(t: TestContext) {
     return { generation: BigInt(generation), offset: BigInt(statSync(path(generation)).size) };
   };
   const ask = (password = login.password) => {
-    const asked = new Durability({ host: '127.0.0.1', port: server.port, user: 'u', password }, defaultPoolLimits);
+    const asked = new HostCalls({ host: '127.0.0.1', port: server.port, user: 'u', password }, defaultPoolLimits);
     t.after(() => asked.close(0));
     return asked;
   };

@@ -1,4 +1,4 @@
-import { list, long } from './calls/grammar.ts';
+import { count, list, long, only } from './calls/grammar.ts';
 import { decodePosition, encodePosition, furthest, isBefore } from './calls/position.ts';
 import { encodeMessage } from './codec.ts';
 import { hostCalls } from './contract.ts';
@@ -9,6 +9,7 @@ import { messageKinds } from './frame.ts';
 import { Lane, type LaneLimits } from './lane.ts';
 import { type QValue, Sym } from './qvalue.ts';
 
+const maxShare = 1_000_000;
 const nullLong = -(2n ** 63n);
 
 export const durable = {
@@ -25,6 +26,14 @@ export const durable = {
   decodeReply: decodePosition,
 } as const;
 
+export const share = {
+  name: '.tsg.share',
+  encodeArguments: (used: number): QValue[] => [BigInt(used)],
+  decodeArguments: (given: readonly QValue[]): number => count(only(given), 'used', maxShare),
+  encodeReply: (granted: number): QValue => BigInt(granted),
+  decodeReply: (reply: QValue): number => count(reply, 'share', maxShare),
+} as const;
+
 interface Wait {
   /** The furthest place that is waited for. */
   position: Position | undefined;
@@ -33,8 +42,8 @@ interface Wait {
   readonly done: Promise<Position>;
 }
 
-/** Asks the host agent to sync the journal of a database whose engine cannot. One question at a time, for all who wait by then. */
-export class Durability {
+/** Asks the agent of a database's host to sync its journal, one question at a time, for all who wait by then; and how many connections there may be. */
+export class HostCalls {
   readonly #lane: Lane;
   #next: Wait | undefined;
   #running: Promise<unknown> = Promise.resolve();
@@ -69,12 +78,20 @@ export class Durability {
     const { position, everything } = this.#next!;
     this.#next = undefined;
     const asked = durable.encodeArguments(everything ? null : position!);
-    const frame = encodeMessage(messageKinds.sync, [new Sym(durable.name), ...asked]);
-    const { timeoutMs } = hostCalls[durable.name];
-    const reached = durable.decodeReply(await this.#lane.call({ frame, kind: 'read', timeoutMs, signal: undefined }));
+    const reached = durable.decodeReply(await this.#call(durable.name, asked));
     if (position && isBefore(reached, position))
       throw new EngineError('StorageFailed', `the journal ends before ${position.generation}, ${position.offset}`);
     return reached;
+  }
+
+  /** For who has so many connections to a process of the database. */
+  async share(used: number): Promise<number> {
+    return share.decodeReply(await this.#call(share.name, share.encodeArguments(used)));
+  }
+
+  #call(name: keyof typeof hostCalls, given: readonly QValue[]): Promise<QValue> {
+    const frame = encodeMessage(messageKinds.sync, [new Sym(name), ...given]);
+    return this.#lane.call({ frame, kind: 'read', timeoutMs: hostCalls[name].timeoutMs, signal: undefined });
   }
 
   close(graceMs: number): Promise<void> {
