@@ -187,9 +187,11 @@ export class DatabaseProcess {
       const { state, backoffMs } = crashes.ended(usedMs, byItself, nowMs);
       this.state = state;
       log.error('a database process ended', { databaseId, state, fault: this.fault, backoffMs });
-      await delay(backoffMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      const pause = delay(backoffMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+      await Promise.all([pause, this.readers.stop()]);
       this.restarts += 1;
     }
+    await this.readers.stop();
     this.state = 'stopped';
   }
 
@@ -212,7 +214,6 @@ export class DatabaseProcess {
     }
     const how = await ended;
     this.#child = undefined;
-    await this.readers.stop();
     const isOver = (await this.#confined?.ended()) || (said.outOfMemory && !how.startsWith(killed));
     this.#confined = undefined;
     if (isOver) this.overMemory += 1;
