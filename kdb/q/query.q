@@ -93,7 +93,7 @@
 / Longs and a float: compared with its whole part; where that is equal the rest decides.
 .tsg.signsOfLongs:{[column;constant]
   if[0<=constant-9.2233720368547758e18;:count[column]#-1i];
-  if[0>constant+9.2233720368547758e18;:count[column]#1i];
+  if[0>=constant+9.2233720368547758e18;:count[column]#1i];
   whole:"j"$constant;
   if[0<("f"$whole)-constant;whole-:1];
   rest:$[0<constant-"f"$whole;-1i;0i];
