@@ -124,16 +124,17 @@
   tagSets:flip names!.tsg.tagValues[series;.tsg.tagNames[series]?tags];
   (names xasc distinct tagSets)?tagSets}
 
-/ Start of the bucket of each time, null where there is none. Written so that nothing passes 2^63: time - origin could. mod and div floor [ref/mod].
+/ Start of the bucket of each time, null where there is none. What a time is behind it is less than the width: neither passes 2^63, and time - origin could.
+/ A bucket that begins before all longs begins at -0W. mod floors [ref/mod].
 .tsg.bucketStart:{[bucket;time]
   if[`edges=first bucket;
     place:bucket[1] bin time;                         / [ref/bin] -1 before the first
     :?[(place<0)|place=count[bucket 1]-1;0N;bucket[1] place]];
   width:bucket 1;
   origin:bucket[2] mod width;
-  number:(time div width)-origin>time mod width;
-  before:("f"$origin)+("f"$width)*"f"$number;
-  ?[0>before+9.2233720368547748e18;-0W;origin+width*number]}
+  behind:(time mod width)-origin;
+  behind:behind+width*behind<0;
+  ?[(time<0)&behind>time+0W;-0W;time-behind]}
 
 .tsg.aggregators:`count`sum`avg`min`max`first`last!(
   {[field;column] sum "j"$.tsg.isGiven column};
