@@ -155,10 +155,11 @@
   given:column where not null column;
   if[0=count given;:0N];
   highs:given div 4294967296;
-  low:sum given-4294967296*highs;
+  low:sum given mod 4294967296;
   high:sum[highs]+low div 4294967296;
+  rest:low mod 4294967296;
   if[not high within -2147483648 2147483647;.tsg.refuse (`LongOverflow;field)];
-  (4294967296*high)+low mod 4294967296}
+  $[high<0;(4294967296*high+1)+rest-4294967296;(4294967296*high)+rest]}             / 4294967296*-2147483648 would be null
 
 .tsg.checkAggregate:{[series;aggregate]
   letter:.tsg.fieldTypes[series] .tsg.fieldNumber[series;aggregate 1];
