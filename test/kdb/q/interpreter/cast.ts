@@ -1,7 +1,7 @@
 // x$y: Cast of values, Tok of text [ref/cast], [ref/tok].
 
 import { daysOfMonth, nanoseconds, toFloat } from './arithmetic.ts';
-import { cells, collapse, itemsOf } from './lists.ts';
+import { cells, collapse, doubt, itemsOf } from './lists.ts';
 import { dateCell, momentCell, timeCell } from './moments.ts';
 import {
   atom,
@@ -153,7 +153,10 @@ function wholeOf(from: number, cell: Cell): bigint {
   if (!isFloating(from)) return BigInt(cell as number);
   const value = cell as number;
   if (!Number.isFinite(value)) return Number.isNaN(value) ? nullLong : value > 0 ? 2n ** 63n - 1n : -(2n ** 63n - 1n);
-  if (Math.abs(value) >= 2 ** 63) return value > 0 ? 2n ** 63n - 1n : -(2n ** 63n - 1n);
+  if (Math.abs(value) >= 2 ** 63) {
+    doubt('a float past the longs as a long');
+    return value > 0 ? 2n ** 63n - 1n : -(2n ** 63n - 1n);
+  }
   return BigInt(Math.abs(value) < 2 ** 52 ? Math.floor(value + 0.5) : value);
 }
 
