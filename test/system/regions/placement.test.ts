@@ -121,6 +121,26 @@ test('another API of a region serves the same, beside its own cache', async () =
   }
 });
 
+test('a backup of one region is restored in another, asked for in a third, though the worker there is killed', async () => {
+  const lines = Array.from({ length: 500 }, (_, i) => `m,host=h${i % 7} v=${i} ${i + 1}`).join('\n');
+  await at[west]!.write('west', lines);
+  const asked = await at[west]!.ask('/v1/databases/west/backups', { body: {} });
+  await at[west]!.taskDone(asked.json.task.id);
+  const { json } = await at[west]!.ask('/v1/databases/west/backups');
+  const [{ id: backup, region }] = json.backups;
+  assert.equal(region, west);
+  const restore = await at[home]!.ask('/v1/restores', { body: { backup, name: 'west again', region: south } });
+  assert.equal(restore.status, 202, restore.text);
+  process.kill(regions.pids(south).worker, 'SIGKILL');
+  await at[south]!.taskDone(restore.json.task.id);
+  const query = { from: '0', limit: '1000' };
+  assert.deepEqual(
+    await at[south]!.rows(encodeURIComponent('west again'), 'm', query),
+    await at[west]!.rows('west', 'm', query),
+  );
+  await at[south]!.write(encodeURIComponent('west again'), 'm,host=h1 v=1 1000');
+});
+
 test('cut off from home, a region serves its data and refuses changes; afterwards all is as before', async () => {
   const write = (): Promise<Reply> => at[west]!.ask('/v1/databases/west/write', { body: 'cpu,host=b usage=1 1' });
   assert.equal((await write()).status, 200);
