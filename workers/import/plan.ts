@@ -2,6 +2,7 @@
 
 import { ApiError } from '../../src/base/errors.ts';
 import { csvHeader } from '../../src/ingest/csv.ts';
+import { shown } from '../../src/ingest/fault-list.ts';
 import type { Compression, ImportFormat, ImportParams } from '../../src/ingest/import.ts';
 import { tableOfImport } from '../../src/ingest/import.ts';
 import { decodeLineProtocol } from '../../src/ingest/line-protocol.ts';
@@ -52,7 +53,7 @@ function planCsv(plan: Plan, sample: Buffer, asked: TableOptions, info: SeriesIn
     const { names, types, start, line } = csvHeader(sample, asked);
     const missing = [asked.timeColumn, ...asked.tagColumns].find((name) => !names.includes(name));
     if (missing !== undefined && (missing === asked.timeColumn || info === null))
-      throw new Permanent(`the CSV has no column ${missing}; it has ${names.slice(0, 50).join(', ')}`);
+      throw new Permanent(`the CSV has no column ${missing}; it has ${names.slice(0, 50).map(shown).join(', ')}`);
     const tagColumns = asked.tagColumns.filter((name) => names.includes(name));
     const table = withTypes({ ...asked, tagColumns, columns: names }, names, types, info);
     return { ...plan, table, start: { offset: start, line, chunk: 0 } };

@@ -4,6 +4,7 @@
 import type { SchemaElement } from 'hyparquet';
 import { parseDecimal, parseFloat16 } from 'hyparquet/src/convert.js';
 import { type Cells, type CellValues, cellStates } from '../../../src/ingest/cells.ts';
+import { shown } from '../../../src/ingest/fault-list.ts';
 import { Damaged } from './damaged.ts';
 import type { Spans, Values } from './window.ts';
 
@@ -54,7 +55,9 @@ export function cellsOf(element: SchemaElement, values: Values, given: Uint8Arra
       if (logical_type?.type === 'UUID') return { kind: 'text', ...uuidsOf(values.spans, given), states: given };
   }
   const what = logical_type?.type ?? converted_type ?? type;
-  throw new Damaged(`column ${name} has values of the type ${what}, which are not imported: leave it out by types`);
+  throw new Damaged(
+    `column ${shown(name)} has values of the type ${what}, which are not imported: leave it out by types`,
+  );
 }
 
 function timesOf(

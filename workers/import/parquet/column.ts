@@ -1,5 +1,6 @@
 import type { FileMetaData, PageHeader, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
+import { shown } from '../../../src/ingest/fault-list.ts';
 import type { SourceFile } from '../source-file.ts';
 import { Damaged } from './damaged.ts';
 import { maxPageBytes, type Page, pageOf, rowsOfPage, unpacked } from './page.ts';
@@ -196,7 +197,7 @@ export class ColumnReader {
   }
 
   #damaged(what: string, cause?: unknown): Damaged {
-    const message = `column ${this.element.name} in row group ${this.#group + 1}, near byte ${this.#at}: ${what}`;
+    const message = `column ${shown(this.element.name)} in row group ${this.#group + 1}, near byte ${this.#at}: ${what}`;
     return new Damaged(message, { cause });
   }
 }

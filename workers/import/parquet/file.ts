@@ -5,6 +5,7 @@ import { type FileMetaData, parquetMetadata, type SchemaElement } from 'hyparque
 import { ApiError } from '../../../src/base/errors.ts';
 import { type Batch, precisions } from '../../../src/ingest/batch.ts';
 import { batchOfCells, type Cells } from '../../../src/ingest/cells.ts';
+import { shown } from '../../../src/ingest/fault-list.ts';
 import type { ImportParams } from '../../../src/ingest/import.ts';
 import type { TableOptions } from '../../../src/ingest/table.ts';
 import { Permanent } from '../../kinds/kind.ts';
@@ -56,7 +57,7 @@ export class ParquetFile {
       throw new Permanent(`the Parquet file has ${elements.length} columns; ${maxColumns} at most are imported`);
     this.columns = elements.map(({ name }) => name);
     const twice = this.columns.find((name, i) => this.columns.indexOf(name) !== i);
-    if (twice !== undefined) throw new Permanent(`the Parquet file has two columns of the name ${twice}`);
+    if (twice !== undefined) throw new Permanent(`the Parquet file has two columns of the name ${shown(twice)}`);
     let rows = 0;
     for (const [i, { num_rows, columns }] of metadata.row_groups.entries()) {
       if (num_rows < 0 || num_rows > maxGroupRows)
@@ -152,7 +153,9 @@ export function planParquet(parquet: ParquetFile, table: TableOptions, given: Im
   const { columns } = parquet;
   const missing = [table.timeColumn, ...(given.tagColumns ?? [])].find((name) => !columns.includes(name));
   if (missing !== undefined)
-    throw new Permanent(`the Parquet file has no column ${missing}; it has ${columns.slice(0, 50).join(', ')}`);
+    throw new Permanent(
+      `the Parquet file has no column ${missing}; it has ${columns.slice(0, 50).map(shown).join(', ')}`,
+    );
   return { ...table, tagColumns: table.tagColumns.filter((name) => columns.includes(name)) };
 }
 

@@ -1,6 +1,7 @@
 // The values of one page, by encoding: each gives the next so many of them, and makes nothing before it is asked.
 
 import type { SchemaElement } from 'hyparquet';
+import { shown } from '../../../src/ingest/fault-list.ts';
 import { Damaged } from './damaged.ts';
 import { Deltas } from './delta.ts';
 import { Runs } from './runs.ts';
@@ -39,7 +40,7 @@ export function physicalOf({ type, name }: SchemaElement): Physical {
     case 'INT96':
       return 'spans';
     default:
-      throw new Damaged(`column ${name} has the unknown type ${type}`);
+      throw new Damaged(`column ${shown(name)} has the unknown type ${type}`);
   }
 }
 
@@ -90,7 +91,7 @@ export function dictionaryOf(element: SchemaElement, bytes: Uint8Array, size: nu
 function widthOf({ type, type_length, name }: SchemaElement): number {
   if (type === 'BOOLEAN') return 1 / 8;
   const width = type === 'FIXED_LEN_BYTE_ARRAY' ? type_length : widths[`${type}`];
-  if (width === undefined || !(width > 0)) throw new Damaged(`column ${name} has values of no length`);
+  if (width === undefined || !(width > 0)) throw new Damaged(`column ${shown(name)} has values of no length`);
   return width;
 }
 
