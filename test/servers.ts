@@ -7,11 +7,12 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildApp } from 'fauxqs';
+import { stoppedWithParent } from '../infra/local/programs.ts';
 import { until } from './until.ts';
 
 const loopback = '127.0.0.1';
 
-/** A test that is stopped in the middle leaves nothing behind. */
+/** A test that ends in the middle leaves nothing behind; one that is killed neither, they end with their standard input. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -69,14 +70,16 @@ export async function freePort(): Promise<number> {
 
 async function startProgram(scheme: string, command: (port: number) => readonly string[]): Promise<TestProgram> {
   const port = await freePort();
-  const [program, ...args] = command(port) as [string, ...string[]];
+  const wanted = command(port);
+  const [program, ...args] = stoppedWithParent(wanted) as [string, ...string[]];
   let child: ChildProcess;
 
   const start = async (): Promise<void> => {
-    child = spawn(program, args, { stdio: 'ignore' });
+    child = spawn(program, args, { stdio: ['pipe', 'ignore', 'ignore'] });
+    child.stdin!.on('error', () => {});
     running.add(child);
-    await until(`${program} listens`, () => {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${program} has ended`);
+    await until(`${wanted[0]} listens`, () => {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${wanted[0]} has ended`);
       return accepts(port);
     });
   };
