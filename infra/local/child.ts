@@ -33,7 +33,8 @@ export interface ChildEvents {
 /** The process ends before it is ready, again and again. */
 export class CannotStart extends Error {}
 
-const probeEveryMs = 25;
+const shortestPauseMs = 25;
+const longestPauseMs = 100;
 const probeTimeoutMs = 2_000;
 const startTimeoutMs = 60_000;
 const maxFailedStarts = 5;
@@ -113,7 +114,7 @@ export class Child {
   }
 
   async #untilReady(gone: AbortSignal, logOffset: number): Promise<void> {
-    for (const spawnedAtMs = performance.now(); ; await delay(probeEveryMs, undefined, { signal: gone })) {
+    for (const spawnedAtMs = performance.now(); ; ) {
       const sinceSpawnMs = performance.now() - spawnedAtMs;
       const signal = AbortSignal.any([gone, AbortSignal.timeout(probeTimeoutMs)]);
       try {
@@ -122,6 +123,9 @@ export class Child {
       } catch (error) {
         if (gone.aborted || sinceSpawnMs > startTimeoutMs) throw error;
       }
+      // Probes of everything that starts at once take processor time from it.
+      const pauseMs = Math.min(Math.max(sinceSpawnMs / 10, shortestPauseMs), longestPauseMs);
+      await delay(pauseMs, undefined, { signal: gone });
     }
   }
 
