@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../until.ts';
 import { type LocalRegion, type Pids, startRegion } from '../region.ts';
 import { Service } from '../service.ts';
@@ -47,7 +48,8 @@ class Writers {
       else {
         if (reply) assert.equal(reply.status, 503, reply.text);
         if (reply) assert.ok(Number.isInteger(Number(reply.headers.get('retry-after'))));
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        // What is to come back has the processor.
+        await delay(100);
       }
     }
   }
