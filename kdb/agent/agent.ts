@@ -23,6 +23,7 @@ import {
 } from './database-files.ts';
 import { openDatabaseLog } from './database-log.ts';
 import { DatabaseProcess } from './database-process.ts';
+import type { Fence } from './fence.ts';
 import { hostHealth } from './health.ts';
 import { changeHome, createHome, findHomes, removeHome } from './home.ts';
 import type { Limits } from './limits.ts';
@@ -38,6 +39,9 @@ export class HostFull extends Error {}
 /** The host does not have the database. */
 export class NoDatabase extends Error {}
 
+/** Another agent has the host. */
+export class HostLost extends Error {}
+
 /** Files are for databases that are being filled. */
 export class NotFilling extends Error {}
 
@@ -52,6 +56,7 @@ export interface AgentOptions {
   readonly logFiles?: DatabaseLogsConfig | undefined;
   readonly startTurns: StartTurns;
   readonly limits: Limits;
+  readonly fence: Pick<Fence, 'epoch' | 'fault' | 'refused' | 'check'>;
   /** Where journals are synced for engines that cannot. */
   readonly durablePort?: () => number | undefined;
   /** A database listens on another port than before. */
@@ -167,8 +172,14 @@ export class Agent {
   }
 
   async health(): Promise<HostHealth> {
-    const { volumes, slots, limits } = this.#options;
-    return { ...(await hostHealth(volumes, slots, this.list())), limits: limits.kind };
+    const { volumes, slots, limits, fence } = this.#options;
+    return {
+      ...(await hostHealth(volumes, slots, this.list())),
+      epoch: fence.epoch,
+      fault: fence.fault,
+      refusedVolumes: [...fence.refused.values()],
+      limits: limits.kind,
+    };
   }
 
   /** As the operator watches them. */
@@ -176,7 +187,7 @@ export class Agent {
     DatabaseProcess,
     'config' | 'state' | 'restarts' | 'overMemory' | 'memoryMb' | 'pid' | 'heldSinceMs' | 'readers'
   >[] {
-    return [...this.#processes.values()];
+    return this.#options.fence.fault === null ? [...this.#processes.values()] : [];
   }
 
   /** Tells the process how much it may have now. */
@@ -193,6 +204,11 @@ export class Agent {
       const wasThere = this.#processes.delete(id) || this.#filling.delete(id);
       if (wasThere) this.#options.log.info('a database was removed', { databaseId: id });
     });
+  }
+
+  /** The volumes are another agent's: at once, and nothing is written any more. */
+  async kill(): Promise<void> {
+    await Promise.all([...this.#processes.values()].map((process) => process.stop('SIGKILL')));
   }
 
   async stop(): Promise<void> {
@@ -218,9 +234,9 @@ export class Agent {
   }
 
   #startProcess(config: DatabaseConfig): void {
-    const { program, log, startTurns, limits, moved } = this.#options;
+    const { program, log, startTurns, limits, fence, moved } = this.#options;
     const output = openDatabaseLog(this.#options.logFiles, config.databaseId);
-    const process = new DatabaseProcess(config, { program, log, output, startTurns, limits, moved });
+    const process = new DatabaseProcess(config, { program, log, output, startTurns, limits, fence, moved });
     this.#processes.set(config.databaseId, process);
   }
 
@@ -229,6 +245,7 @@ export class Agent {
   }
 
   #directory(id: string, volume: number): string {
+    this.#checkFence();
     const config = this.#find(id);
     if (!config) throw new NoDatabase(`there is no database ${id}`);
     const directory = config.volumes[volume];
@@ -238,6 +255,11 @@ export class Agent {
 
   #checkFilling(id: string): void {
     if (!this.#filling.has(id)) throw new NotFilling(`the database ${id} is not being filled`);
+  }
+
+  #checkFence(): void {
+    const { fault } = this.#options.fence;
+    if (fault !== null) throw new HostLost(fault);
   }
 
   /** Of a database that is there. */
@@ -254,7 +276,7 @@ export class Agent {
       id,
       state: process?.state ?? 'filling',
       endpoint: port === 0 ? null : { host, port, ...ports },
-      fault: process?.fault ?? null,
+      fault: this.#options.fence.fault ?? process?.fault ?? null,
       heldBy: heldBy ?? null,
       incarnation,
       recovered,
@@ -263,7 +285,10 @@ export class Agent {
 
   #inTurn<T>(id: string, change: () => Promise<T>): Promise<T> {
     const before = this.#changes.get(id) ?? Promise.resolve();
-    const result = before.then(change);
+    const result = before.then(() => {
+      this.#checkFence();
+      return change();
+    });
     const done = result
       .catch(() => {})
       .then(() => {

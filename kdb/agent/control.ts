@@ -15,7 +15,7 @@ import {
   type StartOptions,
   type WantedDatabase,
 } from '../../src/management/host-agent.ts';
-import { type Agent, HostFull, NoDatabase, NotFilling } from './agent.ts';
+import { type Agent, HostFull, HostLost, NoDatabase, NotFilling } from './agent.ts';
 import { FileCorrupt, FileNotFound, type FileRange, type OpenedFile } from './database-files.ts';
 import { TooFewVolumes } from './home.ts';
 
@@ -196,6 +196,7 @@ function isAuthorised(header: string | undefined, secret: string): boolean {
 
 function statusOf(error: unknown): number {
   if (error instanceof BadRequest) return 400;
+  if (error instanceof HostLost) return 503;
   if (error instanceof HostFull) return refusals.hostFull;
   if (error instanceof TooFewVolumes) return refusals.tooFewVolumes;
   if (error instanceof NoDatabase || error instanceof FileNotFound) return fileFaults.notFound;

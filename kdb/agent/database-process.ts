@@ -11,6 +11,7 @@ import type { ProcessLimits } from '../../src/management/plans.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { Crashes } from './crashes.ts';
 import { type DatabaseLog, readLines } from './database-log.ts';
+import type { Fence } from './fence.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { areThere, changeHome, configPath } from './home.ts';
 import type { Confined, Limits } from './limits.ts';
@@ -37,6 +38,7 @@ export interface DatabaseProcessOptions {
   readonly output: DatabaseLog;
   readonly startTurns: StartTurns;
   readonly limits: Limits;
+  readonly fence: Pick<Fence, 'check'>;
   /** It listens on another port than before. */
   readonly moved: () => void;
 }
@@ -156,10 +158,10 @@ export class DatabaseProcess {
     return this.#child?.pid;
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.#stop.abort();
     const child = this.#child;
-    child?.kill('SIGTERM');
+    child?.kill(signal);
     const late = setTimeout(() => child?.kill('SIGKILL'), stopPatienceMs);
     await this.#kept;
     clearTimeout(late);
@@ -178,7 +180,6 @@ export class DatabaseProcess {
       }
       this.#endTurn();
       if (this.#stop.signal.aborted) break;
-      if (this.state === 'running') this.#listening = Promise.withResolvers();
       this.state = 'crashed';
       const nowMs = performance.now();
       const usedMs = this.#runsSinceMs === undefined ? 0 : nowMs - this.#runsSinceMs;
@@ -198,6 +199,8 @@ export class DatabaseProcess {
   /** From the start of the process to its end; gives how it ended. */
   async #runOnce(): Promise<string> {
     const notePath = join(dirname(configPath(this.config)), 'process.json');
+    // Before the process of another agent is ended: it may be the newer one's.
+    await this.#options.fence.check(this.config.volumes);
     await endFormerProcess(notePath, stopPatienceMs);
     this.#isAlone = true;
     await this.#takeTurn();
@@ -214,6 +217,8 @@ export class DatabaseProcess {
     }
     const how = await ended;
     this.#child = undefined;
+    if (this.state === 'running') this.#listening = Promise.withResolvers();
+    this.state = 'crashed';
     const isOver = (await this.#confined?.ended()) || (said.outOfMemory && !how.startsWith(killed));
     this.#confined = undefined;
     if (isOver) this.overMemory += 1;

@@ -4,6 +4,7 @@ import type { Metrics } from '../../src/base/metrics.ts';
 import type { ProcessState } from '../../src/management/host-agent.ts';
 import type { Agent } from './agent.ts';
 import { lost } from './database-log.ts';
+import type { Fence } from './fence.ts';
 import { memoryOf } from './process-memory.ts';
 import type { StartTurns } from './start-turns.ts';
 
@@ -11,9 +12,10 @@ interface Watched {
   readonly agent: Agent;
   readonly slots: number;
   readonly startTurns: StartTurns;
+  readonly fence: Pick<Fence, 'epoch' | 'fault' | 'refused'>;
 }
 
-export function addFigures(metrics: Metrics, { agent, slots, startTurns }: Watched): void {
+export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence }: Watched): void {
   metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
     const counts: Record<ProcessState, number> = {
       starting: 0,
@@ -30,6 +32,16 @@ export function addFigures(metrics: Metrics, { agent, slots, startTurns }: Watch
     all: slots,
     used: agent.list().length,
   }));
+  metrics.addGauge(
+    'tsg_host_fence',
+    'Which start of the agent this is, whether it has lost the host to another, and volumes that it does not use.',
+    'kind',
+    () => ({
+      epoch: fence.epoch,
+      lost: fence.fault === null ? 0 : 1,
+      refused_volumes: fence.refused.size,
+    }),
+  );
   metrics.addGauge('tsg_database_starts_waiting', 'Databases that wait for their turn to start.', 'kind', () => ({
     all: startTurns.waiting,
   }));

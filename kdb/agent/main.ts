@@ -13,6 +13,7 @@ import type { Database } from '../../src/management/records.ts';
 import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
+import { Fence, NoVolumes } from './fence.ts';
 import { addFigures } from './figures.ts';
 import { createHostServer, type HostServer } from './host-server.ts';
 import { openLimits } from './limits.ts';
@@ -22,10 +23,14 @@ import { Shipper } from './shipper.ts';
 import { StartTurns } from './start-turns.ts';
 
 async function main(config: AgentConfig): Promise<void> {
-  const { hostId, region, zone, host, slots, volumes } = config;
+  const { hostId, region, zone, host, slots } = config;
   const log = createLog('agent', config.logLevel);
   let registration: Registration | undefined;
   let hostServer: HostServer | undefined;
+  const management = createManagement(config, log);
+  const fence = await Fence.open({ hostId, volumes: config.volumes, log });
+  const { volumes } = fence;
+  await fence.take(management.hosts);
   const startTurns = new StartTurns(config.startsAtOnce);
   const agent = new Agent({
     host,
@@ -34,6 +39,7 @@ async function main(config: AgentConfig): Promise<void> {
     program: config.q ? qProgram(config.q) : embeddedProgram(),
     log,
     startTurns,
+    fence,
     limits: await openLimits(config.databaseMemoryMb, config.databaseCpu, log),
     logFiles: config.databaseLogs,
     durablePort: () => hostServer?.port,
@@ -57,12 +63,9 @@ async function main(config: AgentConfig): Promise<void> {
     control.listen(config.port, host, resolve);
   });
   const { port } = control.address() as AddressInfo;
-  const management = createManagement(config, log);
   registration = new Registration({
-    management,
-    agent,
+    ...{ management, agent, fence, log },
     maxHeldMs: config.maxHeldMs,
-    log,
     host: { id: hostId, region, zone, agent: { host, port }, slots, volumes: volumes.length },
   });
   registration.start();
@@ -70,8 +73,10 @@ async function main(config: AgentConfig): Promise<void> {
   accounting.start();
   const shipper = new Shipper({ agent, objects: openObjectStore(config, log), log });
   shipper.start();
+  const tasks = [registration, accounting, shipper];
+  void fence.lost.then(() => Promise.all([agent.kill(), ...tasks.map((task) => task.stop())]));
   const metrics = new Metrics({ region, zone });
-  addFigures(metrics, { agent, slots, startTurns });
+  addFigures(metrics, { agent, slots, startTurns, fence });
   const watched = await serveMetrics(metrics, config.metricsPort);
   process.stdout.write(`listening ${port}\n`);
 
@@ -104,7 +109,11 @@ async function storedBytes({ endpoint, user, password }: Database): Promise<numb
 try {
   await main(readAgentConfig(process.env));
 } catch (error) {
-  if (!(error instanceof ConfigError) && (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+  if (
+    !(error instanceof ConfigError || error instanceof NoVolumes) &&
+    (error as NodeJS.ErrnoException).code !== 'EADDRINUSE'
+  )
+    throw error;
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(1);
 }

@@ -4,17 +4,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../src/base/log.ts';
 import { isSame } from '../../src/kdb/engines.ts';
-import type { HostReport } from '../../src/management/hosts.ts';
+import { type HostReport, HostTaken } from '../../src/management/hosts.ts';
 import type { Management } from '../../src/management/index.ts';
 import type { Database } from '../../src/management/records.ts';
 import type { Agent } from './agent.ts';
+import type { Fence } from './fence.ts';
 
 const heartbeatMs = 5_000;
 interface RegistrationOptions {
   readonly management: Management;
-  readonly host: HostReport;
+  readonly host: Omit<HostReport, 'epoch'>;
   readonly agent: Agent;
   readonly maxHeldMs: number;
+  readonly fence: Fence;
   readonly log: Log;
 }
 
@@ -44,9 +46,9 @@ export class Registration {
   }
 
   async #keep(): Promise<void> {
-    const { log } = this.#options;
+    const { fence, log } = this.#options;
     let away = false;
-    while (!this.#stop.signal.aborted) {
+    while (!this.#stop.signal.aborted && fence.fault === null) {
       this.#wake = new AbortController();
       try {
         await this.#report();
@@ -63,17 +65,34 @@ export class Registration {
   }
 
   async #report(): Promise<void> {
-    const { management, host, agent } = this.#options;
-    if (!this.#registered) {
-      await management.hosts.register(host);
-      // The list grows by one that comes, so whoever comes clears it.
-      await management.hosts.removeForgotten();
-    }
-    this.#registered = true;
-    await management.hosts.heartbeat(host.id, await agent.health());
+    const { management, host, fence } = this.#options;
+    await fence.confirm(management.hosts);
+    await this.#tell();
+    if (fence.fault !== null) return;
     const listed = await management.databases.databasesOfHost(host.id);
     await this.#correctEndpoints(listed);
     await this.#endHolds(listed);
+  }
+
+  async #tell(): Promise<void> {
+    const { management, host, agent, fence } = this.#options;
+    const { hosts } = management;
+    const { epoch } = fence;
+    try {
+      if (!this.#registered) {
+        await hosts.register({ ...host, epoch });
+        // The list grows by one that comes, so whoever comes clears it.
+        await hosts.removeForgotten();
+      }
+      this.#registered = true;
+      await hosts.heartbeat(host.id, await agent.health(), epoch);
+    } catch (error) {
+      if (!(error instanceof HostTaken)) throw error;
+      if (!this.#registered) return fence.lose();
+      // Another one has the host, or it was forgotten: registering it tells which.
+      this.#registered = false;
+      await this.#tell();
+    }
   }
 
   /** A database may have come back on another port, also while the metadata store was away. */
@@ -84,7 +103,7 @@ export class Registration {
       if (!here || !listed.endpoint || isSame(listed.endpoint, here)) continue;
       const database = await this.#ownDatabase(listed);
       if (!database?.endpoint || isSame(database.endpoint, here)) continue;
-      await management.databases.change(database, { endpoint: here });
+      await management.databases.change(database, { endpoint: here }, this.#self);
       log.info('a database moved', { databaseId: database.id, ...here });
     }
   }
@@ -102,10 +121,15 @@ export class Registration {
       const database = listed && (await this.#ownDatabase(listed));
       // It is on its way from here, or to here.
       if (!database) continue;
-      await management.databases.change(database, {});
+      await management.databases.change(database, {}, this.#self);
       await agent.hold(databaseId, { held: false, by: heldBy });
       log.warn('a database takes writes again: nobody let go of it', { databaseId, heldBy });
     }
+  }
+
+  get #self(): { readonly id: string; readonly epoch: number } {
+    const { host, fence } = this.#options;
+    return { id: host.id, epoch: fence.epoch };
   }
 
   /** As it stands now; undefined: it is not this host's any more. The list may be a moment old. */

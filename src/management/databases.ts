@@ -10,7 +10,7 @@ import { cronFault } from './cron.ts';
 import { ConditionFailed, type Dynamo, queryItems, type TransactionItem } from './dynamo.ts';
 import { tombstone, versionedPut } from './entry.ts';
 import type { Change } from './event.ts';
-import { releaseSlot, takeSlot } from './hosts.ts';
+import { asAgentOf, releaseSlot, takeSlot } from './hosts.ts';
 import { databaseKey, loadEntry, recordKinds } from './record-kinds.ts';
 import {
   type Database,
@@ -229,10 +229,10 @@ export class Databases {
     return changed;
   }
 
-  /** Conflict when somebody else changed it since it was read. */
-  async change(database: Database, change: DatabaseChange): Promise<Database> {
+  /** Conflict when somebody else changed it since it was read, or `by` is not the newest agent of its host. */
+  async change(database: Database, change: DatabaseChange, by?: Pick<Host, 'id' | 'epoch'>): Promise<Database> {
     const changed: Database = { ...database, ...change, version: database.version + 1 };
-    await this.#commit(changed, [databasePut(changed, database.version)]);
+    await this.#commit(changed, [databasePut(changed, database.version), ...(by ? [asAgentOf(by)] : [])]);
     return changed;
   }
 

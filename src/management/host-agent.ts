@@ -62,6 +62,11 @@ export interface HostHealth {
   /** Databases by state. */
   readonly databases: Readonly<Partial<Record<ProcessState, number>>>;
   readonly volumes: readonly VolumeRoom[];
+  /** Which start of the host's agent this is, and why it runs nothing any more; null: it does. */
+  readonly epoch: number;
+  readonly fault: string | null;
+  /** Why volumes are not used. */
+  readonly refusedVolumes: readonly string[];
   /** What bounds the memory of its databases. */
   readonly limits: 'cgroup' | 'watchdog';
   /** Of the last minute, per processor. */

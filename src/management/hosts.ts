@@ -25,7 +25,14 @@ const leastFreeShare = 0.05;
 /** Hosts whose room differs by less than a tenth are alike. */
 const roomSteps = 10;
 
-export type HostReport = Pick<Host, 'id' | 'region' | 'zone' | 'agent' | 'slots' | 'volumes'>;
+/** Of a host that has started once. */
+const firstEpoch = 1;
+
+export type HostReport = Pick<Host, 'id' | 'region' | 'zone' | 'agent' | 'slots' | 'volumes'> &
+  Partial<Pick<Host, 'epoch'>>;
+
+/** An agent of the host has started after the one that speaks. */
+export class HostTaken extends Error {}
 
 interface HostsOptions {
   readonly dynamo: Dynamo;
@@ -44,30 +51,54 @@ export class Hosts {
     this.#clock = clock;
   }
 
-  /** The host's agent has started; what is placed on the host stays. */
-  async register({ id, ...report }: HostReport): Promise<void> {
+  /** An agent of the host starts: from now on earlier ones are refused. It may say so again. HostTaken when it is an earlier one itself. */
+  async take(id: string, { epoch, instance }: { readonly epoch: number; readonly instance: string }): Promise<void> {
+    await this.#asNewest(id, {
+      TableName: tables.hosts,
+      Key: { id },
+      UpdateExpression: 'SET epoch = :epoch, #instance = :instance',
+      ConditionExpression: 'attribute_not_exists(epoch) OR epoch < :epoch OR #instance = :instance',
+      ExpressionAttributeNames: { '#instance': 'instance' },
+      ExpressionAttributeValues: { ':epoch': epoch, ':instance': instance },
+    });
+  }
+
+  /** The host's agent has started; what is placed on the host stays. HostTaken. */
+  async register({ id, epoch = firstEpoch, ...report }: HostReport): Promise<void> {
     const now = new Date(this.#clock()).toISOString();
-    const { set, ...placeholders } = assignments({ ...report, heartbeatAt: now });
-    await updateItem(this.#dynamo, {
+    const { set, ...placeholders } = assignments({ ...report, epoch, heartbeatAt: now });
+    await this.#asNewest(id, {
       TableName: tables.hosts,
       Key: { id },
       UpdateExpression: `SET ${set}, createdAt = if_not_exists(createdAt, :heartbeatAt), usedSlots = if_not_exists(usedSlots, :none) ADD #version :one`,
+      ConditionExpression: 'attribute_not_exists(#epoch) OR #epoch = :epoch',
       ExpressionAttributeNames: { ...placeholders.ExpressionAttributeNames, '#version': 'version' },
       ExpressionAttributeValues: { ...placeholders.ExpressionAttributeValues, ':none': 0, ':one': 1 },
     });
   }
 
-  async heartbeat(id: string, health?: HostHealth): Promise<void> {
-    await updateItem(this.#dynamo, {
+  /** HostTaken also when the host is not known any more. */
+  async heartbeat(id: string, health?: HostHealth, epoch: number = firstEpoch): Promise<void> {
+    await this.#asNewest(id, {
       TableName: tables.hosts,
       Key: { id },
       UpdateExpression: `SET heartbeatAt = :now${health ? ', health = :health' : ''}`,
-      ConditionExpression: 'attribute_exists(id)',
+      ConditionExpression: 'epoch = :epoch',
       ExpressionAttributeValues: {
+        ':epoch': epoch,
         ':now': new Date(this.#clock()).toISOString(),
         ...(health && { ':health': health }),
       },
     });
+  }
+
+  async #asNewest(id: string, update: Parameters<typeof updateItem>[1]): Promise<void> {
+    try {
+      await updateItem(this.#dynamo, update);
+    } catch (error) {
+      if (error instanceof ConditionFailed) throw new HostTaken(`${id} has a newer agent`, { cause: error });
+      throw error;
+    }
   }
 
   /** Hosts come and go; those that went and hold nothing leave the list. One that comes back after all registers again. */
@@ -186,6 +217,18 @@ export function takeSlot(hostId: string): TransactionItem {
       UpdateExpression: 'ADD usedSlots :one',
       ConditionExpression: 'usedSlots < slots AND (attribute_not_exists(cordoned) OR cordoned = :no)',
       ExpressionAttributeValues: { ':one': 1, ':no': false },
+    },
+  };
+}
+
+/** Part of a transaction of the host's agent: refused when another one has started since. */
+export function asAgentOf({ id, epoch }: Pick<Host, 'id' | 'epoch'>): TransactionItem {
+  return {
+    ConditionCheck: {
+      TableName: tables.hosts,
+      Key: { id },
+      ConditionExpression: 'epoch = :epoch',
+      ExpressionAttributeValues: { ':epoch': epoch },
     },
   };
 }

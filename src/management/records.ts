@@ -131,6 +131,8 @@ export interface Host extends Versioned {
   readonly id: string;
   readonly region: string;
   readonly zone: string;
+  /** How often an agent of the host has started; what an earlier one says is refused. */
+  readonly epoch: number;
   /** Where the agent's control port is. */
   readonly agent: Endpoint;
   readonly slots: number;

@@ -4,7 +4,7 @@ import { Agent } from '../../kdb/agent/agent.ts';
 import { Limits } from '../../kdb/agent/limits.ts';
 import { StartTurns } from '../../kdb/agent/start-turns.ts';
 import { silent } from '../management/region.ts';
-import { standIn, wanted } from './host.ts';
+import { standIn, unfenced, wanted } from './host.ts';
 
 const agent = new Agent({
   host: '127.0.0.1',
@@ -13,6 +13,7 @@ const agent = new Agent({
   program: standIn,
   log: silent,
   limits: new Limits({ cgroup: undefined, memoryMb: null, log: silent }),
+  fence: unfenced,
   startTurns: new StartTurns(1),
   moved: () => {},
 });

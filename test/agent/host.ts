@@ -11,6 +11,8 @@ import type { Endpoint } from '../../src/management/records.ts';
 import { silent } from '../management/region.ts';
 import { temporaryFolder } from '../servers.ts';
 
+/** One that has the host to itself. */
+export const unfenced: AgentOptions['fence'] = { epoch: 1, fault: null, refused: new Map(), check: async () => {} };
 export const standIn = embeddedProgram(join(import.meta.dirname, 'stand-in.ts'));
 export const wanted: WantedDatabase = {
   volumes: 2,
@@ -49,6 +51,7 @@ export function testHost(t: TestContext, volumeCount = 4): TestHost {
         program: standIn,
         log: silent,
         limits: new Limits({ cgroup: undefined, memoryMb: null, log: silent, watchEveryMs: 50 }),
+        fence: unfenced,
         startTurns: new StartTurns(16),
         moved: () => {},
         ...options,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Fence } from '../../kdb/agent/fence.ts';
 import { embeddedProgram } from '../../kdb/agent/program.ts';
 import { Registration } from '../../kdb/agent/registration.ts';
 import { createEngineClient } from '../../src/kdb/client.ts';
@@ -19,13 +20,19 @@ test('the region learns of the host and of moved databases, also after DynamoDB 
   t.after(management.close);
   const { hosts, databases } = management;
 
-  const agent = testHost(t).agent();
+  const testing = testHost(t);
+  const fence = await Fence.open({ hostId: 'h1', volumes: testing.volumes, log: silent });
+  await fence.take(hosts);
+  const agent = testing.agent({ fence });
   await agent.start();
   const host = { id: 'h1', region, zone: 'a', agent: { host: '127.0.0.1', port: 1 }, slots: 4, volumes: 4 };
-  const registration = new Registration({ management, agent, host, maxHeldMs: 55_000, log: silent });
+  const registration = new Registration({ management, agent, fence, host, maxHeldMs: 55_000, log: silent });
   registration.start();
   t.after(() => registration.stop());
-  const registered = await until('it is registered', () => hosts.getHost('h1'));
+  const registered = await until('it is registered', async () => {
+    const known = await hosts.getHost('h1');
+    return known?.heartbeatAt === undefined ? undefined : known;
+  });
   assert.deepEqual(
     (await hosts.hostsWithRoom(4)).map(({ id }) => id),
     ['h1'],
@@ -60,7 +67,10 @@ test('a mover that is gone: the database takes writes again, and the mover can s
   const management = await openManagement(dynoxide.endpoint);
   t.after(management.close);
   const { hosts, databases, moves } = management;
-  const agent = testHost(t).agent({ program: embeddedProgram() });
+  const testing = testHost(t);
+  const fence = await Fence.open({ hostId: 'h1', volumes: testing.volumes, log: silent });
+  await fence.take(hosts);
+  const agent = testing.agent({ fence, program: embeddedProgram() });
   await agent.start();
   const host = { id: 'h1', region, zone: 'a', agent: { host: '127.0.0.1', port: 1 }, slots: 4, volumes: 4 };
   await hosts.register(host);
@@ -76,7 +86,7 @@ test('a mover that is gone: the database takes writes again, and the mover can s
   const moved = (await moves.begin(active, (await hosts.getHost('h2'))!, 2, 'task'))!;
   await agent.hold(database.id, { held: true, by: 'mover' });
   await assert.rejects(insert(), { code: 'DatabaseHeld' });
-  const registration = new Registration({ management, agent, host, maxHeldMs: 100, log: silent });
+  const registration = new Registration({ management, agent, fence, host, maxHeldMs: 100, log: silent });
   registration.start();
   t.after(() => registration.stop());
   await until('it takes writes', () => {
