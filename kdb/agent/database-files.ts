@@ -7,8 +7,9 @@ import type { Readable } from 'node:stream';
 import { backupNamePattern } from '../../src/management/host-agent.ts';
 import { syncDirectory, whenMissing } from './home.ts';
 
-/** Every name that the engine makes for what it keeps, and no other: names come from the network. */
-const fileName = /^(manifest\.json|state-\d{10}\.bin|part-\d{10}\.tsg|journal-\d{10}\.log)$/;
+/** Every name that an engine makes for what it keeps, and no other: names come from the network. Those of q are as in kdb/q/backup.q. */
+const fileName =
+  /^(manifest(\.json)?|state-\d{10}\.bin|part-\d{10}(\.tsg|-(d|id|time|f\d{1,4}(-text)?))|journal-\d{10}\.log)$/;
 const backupFolder = new RegExp(`^backup-${backupNamePattern}$`);
 const backupName = new RegExp(`^${backupNamePattern}$`);
 const unfinishedSuffix = '.put';

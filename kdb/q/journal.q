@@ -6,6 +6,7 @@
 .tsg.sequence:0                                       / of the last record; rows in memory carry it
 .tsg.journalHandle:0i
 .tsg.journalBroken:0b                                 / the last write failed and may have left a piece of a record
+.tsg.firstWrite:0N                                    / when the first record of the current file came, ns since 1970
 .tsg.isApplying:0b                                    / a record is written and memory does not have all of it yet
 .tsg.applied:(`u#0#0Ng)!0#0                           / batch id -> arrival, ns since 1970
 .tsg.positions:([]sequence:0#0;generation:0#0;offset:0#0)         / where records since the last checkpoint end, for tails
@@ -35,6 +36,7 @@
   .tsg.generation:generation;
   .tsg.journalHandle:hopen file;
   .tsg.offset:hcount file;
+  .tsg.firstWrite:$[0<first chunks;.tsg.now[];0N];
   .tsg.notePosition[];}
 
 .tsg.cutFile:{[file;bytes] .tsg.shell "truncate -s ",string[bytes]," ",.tsg.quoted file;}
@@ -61,6 +63,9 @@
 
 .tsg.replayRecord:{[record]
   if[not first[record] in 1_key .tsg.appliers;'"the journal has a record of another kind"];
+  if[.tsg.role=`writer;if[.tsg.restoring;if[record[1]>0W^.tsg.restoreUntil;:(::)]]];
+  .tsg.replayedRecords+:1;
+  .tsg.lastArrival:record 1;
   .tsg.sequence+:1;
   .tsg.appliers[record 0][record 1;record 2];}
 
@@ -76,6 +81,7 @@
     .tsg.refuse enlist `StorageFull];
   .tsg.offset:hcount .tsg.journalPath .tsg.generation;
   .tsg.sequence+:1;
+  if[null .tsg.firstWrite;.tsg.firstWrite:.tsg.now[]];
   .tsg.notePosition[];}
 
 .tsg.mendJournal:{
@@ -88,6 +94,7 @@
 / The next file. What was written so far is closed, and a merge can read it.
 .tsg.roll:{
   hclose .tsg.journalHandle;
+  .tsg.shipJournal .tsg.generation;
   .tsg.openJournal .tsg.generation+1;}
 
 .tsg.journalBytes:{sum 0,hcount each .tsg.journalPath each .tsg.journalsFrom .tsg.mergedGeneration}

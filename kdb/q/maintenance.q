@@ -1,4 +1,4 @@
-/ Drop, delete, retain, tail; checkpoints and backups. A checkpoint closes the journal file and brings what is in memory into parts: a small one here, any
+/ Drop, delete, retain, tail; checkpoints. A checkpoint closes the journal file and brings what is in memory into parts: a small one here, any
 / other in a process of its own (-role merge) that reads the manifest and the closed files; this process then switches manifests.
 
 / ---- drop, delete, retain ----
@@ -286,42 +286,3 @@
     found:key volume;
     stale:found where (found like "part-*")&not found in listed;
     .tsg.removePath each .tsg.joinPath[volume] each stale}[listed] each .tsg.volumes;}
-
-/ ---- backup ----
-
-.tsg.backupPath:{[volume;name] .tsg.joinPath[volume;`$"backup-",string name]}
-
-/ Links to parts, copies of the manifest and of the journal as far as it is whole now: an instant. Checksums take longer than a writer may.
-.tsg.backup:{[name]
-  text:string name;
-  if[(0=count text)|not all text in .Q.an,"-";.tsg.badCall ".tsg.backup: name has other characters than letters, digits, - and _"];
-  .tsg.linkPart[name] each (.tsg.readManifest `manifest)`.tsg.parts;               / those it names: a retention may have taken some since
-  home:.tsg.backupPath[first .tsg.volumes;name];
-  .tsg.shell each "mkdir -p ",/:.tsg.quoted each .tsg.backupPath[;name] each .tsg.volumes;
-  .tsg.shell "cp ",.tsg.quoted[.tsg.manifestPath `manifest]," ",.tsg.quoted .tsg.joinPath[home;`manifest];
-  .tsg.copyJournal[name] each .tsg.journalsFrom .tsg.mergedGeneration;
-  raze .tsg.backupFiles[name] each til count .tsg.volumes}
-
-.tsg.linkPart:{[name;part]
-  source:.tsg.partPath part;
-  target:.tsg.backupPath[.tsg.volumes part`volume;name];
-  .tsg.shell "mkdir -p ",.tsg.quoted target;
-  .tsg.shell "cp -al ",.tsg.quoted[source]," ",.tsg.quoted target;}
-
-.tsg.copyJournal:{[name;generation]
-  source:.tsg.journalPath generation;
-  volume:.tsg.volumes generation mod count .tsg.volumes;
-  bytes:$[generation=.tsg.generation;.tsg.offset;hcount source];
-  target:.tsg.joinPath[.tsg.backupPath[volume;name];last ` vs source];
-  .tsg.shell "(head -c ",string[bytes]," ",.tsg.quoted[source]," > ",.tsg.quoted[target],")";}            / behind a semicolon its failure would be lost [ref/system]
-
-/ (volume; path below the database's directory; bytes; sha256) of every file.
-.tsg.backupFiles:{[name;volume]
-  directory:.tsg.volumes volume;
-  folder:"backup-",string name;
-  here:"(cd ",.tsg.quoted[directory]," && ";           / in brackets, or q would take it for its own command \cd
-  lines:.tsg.shell here,"find ",folder," -type f -printf '%s %p\\n' | LC_ALL=C sort -k 2)";
-  checksums:.tsg.shell here,"find ",folder," -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum)";
-  {[volume;line;checksum]
-    place:line?" ";
-    (volume;(1+place)_line;"J"$place#line;64#checksum)}[volume]'[lines;checksums]}

@@ -19,6 +19,10 @@
   .tsg.volumes:hsym `$config`volumes;                 / directories of this database, the home first
   .tsg.maxTagSets:.tsg.limitOf[config`maxTagSets;1000000];
   .tsg.maxSeries:.tsg.limitOf[config`maxSeries;0W];
+  .tsg.ships:.tsg.role=`writer;
+  if[.tsg.ships;.tsg.ships:1b~config`ships];           / absent: not
+  .tsg.restoring:99h=type config`restore;              / null, or up to when its journal is applied
+  .tsg.restoreUntil:$[.tsg.restoring;1000000*"j"$config[`restore]`untilMs;0N];
   .tsg.held:10h=type config`heldBy;                   / null, or who keeps it from taking writes
   .tsg.holder:$[.tsg.held;config`heldBy;""];             / said after each change
   }
@@ -41,6 +45,8 @@
 .tsg.mergePatienceNs:60000000000                      / a merge that has not ended by then is started again: flock lets it pass while it runs
 .tsg.namedBatchNs:14*.tsg.dayNs                       / how long batch ids made from an Idempotency-Key are kept
 .tsg.otherBatchNs:900000000000                        / the others name one request and its retries: 15 minutes
+.tsg.shipAfterNs:50000000000                          / a journal file with records is closed after that, so that it is away within a minute
+.tsg.checkpointFiles:100                              / of the journal
 .tsg.fullShare:0.8                                    / of -w: with more in use writes are refused until a merge has made room
 .tsg.maxQueuedBytes:268435456                         / for a reader that does not take its messages
 .tsg.compression:17 2 6                               / of columns: blocks of 128 KB, gzip [kb/file-compression]

@@ -80,8 +80,9 @@
   .tsg.watchMerge[];
   .tsg.watchConfig[];
   .tsg.dropSlowReaders[];
+  .tsg.closeOldJournal[];
   rows:sum 0,count each (1_.tsg.valuesOf .tsg.hot),1_.tsg.valuesOf .tsg.late;
-  if[(.tsg.merging<0)&(rows>=.tsg.checkpointRows)|.tsg.isFull[]|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
+  if[(.tsg.merging<0)&(rows>=.tsg.checkpointRows)|.tsg.isFull[]|(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
 .tsg.watchConfig:{
@@ -109,7 +110,9 @@
 .tsg.startWriter:{
   ready:.tsg.manifestPath `manifest.ready;
   if[.tsg.isThere ready;.tsg.renameFile[ready;.tsg.manifestPath `manifest]];
+  if[.tsg.restoring;.tsg.unpackBackup[]];
   .tsg.openStore[];
+  $[.tsg.restoring;.tsg.finishRestore[];.tsg.shipJournal each -1_.tsg.journalsFrom .tsg.mergedGeneration];
   if[.tsg.generation>.tsg.mergedGeneration;.tsg.startMerge .tsg.generation-1];
   .tsg.open .tsg.port;}
 
