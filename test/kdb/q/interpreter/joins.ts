@@ -89,24 +89,27 @@ export function ij(x: Q, y: Q): Q {
     x,
   );
 }
+/** A row for each of y that matches; columns of x that y has not come behind [ref/ej]. */
 export function ej(names: Q, x: Q, y: Q): Q {
-  const by = itemsOf(names).map((name) => (name as { v: string }).v);
+  const by = names.kind === 'atom' ? [names.v as string] : itemsOf(names).map((name) => (name as { v: string }).v);
   const left = plain(x);
   const right = plain(y);
-  const { keys, groups } = groupPlaces(columnsOf(right, by));
-  const places = findIn(keys, columnsOf(left, by));
-  const rows: [number, number][] = [];
-  for (let row = 0; row < places.length; row++) for (const other of groups[places[row]!] ?? []) rows.push([row, other]);
-  const rest = right.names.filter((name) => !by.includes(name));
+  const { keys, groups } = groupPlaces(columnsOf(left, by));
+  const places = findIn(keys, columnsOf(right, by));
+  const pairs: [number, number][] = [];
+  for (let row = 0; row < places.length; row++)
+    for (const other of groups[places[row]!] ?? []) pairs.push([row, other]);
+  const rest = left.names.filter((name) => !right.names.includes(name));
+  const found = pick(
+    columnsOf(left, rest),
+    pairs.map(([, other]) => other),
+  ) as Table;
   return withColumns(
     pick(
-      left,
-      rows.map(([row]) => row),
+      right,
+      pairs.map(([row]) => row),
     ) as Table,
-    pick(
-      columnsOf(right, rest),
-      rows.map(([, row]) => row),
-    ) as Table,
+    found,
   );
 }
 /** Columns of both; what one does not have is null there [ref/uj]. */

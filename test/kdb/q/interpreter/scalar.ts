@@ -86,32 +86,19 @@ export const signum = (x: Q): Q =>
     (t) => (t === 2 || t === 11 ? fail('type') : 6),
     (t, cell) => (isNullCell(t, cell) ? -1 : Math.sign(Number(cell))),
   );
+/** Whole numbers stay; of moments, booleans and bytes there is none [ref/floor]. */
 const whole =
   (round: (value: number) => number) =>
   (x: Q): Q =>
     unary(
       x,
-      (t) =>
-        t === 2 || t === 11 || t === 10
-          ? fail('type')
-          : t === 1 || t === 4 || t === 5
-            ? 6
-            : t === 8 || t === 9
-              ? 7
-              : t === 15
-                ? 14
-                : t,
+      (t) => (t === 8 || t === 9 ? 7 : t === 5 || t === 6 || t === 7 ? t : fail('type')),
       (t, cell) => {
         if (!isFloating(t)) return cell;
         const value = round(cell as number);
-        if (Math.abs(t) === 15) return value;
-        return Number.isNaN(value)
-          ? nullLong
-          : !Number.isFinite(value) || Math.abs(value) >= 2 ** 63
-            ? value > 0
-              ? 2n ** 63n - 1n
-              : -(2n ** 63n - 1n)
-            : BigInt(value);
+        if (Number.isNaN(value)) return nullLong;
+        if (Number.isFinite(value) && Math.abs(value) < 2 ** 63) return BigInt(value);
+        return value > 0 ? 2n ** 63n - 1n : -(2n ** 63n - 1n);
       },
     );
 export const floor = whole(Math.floor);
