@@ -28,7 +28,7 @@
 / Cuts a torn tail, which was never acknowledged, and opens the file for more. Appending behind a bad tail would hide all later records.
 .tsg.openJournal:{[generation]
   file:.tsg.journalPath generation;
-  if[not .tsg.isThere file;file set ()];
+  if[0=.tsg.bytesOf file;.tsg.createJournal file];    / also one that a crash left before its first byte
   chunks:-11!(-2;file);                               / [basics/internal#-11-2] a count, or (count; sound bytes)
   if[1<count chunks;
     .tsg.log "journal ",string[generation],": torn tail cut, ",string[hcount[file]-chunks 1]," bytes";
@@ -38,6 +38,16 @@
   .tsg.offset:hcount file;
   .tsg.firstWrite:$[0<first chunks;.tsg.now[];0N];
   .tsg.notePosition[];}
+
+.tsg.bytesOf:{[file] $[.tsg.isThere file;hcount file;0]}
+
+/ One that does not come to be whole must not stand there at the next start.
+.tsg.createJournal:{[file]
+  failure:@[{[file] file set ();""};file;{[reason] "failed: ",reason}];
+  if[count failure;
+    .tsg.log "journal: ",failure;
+    if[.tsg.isThere file;hdel file];
+    .tsg.refuse enlist `StorageFull];}
 
 .tsg.cutFile:{[file;bytes] .tsg.shell "truncate -s ",string[bytes]," ",.tsg.quoted file;}
 .tsg.notePosition:{`.tsg.positions insert (.tsg.sequence;.tsg.generation;.tsg.offset);}
@@ -91,11 +101,13 @@
   .tsg.journalHandle:hopen file;
   .tsg.journalBroken:0b;}
 
-/ The next file. What was written so far is closed, and a merge can read it.
+/ The next file. What was written so far is closed, and a merge can read it. Without room for the next one this one goes on.
 .tsg.roll:{
-  hclose .tsg.journalHandle;
-  .tsg.shipJournal .tsg.generation;
-  .tsg.openJournal .tsg.generation+1;}
+  former:.tsg.journalHandle;
+  closed:.tsg.generation;
+  .tsg.openJournal closed+1;
+  hclose former;
+  .tsg.shipJournal closed;}
 
 .tsg.journalBytes:{sum 0,hcount each .tsg.journalPath each .tsg.journalsFrom .tsg.mergedGeneration}
 

@@ -169,6 +169,7 @@
 / ---- checkpoint ----
 
 .tsg.merging:-1                                       / the journal file up to which a merge is under way, or -1
+.tsg.retryAfter:0                                     / ns since 1970
 .tsg.waiting:0#0i                                     / handles that wait for it
 .tsg.waitingNext:0#0i                                 / handles that asked when it was under way: they wait for the one after it
 .tsg.replaced:0#0                                     / serials of parts that went out with the last switch: readers may still have them
@@ -197,17 +198,22 @@
 
 / Where the manifest cannot be written all stays as it was: rows must never count both in memory and in parts.
 .tsg.mergeHere:{[closed]
-  parts:.tsg.mergeAll[];
+  parts:@[.tsg.mergeAll;::;.tsg.mergeFailed];
   former:(.tsg.parts;.tsg.mergedGeneration;.tsg.mergedSequence);
   .tsg.isApplying:1b;
   .tsg.finishMerge[closed;parts];
-  failure:@[{[name] .tsg.saveManifest name;""};`manifest;{[reason] "failed: ",reason}];
+  failure:@[{[name] .tsg.saveManifest name;""};`manifest;{[reason] "manifest: ",reason}];
   if[count failure;
     .tsg.parts:former 0; .tsg.mergedGeneration:former 1; .tsg.mergedSequence:former 2;
     .tsg.isApplying:0b;
-    .tsg.log "manifest: ",failure;
-    .tsg.refuse enlist `StorageFull];
+    .tsg.mergeFailed failure];
   .tsg.switch[];}
+
+/ The timer leaves it alone for a while: each attempt begins another journal file.
+.tsg.mergeFailed:{[reason]
+  .tsg.log "merge: ",reason;
+  .tsg.retryAfter:.tsg.now[]+.tsg.mergePatienceNs;
+  .tsg.refuse $[reason like "*No space left*";enlist `StorageFull;(`StorageFailed;reason)]}
 
 / What the manifest is to say.
 .tsg.finishMerge:{[closed;parts]
