@@ -1,6 +1,9 @@
 // kdb/q as the host agent starts it, by whatever plays q.
-import { join } from 'node:path';
-import { after } from 'node:test';
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { after, type TestContext } from 'node:test';
 import { createEngineClient, type EngineClient } from '../../src/kdb/client.ts';
 import type { SchemaMode } from '../../src/kdb/engine.ts';
 import { skipped } from '../programs.ts';
@@ -12,14 +15,39 @@ const script = join(import.meta.dirname, '../../kdb/q/tsg.q');
 /** Our interpreter of q. */
 export const interpreter = join(import.meta.dirname, '../kdb/q/interpreter/q');
 
-/** The writer alone: it answers every call. */
-export function startWriter(
+interface QOptions {
+  readonly schema?: SchemaMode;
+  /** Of a copy of the scripts, see scriptsWith. */
+  readonly main?: string;
+  /** Of the writer. */
+  readonly port?: number;
+  readonly role?: readonly string[];
+}
+
+/** A writer, which answers every call, unless another role is asked for. */
+export function startQ(
   program: string,
   volumes: readonly string[],
-  schema: SchemaMode = 'flexible',
+  { schema = 'flexible', main = script, port = 0, role = ['writer'] }: QOptions = {},
 ): Promise<DatabaseProcess> {
-  const args = (config: string) => [script, '-config', config, '-role', 'writer', '-T', '30', '-q'];
-  return startDatabase(volumes, schema, { program, args, stdin: 'ignore' });
+  const args = (config: string) => [main, '-config', config, '-role', ...role, '-T', '30', '-q'];
+  return startDatabase(volumes, schema, { program, args, stdin: 'ignore' }, port);
+}
+
+/** The main script of a copy of the scripts in which settings have other values: name without .tsg -> q. */
+export function scriptsWith(t: Pick<TestContext, 'after'>, settings: Record<string, string>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tsg-q-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  cpSync(dirname(script), folder, { recursive: true });
+  const path = join(folder, 'settings.q');
+  let text = readFileSync(path, 'utf8');
+  for (const [name, value] of Object.entries(settings)) {
+    const line = new RegExp(`^\\.tsg\\.${name}:[^ ]*`, 'm');
+    assert.match(text, line);
+    text = text.replace(line, `.tsg.${name}:${value}`);
+  }
+  writeFileSync(path, text);
+  return join(folder, basename(script));
 }
 
 /** The behaviour suite, with one writer per mode for all of it: starting one takes longer than most tests. */
@@ -30,7 +58,7 @@ export function qBehaves(name: string, program: string | undefined): void {
   });
   const start = async (q: string, schema: SchemaMode): Promise<EngineClient> => {
     const volumes = volumesFor({ after: (clean) => cleanups.push(clean as () => unknown) }, 2);
-    const running = await startWriter(q, volumes, schema);
+    const running = await startQ(q, volumes, { schema });
     cleanups.push(() => running.stop());
     const client = clientOf(running);
     cleanups.push(() => client.close());
