@@ -3,14 +3,14 @@
 // TSG_RANDOM_SEED repeats a run's choices; TSG_RANDOM_ROUNDS makes it longer.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { requireProgram } from '../../programs.ts';
 import { until } from '../../until.ts';
 import type { LocalRegion } from '../region.ts';
 import { type Ask, type Reply, Service } from '../service.ts';
 import { Replay } from './replay.ts';
-import { assertNobodyCrashed, assertSettled, names, newAccount, redisNames, startWorld, verdicts } from './world.ts';
+import { assertNobodyCrashed, assertSettled, names, newAccount, redisNames, sharedWorld, verdicts } from './world.ts';
 
 const seed = Number(process.env['TSG_RANDOM_SEED'] ?? Date.now() % 1_000_000);
 const rounds = Number(process.env['TSG_RANDOM_ROUNDS'] ?? 3);
@@ -89,8 +89,8 @@ const everybody: Person[] = [];
 const log: string[] = [];
 
 before(async () => {
-  regions = await startWorld();
-  ({ id: accountId, at } = await newAccount(regions, 'acme'));
+  regions = await sharedWorld();
+  ({ id: accountId, at } = await newAccount(regions, 'random'));
   others = await Promise.all(
     ['bolt', 'cask'].map(async (name) => {
       const other = await newAccount(regions, name);
@@ -102,7 +102,6 @@ before(async () => {
     }),
   );
 });
-after(() => regions?.stop());
 
 /** From any region. A connection that broke and an answer of 503 say nothing about the change. */
 async function change(path: string, ask: Ask, token?: string): Promise<{ outcome: Outcome; reply: Reply | undefined }> {

@@ -1,7 +1,7 @@
 // Every part on the way of a change fails while changes are made. Data is served all the time; afterwards every cache has what DynamoDB has.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { afterEach, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { showFeed } from '../../../infra/ops/feed.ts';
 import { readReplicatorConfig } from '../../../src/base/config.ts';
@@ -19,8 +19,8 @@ import {
   names,
   newAccount,
   redisNames,
+  sharedWorld,
   south,
-  startWorld,
   untilVerdict,
   west,
 } from './world.ts';
@@ -33,11 +33,10 @@ let at: Record<string, Service>;
 let points = 0;
 
 before(async () => {
-  regions = await startWorld();
+  regions = await sharedWorld();
   ({ at } = await newAccount(regions, 'acme'));
   await Promise.all(names.map((name) => at[name]!.database(`in-${name}`, { region: name, volumes: 1 })));
 });
-after(() => regions?.stop());
 afterEach(async () => {
   await assertDataIsServed();
   await assertSettled(regions);
@@ -206,7 +205,7 @@ test('every event comes three times more, in no order, also to a zone that has l
 
 test('two regions change one entity at once: one wins, the other is told, and no change is lost', async () => {
   const operator = new Service(regions.url, regions.adminToken);
-  const { account } = (await operator.ask('/v1/accounts', { body: { name: 'bolt' } })).json;
+  const { account } = (await operator.ask('/v1/accounts', { body: { name: 'dove' } })).json;
   const path = `/v1/accounts/${account.id}`;
   // Both read before either writes.
   const ways = [west, south].map((name) => regions.proxy(name));

@@ -1,26 +1,20 @@
 // Three regions: everything is managed from everywhere, a database is served where it is. The clocks of one region are five minutes ahead, those of another five behind.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { until } from '../../until.ts';
-import { type LocalRegion, startRegion } from '../region.ts';
+import type { LocalRegion } from '../region.ts';
 import { type Reply, Service } from '../service.ts';
-
-const home = 'eu-west-1';
-const west = 'us-west-1';
-const south = 'ap-southeast-2';
-const names = [home, west, south];
-const skewMs = { [south]: 300_000, [west]: -300_000 };
+import { callers, home, names, sharedWorld, south, west } from './world.ts';
 
 let regions: LocalRegion;
 /** The operator, by region. */
 let at: Record<string, Service>;
 
 before(async () => {
-  regions = await startRegion({ regions: names, proxied: true, skewMs });
-  at = Object.fromEntries(names.map((name) => [name, new Service(regions.urlOf(name), regions.adminToken)]));
+  regions = await sharedWorld();
+  at = callers(regions, regions.adminToken);
 });
-after(() => regions?.stop());
 
 function assertElsewhere(reply: Reply, region: string, path: string): void {
   assert.deepEqual(
