@@ -1,4 +1,4 @@
-// `npm run check`: types, lint, imports, unit tests. `npm test`: the same, then the engine suite and the system tests.
+// `npm run check`: types, lint, imports, unit tests. `npm test`: the same with the engine suite and the system tests.
 // `npm run test:kdb`: the engine suite on the q that TSG_Q names.
 // Usage: node test/run.ts check | all | kdb
 
@@ -12,20 +12,32 @@ import { reportFile, type Totals } from './report.ts';
 const root = join(import.meta.dirname, '..');
 const unit = ['base', 'kdb', 'ingest', 'query', 'management', 'tasks', 'workers', 'agent', 'api', 'auth', 'infra'];
 
-const stages: Record<string, readonly string[]> = {
-  unit: ['test/*.test.ts', ...unit.map((folder) => `test/${folder}/**/*.test.ts`)],
-  engines: ['test/engines/**/*.test.ts'],
-  q: ['test/engines/q.suite.ts'],
-  system: ['test/system/**/*.test.ts'],
-};
+const unitTests = ['test/*.test.ts', ...unit.map((folder) => `test/${folder}/**/*.test.ts`)];
 const plans: Record<string, readonly string[]> = {
-  check: ['unit'],
-  all: ['unit', 'engines', 'system'],
-  kdb: ['q'],
+  check: unitTests,
+  all: ['test/system/**/*.test.ts', 'test/engines/**/*.test.ts', ...unitTests],
+  kdb: ['test/engines/q.suite.ts'],
 };
 
+/** They begin first, so that none is left alone at the end; those that wait for the most part are beside those that compute. */
+const longest = [
+  'test/system/regions/broken.test.ts',
+  'test/workers/feed-consumer.test.ts',
+  'test/workers/replicator.test.ts',
+  'test/system/faults/tasks.test.ts',
+  'test/system/durability/damage.test.ts',
+  'test/system/regions/whole.test.ts',
+  'test/system/durability/kill.test.ts',
+  'test/system/start.test.ts',
+  'test/system/tasks.test.ts',
+  'test/workers/moves/move.test.ts',
+];
+
+/** One more than CI has cores: a third of the time tests wait for what they have broken to come back. */
+const lanes = 3;
+
 /** A file that takes longer hangs; it is stopped and counts as failed. */
-const fileTimeoutMs = 300_000;
+const fileTimeoutMs = 450_000;
 
 const plan = plans[process.argv[2] ?? ''];
 if (!plan) {
@@ -42,11 +54,12 @@ const notRunFile = join(folder, 'not-run');
 process.env['TSG_NOT_RUN_FILE'] = notRunFile;
 
 const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+const tookMs: Record<string, number> = {};
 if (plan !== plans['kdb']) {
   program('types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']);
   program('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']);
 }
-for (const stage of plan) await suite(stage);
+await suite(inOrder([...new Set(plan.flatMap((pattern) => globSync(pattern, { cwd: root }).sort()))]));
 closing();
 
 /** A check that is a program of its own counts as one test. */
@@ -57,13 +70,16 @@ function program(name: string, args: readonly string[]): void {
   console.log(`${status === 0 ? '✔' : '✖'} ${name} (${seconds(performance.now() - startedMs)})`);
 }
 
-async function suite(stage: string): Promise<void> {
-  const files = stages[stage]!.flatMap((pattern) => globSync(pattern, { cwd: root })).sort();
-  console.log(`\n${stage}`);
-  const lanes = Array.from({ length: 2 }, async () => {
+function inOrder(files: readonly string[]): string[] {
+  const first = longest.filter((file) => files.includes(file));
+  return [...first, ...files.filter((file) => !first.includes(file))];
+}
+
+async function suite(files: string[]): Promise<void> {
+  const lane = async (): Promise<void> => {
     while (files.length > 0 && !interrupted.signal.aborted) await testFile(files.shift()!);
-  });
-  await Promise.all(lanes);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 /** One run per file: its events stay together, and a file that hangs is stopped alone. */
@@ -71,7 +87,8 @@ async function testFile(file: string): Promise<void> {
   const startedMs = performance.now();
   const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(fileTimeoutMs)]);
   const events = await run({ files: [join(root, file)], cwd: root, signal }).toArray();
-  const report = reportFile(file, events, performance.now() - startedMs);
+  tookMs[file] = performance.now() - startedMs;
+  const report = reportFile(file, events, tookMs[file]);
   for (const key of ['passed', 'failed', 'skipped'] as const) totals[key] += report.totals[key];
   console.log(report.lines.join('\n'));
 }
@@ -79,7 +96,18 @@ async function testFile(file: string): Promise<void> {
 function closing(): void {
   const notRun = existsSync(notRunFile) ? readFileSync(notRunFile, 'utf8').trimEnd().split('\n') : [];
   rmSync(folder, { recursive: true });
-  console.log(['', ...notRun, `ℹ tests ${totals.passed + totals.failed + totals.skipped}`].join('\n'));
+  const slowest = Object.entries(tookMs).sort(([, a], [, b]) => b - a);
+  const times = slowest.slice(0, 10).map(([file, ms]) => `  ${seconds(ms)} ${file}`);
+  console.log(
+    [
+      '',
+      'The slowest files:',
+      ...times,
+      '',
+      ...notRun,
+      `ℹ tests ${totals.passed + totals.failed + totals.skipped}`,
+    ].join('\n'),
+  );
   console.log(
     `ℹ pass ${totals.passed}\nℹ fail ${totals.failed}\nℹ skipped ${totals.skipped}\nℹ not run ${notRun.length}`,
   );
