@@ -1,14 +1,19 @@
-// usage: main.ts NAME [FILE] [-option …]: one q process, called NAME [basics/cmdline].
+// usage: [TSG_Q_OTHERWISE=1] main.ts NAME [FILE] [-option …]: one q process, called NAME [basics/cmdline]; otherwise: with the other readings of lists.ts.
 
 import { apply } from './apply.ts';
 import { createMachine, evaluate, load } from './interpreter.ts';
-import { collapse } from './lists.ts';
+import { collapse, readings } from './lists.ts';
 import { fail } from './values.ts';
 import { readCommandLine } from './world/command-line.ts';
 import { QProcess } from './world/process.ts';
 
 const [name = 'q', ...given] = process.argv.slice(2);
 const machine = createMachine();
+readings.doesDoubtSignal = true;
+if (process.env['TSG_Q_OTHERWISE']) {
+  readings.doesTakeCollapse = false;
+  readings.areEmptyGroupsTyped = true;
+}
 let deadlineMs = Number.POSITIVE_INFINITY;
 machine.tick = () => {
   if (performance.now() > deadlineMs) fail('stop');

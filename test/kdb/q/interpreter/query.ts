@@ -2,7 +2,7 @@
 
 import { amendAt, append } from './amend.ts';
 import { apply, handles, placesOf } from './apply.ts';
-import { cells, collapse, count, enlist, itemsOf, nullItem, pick, withAttribute } from './lists.ts';
+import { cells, collapse, count, enlist, itemsOf, nullItem, pick, readings, withAttribute } from './lists.ts';
 import { distinct, gradePlaces, groupPlaces, longVector } from './order.ts';
 import {
   type Atom,
@@ -167,7 +167,12 @@ function grouped(x: Table, places: ArrayLike<number> | undefined, by: readonly N
     );
   }
   const scopes = groups.map((rows) => scopeOf(x, rows));
-  const values = columns.map((column) => collapse(scopes.map((scope) => column.value(scope))));
+  const ofNone = (column: Named): Q => pick(collapse([column.value(scopeOf(x, []))]), []);
+  const values = columns.map((column) =>
+    scopes.length === 0 && readings.areEmptyGroupsTyped
+      ? ofNone(column)
+      : collapse(scopes.map((scope) => column.value(scope))),
+  );
   return dict(
     keyTable,
     table(
