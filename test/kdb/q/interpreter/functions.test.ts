@@ -42,6 +42,9 @@ n:0;while[n<5;n+:1];n → 5
 do[3;n+:2];n → 11
 cos:12 → 'assign
 {[a;b;c;d;e;f;g;h;i] a} → 'params
+value "{a",(":a" sv string til 111),":0}" → 'locals
+value "{a",("::a" sv string til 111),"::0}" → 'globals
+value "{",(";" sv string 2+til 241),"}" → 'limit
 {w:1;{x+y}[w;2]}[] → 3
 count select from ([]a:1 2 3) where a>1 → 2
 {a:1;{a}[]}[] → 42

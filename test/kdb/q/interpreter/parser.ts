@@ -7,6 +7,8 @@ import { fail, type Iterator, nothing } from './values.ts';
 
 export const maxParameters = 8;
 const maxLocals = 110;
+const maxGlobals = 110;
+/** Constants, locals and globals together [basics/function-notation#variables-and-constants]. */
 const maxConstants = 240;
 
 /** Statements of a text, for a console or a line of a script. */
@@ -273,7 +275,9 @@ class Parser {
       if (parameters.length > maxParameters) fail('params');
       const locals = [...assigned].filter((name) => !parameters.includes(name));
       if (locals.length > maxLocals) fail('locals');
-      if (constants.total > maxConstants) fail('limit');
+      const globals = [...used].filter((name) => !parameters.includes(name) && !assigned.has(name)).length;
+      if (globals > maxGlobals) fail('globals');
+      if (constants.total + locals.length + globals > maxConstants) fail('limit');
       return { kind: 'lambda', source, parameters, locals, body };
     });
   }
