@@ -4,6 +4,7 @@ import { buildLatest, buildSpec } from '../query/parameters.ts';
 import { dataAccess, withinRate } from './access.ts';
 import { definition } from './definition.ts';
 import { engineCall } from './engine-call.ts';
+import { askedPosition } from './position.ts';
 import { replyRows } from './rows.ts';
 import { queryString } from './schema.ts';
 import { type Context, clientGone, type Step } from './step.ts';
@@ -14,10 +15,11 @@ export const query: Step[] = [
   async function query(context: Context): Promise<void> {
     const parameters = queryString(context);
     const signal = clientGone(context);
+    const seen = askedPosition(context);
     // All fields means all that there are now, so a remembered definition will not do.
     const { built, result } = await withDefinition(context, parameters['field'] === undefined, async (series) => {
       const built = buildSpec(series, parameters, context.services.nowNs());
-      return { built, result: await measured(context, (engine) => engine.query(built.spec, signal)) };
+      return { built, result: await measured(context, (engine) => engine.query({ ...built.spec, ...seen }, signal)) };
     });
     await replyRows(context, result, built);
   },
@@ -29,9 +31,10 @@ export const latest: Step[] = [
   async function latest(context: Context): Promise<void> {
     const parameters = queryString(context);
     const signal = clientGone(context);
+    const seen = askedPosition(context);
     const { built, result } = await withDefinition(context, false, async (series) => {
       const built = buildLatest(series, parameters);
-      return { built, result: await measured(context, (engine) => engine.latest(built.spec, signal)) };
+      return { built, result: await measured(context, (engine) => engine.latest({ ...built.spec, ...seen }, signal)) };
     });
     await replyRows(context, result, built);
   },

@@ -9,6 +9,7 @@ import { readBody } from './body.ts';
 import { definition } from './definition.ts';
 import { engineCall } from './engine-call.ts';
 import { cursor, nextCursor, pageAfter } from './page.ts';
+import { askedPosition } from './position.ts';
 import { replyJson, replyNothing } from './reply.ts';
 import { readJson, readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -72,7 +73,8 @@ export const listSeries: Step[] = [
   async function listSeries(context: Context): Promise<void> {
     const after = pageAfter(context) ?? null;
     const limit = Number(context.parameters!['limit'] ?? maxPageSeries);
-    const page = await engineCall(context, (engine) => engine.series({ after, limit }));
+    const seen = askedPosition(context);
+    const page = await engineCall(context, (engine) => engine.series({ after, limit, ...seen }));
     replyJson(context, 200, { series: page.series.map(shownSeries), next: nextCursor(page) });
   },
 ];

@@ -7,6 +7,7 @@ import { EngineError } from '../kdb/engine-error.ts';
 import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
 import { engineCall } from './engine-call.ts';
+import { tellPosition } from './position.ts';
 import { replyJson } from './reply.ts';
 import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -59,8 +60,9 @@ async function insert(context: Context, batch: Batch): Promise<void> {
   throttle.check(context.account!, 'pointsPerSecond');
   throttle.take(context.account!, 'pointsPerSecond', batch.points);
   try {
-    const { rows } = await insertDefined(context, { batchId, parts: batch.parts });
-    meter.addPoints(context.database!, Number(rows));
+    const receipt = await insertDefined(context, { batchId, parts: batch.parts });
+    tellPosition(context, receipt);
+    meter.addPoints(context.database!, Number(receipt.rows));
   } catch (error) {
     const cause = (error as Error).cause;
     if (cause instanceof EngineError) {
