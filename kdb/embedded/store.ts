@@ -4,6 +4,7 @@ import { requestFrame } from '../../src/kdb/calls/request.ts';
 import { contractVersion } from '../../src/kdb/contract.ts';
 import type {
   BackupFile,
+  Compaction,
   DeleteSpec,
   Engine,
   Explanation,
@@ -304,6 +305,18 @@ export class Store implements Engine, FrameSink {
     const range = { fromNs: -(2n ** 63n), toNs: retention.cutNs };
     const isOld = this.#catalogue.all().some((series) => spanWithin(this.#spans(series), range) !== null);
     return isOld ? BigInt(await this.#upkeep.remove(retention)) : 0n;
+  }
+
+  async compact(): Promise<Compaction> {
+    this.#refuseHeld();
+    const { merged, written, bytesBefore, bytesAfter, left } = await this.#upkeep.compact();
+    return {
+      parts: BigInt(merged),
+      into: BigInt(written),
+      bytesBefore: BigInt(bytesBefore),
+      bytesAfter: BigInt(bytesAfter),
+      left: BigInt(left),
+    };
   }
 
   checkpoint(): Promise<void> {

@@ -1,8 +1,8 @@
 / Who may ask for what. Messages are lists of a name from the table and typed values; no text is ever evaluated, and every other way in is shut
 / [kb/firewalling]. Symbols are interned when a message is decoded, before anything here can refuse it: the tag-set limit bounds what a client of ours adds.
 
-.tsg.calls:`.tsg.hello`.tsg.define`.tsg.drop`.tsg.describe`.tsg.insert`.tsg.inserts`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series`.tsg.stats`.tsg.delete`.tsg.retain`.tsg.checkpoint`.tsg.backup`.tsg.tail
-.tsg.answers:.tsg.calls!(.tsg.hello;.tsg.define;.tsg.drop;.tsg.describe;.tsg.insert;.tsg.inserts;.tsg.query;.tsg.explain;.tsg.latest;.tsg.tags;.tsg.series;.tsg.stats;.tsg.delete;.tsg.retain;.tsg.checkpoint;.tsg.backup;.tsg.tail)
+.tsg.calls:`.tsg.hello`.tsg.define`.tsg.drop`.tsg.describe`.tsg.insert`.tsg.inserts`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series`.tsg.stats`.tsg.delete`.tsg.retain`.tsg.compact`.tsg.checkpoint`.tsg.backup`.tsg.tail
+.tsg.answers:.tsg.calls!(.tsg.hello;.tsg.define;.tsg.drop;.tsg.describe;.tsg.insert;.tsg.inserts;.tsg.query;.tsg.explain;.tsg.latest;.tsg.tags;.tsg.series;.tsg.stats;.tsg.delete;.tsg.retain;.tsg.compact;.tsg.checkpoint;.tsg.backup;.tsg.tail)
 
 / What a reader answers: anything else is the writer's.
 .tsg.readerCalls:`.tsg.hello`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series
@@ -49,6 +49,7 @@
   .tsg.isNothing;
   .tsg.isList[-11 -7 -7 0N -1h];
   .tsg.areOf[enlist -7h];
+  .tsg.isNothing;
   .tsg.isNothing;
   .tsg.isSymbol;
   .tsg.isList[-11 -7 -7 -7h])

@@ -125,6 +125,9 @@
   .tsg.newest[series;timeName;old]:0N;
   .tsg.newest[series;.tsg.valueColumn field;old]:.tsg.nullColumn[letter;count old];}
 
+/ Nothing is merged: whatever is written into a day of a series goes into its one part of each slice. (parts; into; bytes before; bytes after; left)
+.tsg.compact:{[nothing] 5#0}
+
 / ---- tail ----
 
 / Rows since a position of the journal, from memory, in whole records: the first one in any case. A negative generation asks where the journal ends.

@@ -5,11 +5,12 @@ import { furthest } from './calls/position.ts';
 import { explain, latest, query } from './calls/query.ts';
 import { badReply, requestFrame } from './calls/request.ts';
 import { define, describe, drop, series, stats, tags } from './calls/series.ts';
-import { backup, checkpoint, deletion, retain, tail } from './calls/upkeep.ts';
+import { backup, checkpoint, compact, deletion, retain, tail } from './calls/upkeep.ts';
 import { type Call, calls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
 import type {
   BackupFile,
+  Compaction,
   DeleteSpec,
   Engine,
   Explanation,
@@ -111,6 +112,10 @@ export class EngineClient implements Engine {
 
   retain(beforeNs: bigint): Promise<bigint> {
     return this.#lasting(this.#call(retain, beforeNs));
+  }
+
+  compact(): Promise<Compaction> {
+    return this.#call(compact, undefined);
   }
 
   checkpoint(): Promise<void> {

@@ -113,6 +113,13 @@ export const calls = {
     timeoutMs: 60_000,
   },
   '.tsg.retain': { arguments: 'j before', reply: 'j', lane: 'write', timeoutMs: 60_000 },
+  /** Called again until nothing is left. */
+  '.tsg.compact': {
+    arguments: '::',
+    reply: '(j parts; j into; j bytesBefore; j bytesAfter; j left)',
+    lane: 'write',
+    timeoutMs: 600_000,
+  },
   '.tsg.checkpoint': { arguments: '::', reply: '::', lane: 'write', timeoutMs: 600_000 },
   '.tsg.backup': {
     arguments: 's name',

@@ -255,6 +255,18 @@ export interface BackupFile {
   readonly sha256: string;
 }
 
+/** What a call has merged. */
+export interface Compaction {
+  /** So many parts … */
+  readonly parts: bigint;
+  /** … have become so many, */
+  readonly into: bigint;
+  readonly bytesBefore: bigint;
+  readonly bytesAfter: bigint;
+  /** and so many are for the next calls. */
+  readonly left: bigint;
+}
+
 /** Errors of every call are EngineError (engine-error.ts). `signal` aborts the work in the engine too. */
 export interface Engine {
   hello(): Promise<Hello>;
@@ -275,6 +287,8 @@ export interface Engine {
   delete(spec: DeleteSpec): Promise<bigint>;
   /** Drops every partition that ends at or before the time; gives the points dropped. */
   retain(beforeNs: bigint): Promise<bigint>;
+  /** Merges small old parts, as many as one call may take; nothing that a query answers changes. */
+  compact(): Promise<Compaction>;
   checkpoint(): Promise<void>;
   /** A consistent copy below the given directory on each volume, while writes go on. */
   backup(name: string): Promise<readonly BackupFile[]>;

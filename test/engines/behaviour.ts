@@ -403,6 +403,63 @@ export function engineBehaves(name: string, open: Open): void {
     assert.deepEqual(rowsOf(await engine.latest({ series, where: null, fields: [] })), []);
   });
 
+  check(
+    'merges small old parts, and answers as before, also what is written, deleted and cut off after that',
+    async (engine, series) => {
+      const dayNs = 24n * hourNs;
+      const first = -31n * 2_000n;
+      await engine.retain((first - 100n) * dayNs);
+      const model = new Reference();
+      model.define(series, ['host'], ['f']);
+      const give = async (points: Point[]) => {
+        model.insert(points);
+        await engine.insert(batchOf(points));
+        await engine.checkpoint();
+      };
+      const of = (day: number, host: string, f: number) =>
+        point(series, { host }, (first + BigInt(day)) * dayNs + 7n, { f });
+      await engine.define({ series, tags: ['host'], fields: [{ name: 'f', type: 'float' }] });
+      for (let round = 0; round < 2; round++)
+        await give(Array.from({ length: 90 }, (_, i) => of(i % 45, `h${2 * round + (i % 2)}`, i)));
+      const compactAll = async () => {
+        const { parts: before } = await engine.stats();
+        let merged = 0n;
+        for (let left = 1n; left > 0n; ) {
+          const done = await engine.compact();
+          merged += done.parts - done.into;
+          left = done.left;
+        }
+        assert.equal((await engine.stats()).parts, before - merged);
+        assert.deepEqual(await engine.compact(), { parts: 0n, into: 0n, bytesBefore: 0n, bytesAfter: 0n, left: 0n });
+        return merged;
+      };
+      const same = async () => {
+        for (const spec of [
+          queryOf(series),
+          queryOf(series, { fromNs: (first + 5n) * dayNs, toNs: (first + 33n) * dayNs, order: 'desc', limit: 7 }),
+          queryOf(series, {
+            by: ['host'],
+            bucket: { kind: 'width', widthNs: 3n * dayNs, originNs: 0n },
+            select: [{ op: 'sum', field: 'f', as: 's' }],
+          }),
+        ])
+          await agrees(engine, model, spec);
+      };
+      await compactAll();
+      await same();
+      // Late, new, and of a day that had nothing.
+      await give([of(3, 'h0', -1), of(4, 'new', -2), of(50, 'h1', -3)]);
+      await same();
+      const gone = { series, fromNs: (first + 2n) * dayNs, toNs: (first + 4n) * dayNs, where: null, dryRun: false };
+      assert.equal(await engine.delete(gone), model.delete(series, gone.fromNs, gone.toNs, null, false));
+      await same();
+      await compactAll();
+      const cutNs = (first + 20n) * dayNs;
+      assert.equal(await engine.retain(cutNs), model.retain(cutNs));
+      await same();
+    },
+  );
+
   check('tails a series from a position of its journal', async (engine, series) => {
     const start = await engine.tail({
       series: (await engine.define({ series, tags: [], fields: [{ name: 'f', type: 'float' }] })).series,

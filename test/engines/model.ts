@@ -64,6 +64,15 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: fc.constant<Command>([
+      'compact',
+      async (_model, { engine }) => {
+        await engine.compact();
+      },
+    ]),
+  },
+  {
+    weight: 1,
     arbitrary: time.map(
       (before): Command => [
         `retain ${before}`,

@@ -66,6 +66,7 @@ export function stubEngine(methods: Partial<Engine & FrameSink> = {}): Engine & 
     }),
     delete: async () => 0n,
     retain: async () => 0n,
+    compact: async () => ({ parts: 0n, into: 0n, bytesBefore: 0n, bytesAfter: 0n, left: 0n }),
     checkpoint: async () => {},
     backup: async () => [],
     tail: async ({ generation, offset: from }) => ({ points: [], generation, offset: from }),

@@ -1,11 +1,11 @@
 // What one query sees of a series: hot blocks, late rows and parts as they were at one moment.
-import { dayNs, timeOf } from '../memory/era.ts';
+import { timeOf } from '../memory/era.ts';
 import type { Window } from '../memory/row-cursor.ts';
 import { type Extent, firstAtLeast, type Run } from '../memory/run.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Part, PartSlice } from '../storage/part.ts';
 import { readRuns } from '../storage/part-runs.ts';
-import { dayStartNs, type PartSet } from '../storage/parts.ts';
+import { type Days, type PartSet, rangeOf } from '../storage/parts.ts';
 import type { ReadCost } from '../storage/read-cost.ts';
 import type { SliceCache } from '../storage/slice-cache.ts';
 
@@ -153,21 +153,21 @@ export class Source {
     return parts.reduce((sum, { series }) => sum + series.get(this.series.number)!.rows, 0) * this.#rowBytes();
   }
 
-  /** The days that have parts, and what is between them if anything in memory is there. */
+  /** The days that have parts, those of one part together, and what is between them if anything in memory is there. */
   #pieces(range: Range, parts: readonly Part[]): Piece[] {
     const pieces: Piece[] = [];
-    const days = Map.groupBy(parts, ({ entry }) => entry.day);
     let at = range.fromNs;
     const gap = (toNs: bigint) => {
       const between = { fromNs: at, toNs };
       if (at < toNs && [...this.#base, ...this.#late].some((run) => overlaps(spanOf(run), between)))
         pieces.push({ range: between, parts: [] });
     };
-    for (const day of [...days.keys()].sort((a, b) => a - b)) {
-      const fromNs = greatest(range.fromNs, dayStartNs(day));
-      const toNs = least(range.toNs, dayStartNs(day) + dayNs);
+    for (const { days, own } of byDays(parts)) {
+      const stretch = rangeOf(days);
+      const fromNs = greatest(range.fromNs, stretch.fromNs);
+      const toNs = least(range.toNs, stretch.toNs);
       gap(fromNs);
-      pieces.push({ range: { fromNs, toNs }, parts: days.get(day)! });
+      pieces.push({ range: { fromNs, toNs }, parts: own });
       at = toNs;
     }
     gap(range.toNs);
@@ -234,6 +234,21 @@ export class Source {
     );
     return { ...range, base: [...runs.flat(), ...this.#base], late: this.#late, covers };
   }
+}
+
+/** In the order of time. Slices may have merged their days differently: what overlaps belongs together. */
+function byDays(parts: readonly Part[]): { days: Days; own: Part[] }[] {
+  const found: { days: Days; own: Part[] }[] = [];
+  for (const part of [...parts].sort((a, b) => a.entry.day - b.entry.day)) {
+    const { day, days } = part.entry;
+    const last = found.at(-1);
+    if (!last || day >= last.days.day + last.days.days) found.push({ days: { day, days }, own: [part] });
+    else {
+      last.own.push(part);
+      last.days = { day: last.days.day, days: Math.max(last.days.days, day + days - last.days.day) };
+    }
+  }
+  return found;
 }
 
 /** Cut where slices begin, so that few of them are read for two ranges. */

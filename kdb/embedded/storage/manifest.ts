@@ -6,7 +6,9 @@ import type { PartEntry } from './part.ts';
 
 export const manifestName = 'manifest.json';
 
-const format = 2;
+const format = 3;
+/** Its parts have one day each. */
+const formatOfDays = 2;
 
 export interface Manifest {
   readonly format: typeof format;
@@ -30,12 +32,14 @@ export async function readManifest(files: FileLayer, directory: string): Promise
   const text = (await files.read(path)).toString('utf8');
   const [sum, body] = [text.slice(0, 8), text.slice(9)];
   if (checksum(body) !== sum) throw new Error(`${path} is damaged: restore it, or restore the database from a backup`);
-  const manifest = JSON.parse(body) as Manifest;
+  const manifest = JSON.parse(body) as Omit<Manifest, 'format'> & { readonly format: number };
+  if (manifest.format === formatOfDays)
+    return { ...manifest, format, parts: manifest.parts.map((part) => ({ ...part, days: 1 })) };
   if (manifest.format !== format)
     throw new Error(
       `${path} has format ${manifest.format} instead of ${format}: another version of the engine wrote it; start that one`,
     );
-  return manifest;
+  return { ...manifest, format };
 }
 
 export function newManifest(slices: number): Manifest {

@@ -1,4 +1,4 @@
-// A part: one closed file with the rows of one UTC day and one slice, sorted by (series, tag-set id, time), cut into slices of rows that are read on their own.
+// A part: one closed file with the rows of one slice and one UTC day, or some days that were merged, sorted by (series, tag-set id, time), cut into slices of rows that are read on their own.
 // magic · blocks · footer (JSON, zstd) · footer length u32 · footer crc32 u32 · magic
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -53,8 +53,10 @@ export interface PartSlice {
 export interface PartEntry {
   readonly number: number;
   readonly volume: number;
-  /** UTC day since 1970. */
+  /** The first UTC day, since 1970. */
   readonly day: number;
+  /** How many from there on. */
+  readonly days: number;
   readonly slice: number;
   readonly bytes: number;
   readonly rows: number;

@@ -1,12 +1,20 @@
 import { dayNs } from '../memory/era.ts';
 import type { Part } from './part.ts';
 
+/** UTC days that one part has, or will have. */
+export interface Days {
+  readonly day: number;
+  readonly days: number;
+}
+
 /** The live parts of a manifest; a new set replaces it as a whole. */
 export class PartSet {
   readonly parts: readonly Part[];
   readonly slices: number;
   readonly #ofSeries = new Map<number, Part[]>();
   readonly #ofPartition = new Map<string, Part[]>();
+  /** By each of the days of parts that have more than one. */
+  readonly #merged = new Map<string, Days>();
 
   constructor(parts: readonly Part[], slices: number) {
     this.parts = parts;
@@ -16,6 +24,8 @@ export class PartSet {
       const beside = this.#ofPartition.get(partition);
       if (beside) beside.push(part);
       else this.#ofPartition.set(partition, [part]);
+      const { day, days, slice } = part.entry;
+      if (days > 1) for (let own = day; own < day + days; own++) this.#merged.set(`${own}/${slice}`, { day, days });
       for (const { number } of part.entry.series) {
         const own = this.#ofSeries.get(number);
         if (own) own.push(part);
@@ -28,7 +38,12 @@ export class PartSet {
     return this.#ofSeries.get(number) ?? [];
   }
 
-  /** Oldest first. */
+  /** The days that share a partition with this one. Partitions of a slice have no day in common. */
+  daysWith(day: number, slice: number): Days {
+    return this.#merged.get(`${day}/${slice}`) ?? { day, days: 1 };
+  }
+
+  /** By its first day; oldest first. */
   ofPartition(day: number, slice: number): readonly Part[] {
     return this.#ofPartition.get(`${day}/${slice}`) ?? [];
   }
@@ -46,6 +61,10 @@ export class PartSet {
 /** Slices go to the volumes in rotation, one further each day: also a scan of one day reads every volume. */
 export function volumeOf(day: number, slice: number, volumes: number): number {
   return (((day + slice) % volumes) + volumes) % volumes;
+}
+
+export function rangeOf({ day, days }: Days): { readonly fromNs: bigint; readonly toNs: bigint } {
+  return { fromNs: dayStartNs(day), toNs: dayStartNs(day + days) };
 }
 
 export function dayStartNs(day: number): bigint {

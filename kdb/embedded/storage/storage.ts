@@ -77,6 +77,24 @@ export class Storage {
     return number;
   }
 
+  /** The same rows in other parts: what is covered of the journal stays as it is. */
+  async replaceParts(gone: ReadonlySet<Part>, added: readonly PartEntry[]): Promise<void> {
+    const next = this.#parts.without(
+      gone,
+      added.map((entry) => this.#part(entry)),
+    );
+    let manifest: Manifest;
+    try {
+      manifest = await this.#writeManifest({}, added, next);
+    } catch (error) {
+      if (error instanceof MaybeReplaced) this.#doubtful.push(...added.map((entry) => this.#pathOf(entry)));
+      throw error;
+    }
+    this.#manifest = manifest;
+    this.#parts = next;
+    for (const part of gone) part.retire();
+  }
+
   /** All or nothing: after it the new parts are live, the old ones go when nobody reads them. `onLive` runs in the very turn in which that happens. */
   async replace(
     gone: ReadonlySet<Part>,
@@ -93,12 +111,8 @@ export class Storage {
     );
     let manifest: Manifest;
     try {
-      // The directories of new parts, before the manifest can name them.
-      for (const volume of new Set(added.map((entry) => entry.volume)))
-        await this.files.syncDirectory(this.volumes[volume]!);
       const saved = await writeState(this.files, this.volumes[0]!, name, state);
-      manifest = { ...this.#manifest, ...covered, state: saved, parts: next.parts.map(({ entry }) => entry) };
-      await writeManifest(this.files, this.volumes[0]!, manifest);
+      manifest = await this.#writeManifest({ ...covered, state: saved }, added, next);
     } catch (error) {
       if (error instanceof MaybeReplaced) this.#doubtful.push(statePath, ...added.map((entry) => this.#pathOf(entry)));
       else await this.#remove([statePath]);
@@ -112,6 +126,15 @@ export class Storage {
     if (old) this.#doubtful.push(`${this.volumes[0]}/${old.name}`);
     await this.#remove(this.#doubtful);
     this.#doubtful = [];
+  }
+
+  async #writeManifest(change: Partial<Manifest>, added: readonly PartEntry[], next: PartSet): Promise<Manifest> {
+    // The directories of new parts, before the manifest can name them.
+    for (const volume of new Set(added.map((entry) => entry.volume)))
+      await this.files.syncDirectory(this.volumes[volume]!);
+    const manifest = { ...this.#manifest, ...change, parts: next.parts.map(({ entry }) => entry) };
+    await writeManifest(this.files, this.volumes[0]!, manifest);
+    return manifest;
   }
 
   /** Removes parts that no manifest is to name. */

@@ -11,7 +11,7 @@ import type { AppliedBatches } from '../storage/applied-batches.ts';
 import { type Entry, type Journal, storageError } from '../storage/journal.ts';
 import type { Part, PartEntry } from '../storage/part.ts';
 import { readAllRuns } from '../storage/part-runs.ts';
-import { dayStartNs, volumeOf } from '../storage/parts.ts';
+import { type Days, dayStartNs, rangeOf, volumeOf } from '../storage/parts.ts';
 import { captureState, type State } from '../storage/state.ts';
 import type { Covered, Storage } from '../storage/storage.ts';
 import type { Writer } from '../writer.ts';
@@ -24,7 +24,7 @@ export interface Deletion {
   /** Of one tag set: which rows; null: none. */
   dropped(series: SeriesStore, id: number): ((row: RowCursor) => boolean) | null;
   /** Parts that may hold such rows, and so are written anew. */
-  touches(part: PartEntry): boolean;
+  touches(part: PartEntry, isDamaged: boolean): boolean;
   /** Parts that go as a whole, unread. */
   swallows(part: PartEntry): boolean;
   /** Corrects the newest values, in the state that is to be saved and, once that is done, in memory. */
@@ -42,11 +42,15 @@ interface Frozen {
   readonly late: Map<SeriesStore, readonly Run[]>;
 }
 
-interface Partition {
-  readonly day: number;
+interface Partition extends Days {
   readonly slice: number;
   isRewritten: boolean;
+  /** Of several days that are one partition. */
+  newRows: number;
 }
+
+/** Days that were merged for they had little go apart again when they have more rows than this: nothing of them is read that is much larger than they were. */
+const maxMergedRows = 1 << 18;
 
 export interface CheckpointParts {
   readonly catalogue: Catalogue;
@@ -84,26 +88,32 @@ export async function runCheckpoint(
     }
     const rows = [...frozen.runs.values()].flat().reduce((sum, run) => sum + run.rows, 0);
     for (const partition of await partitionsOf(frozen, storage, deletion, pace)) {
+      const { slice } = partition;
+      const apart = daysApart(storage, partition);
+      if (apart) partition.isRewritten = true;
       const replaced = replacedParts(storage, partition, rows).filter((part) => !gone.has(part));
-      const { day, slice } = partition;
-      const volume = volumeOf(day, slice, storage.volumes.length);
-      const inputs = await inputsOf(frozen, replaced, catalogue, day);
-      const result = await writePartition(
-        storage.files,
-        {
-          number: storage.takePartNumber(),
-          volume,
-          directory: storage.volumes[volume]!,
-          day,
-          slice,
-          inputs,
-          isOwn: (series, id) => storage.parts.sliceOf(series, id) === slice,
-          dropped: (series, id) => deletion?.dropped(series, id) ?? null,
-        },
-        pace,
-      );
-      droppedRows += result.droppedRows;
-      if (result.entry) written.push(result.entry);
+      const read: Map<number, Run[]>[] = [];
+      for (const part of replaced) read.push(await readAllRuns(part));
+      for (const { day, days } of apart ?? [partition]) {
+        const volume = volumeOf(day, slice, storage.volumes.length);
+        const result = await writePartition(
+          storage.files,
+          {
+            number: storage.takePartNumber(),
+            volume,
+            directory: storage.volumes[volume]!,
+            day,
+            days,
+            slice,
+            inputs: inputsOf(frozen, read, catalogue, { day, days }),
+            isOwn: (series, id) => storage.parts.sliceOf(series, id) === slice,
+            dropped: (series, id) => deletion?.dropped(series, id) ?? null,
+          },
+          pace,
+        );
+        droppedRows += result.droppedRows;
+        if (result.entry) written.push(result.entry);
+      }
       for (const part of replaced) gone.add(part);
     }
     correct = await deletion?.correct(frozen.state);
@@ -164,7 +174,7 @@ function revocation(generations: ReadonlySet<number>): Entry {
   return { kind: 'revoked', body: [Buffer.from(JSON.stringify([...generations]))] };
 }
 
-/** The days and slices that frozen rows fall into, and those whose parts are to be written anew. */
+/** The partitions that frozen rows fall into, and those whose parts are to be written anew. */
 async function partitionsOf(
   frozen: Frozen,
   storage: Storage,
@@ -173,11 +183,13 @@ async function partitionsOf(
 ): Promise<Partition[]> {
   const { runs, late } = frozen;
   const found = new Map<string, Partition>();
-  const add = (day: number, slice: number, isRewritten: boolean) => {
+  const add = (someDay: number, slice: number, isRewritten: boolean): Partition => {
+    const { day, days } = storage.parts.daysWith(someDay, slice);
     const key = `${day}/${slice}`;
-    const partition = found.get(key);
-    if (partition) partition.isRewritten ||= isRewritten;
-    else found.set(key, { day, slice, isRewritten });
+    const partition = found.get(key) ?? { day, days, slice, isRewritten, newRows: 0 };
+    partition.isRewritten ||= isRewritten;
+    found.set(key, partition);
+    return partition;
   };
   for (const [all, isLate] of [
     [runs, false],
@@ -186,14 +198,17 @@ async function partitionsOf(
     for (const [series, own] of all) {
       for (const run of own) {
         for (const { day, start, end } of daysOf(run)) {
-          for (const slice of await slicesOf(series, run, start, end, storage, pace)) add(day, slice, isLate);
+          for (const slice of await slicesOf(series, run, start, end, storage, pace)) {
+            const partition = add(day, slice, isLate);
+            if (partition.days > 1) partition.newRows += rowsWithin(run, start, end);
+          }
         }
       }
     }
   }
   const dropped = droppedSeries(frozen);
   for (const { entry, isDamaged } of storage.parts.parts) {
-    if (deletion?.touches(entry) && !deletion.swallows(entry)) add(entry.day, entry.slice, true);
+    if (deletion?.touches(entry, isDamaged) && !deletion.swallows(entry)) add(entry.day, entry.slice, true);
     // Rows of dropped series take no more room than others of the same part.
     const unused = entry.series.filter(dropped).reduce((sum, { rows }) => sum + rows, 0);
     if (2 * unused > entry.rows && unused < entry.rows && !isDamaged) add(entry.day, entry.slice, true);
@@ -212,6 +227,20 @@ function* daysOf(run: Run): Generator<{ day: number; start: number; end: number 
   const dayOf = (offset: number) => Number(floorDiv(timeOf(run.era, offset), dayNs));
   for (let day = dayOf(run.minOffset); day <= dayOf(run.maxOffset); day++)
     yield { day, start: offsetWithin(run.era, dayStartNs(day)), end: offsetWithin(run.era, dayStartNs(day + 1)) };
+}
+
+/** Of every slice. */
+function rowsWithin(run: Run, start: number, end: number): number {
+  let rows = 0;
+  for (let i = 0; i < run.rows; i++) if (run.times[i]! >= start && run.times[i]! < end) rows++;
+  return rows;
+}
+
+/** Null: they stay one partition. */
+function daysApart(storage: Storage, { day, days, slice, newRows }: Partition): Days[] | null {
+  if (days === 1) return null;
+  const rows = storage.parts.ofPartition(day, slice).reduce((sum, { entry }) => sum + entry.rows, newRows);
+  return rows <= maxMergedRows ? null : Array.from({ length: days }, (_, i) => ({ day: day + i, days: 1 }));
 }
 
 /** The slices of the tag sets that have rows in [start, end). */
@@ -248,23 +277,21 @@ function replacedParts(storage: Storage, partition: Partition, newRows: number):
   return existing.slice(from);
 }
 
-async function inputsOf(
+function inputsOf(
   { runs, late }: Frozen,
-  replaced: readonly Part[],
+  read: readonly ReadonlyMap<number, readonly Run[]>[],
   catalogue: Catalogue,
-  day: number,
-): Promise<PartitionInput[]> {
-  const range = { fromNs: dayStartNs(day), toNs: dayStartNs(day + 1) };
-  const isOfDay = (run: Run) => overlaps(spanOf(run), range);
+  days: Days,
+): PartitionInput[] {
+  const range = rangeOf(days);
+  const isOfDays = (run: Run) => overlaps(spanOf(run), range);
   const inputs: PartitionInput[] = [];
-  const read: Map<number, Run[]>[] = [];
-  for (const part of replaced) read.push(await readAllRuns(part));
   for (const series of catalogue.all()) {
     const base = [
-      ...read.flatMap((part) => part.get(series.number) ?? []),
-      ...(runs.get(series) ?? []).filter(isOfDay),
+      ...read.flatMap((part) => part.get(series.number) ?? []).filter(isOfDays),
+      ...(runs.get(series) ?? []).filter(isOfDays),
     ];
-    const own = (late.get(series) ?? []).filter(isOfDay);
+    const own = (late.get(series) ?? []).filter(isOfDays);
     if (base.length + own.length > 0) inputs.push({ series, base, late: own });
   }
   return inputs;

@@ -9,7 +9,7 @@ import { Pace } from '../pace.ts';
 import { type CompiledFilter, compileFilter } from '../query/filter.ts';
 import type { Source } from '../query/source.ts';
 import type { Entry } from '../storage/journal.ts';
-import type { PartSet } from '../storage/parts.ts';
+import type { Days, PartSet } from '../storage/parts.ts';
 import type { SavedSeries, State } from '../storage/state.ts';
 import type { Deletion } from './checkpoint.ts';
 
@@ -195,12 +195,13 @@ export class Retention implements Deletion {
     return (row) => this.#isOld(row.era, row.offset);
   }
 
-  touches(): boolean {
-    return false;
+  /** Days that were merged with younger ones. One that is damaged waits until all of it is old: nothing else is to wait for it. */
+  touches({ day, days }: Days, isDamaged: boolean): boolean {
+    return day < this.#day && day + days > this.#day && !isDamaged;
   }
 
-  swallows({ day }: { day: number }): boolean {
-    return day < this.#day;
+  swallows({ day, days }: Days): boolean {
+    return day + days <= this.#day;
   }
 
   async correct(state: State): Promise<() => Promise<void>> {

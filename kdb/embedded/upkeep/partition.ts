@@ -1,4 +1,4 @@
-// Writes the part of one partition (day, slice) from runs: hot blocks, late rows, and the parts it replaces.
+// Writes the part of one partition (days, slice) from runs: hot blocks, late rows, and the parts it replaces.
 import type { Column } from '../memory/columns.ts';
 import { ColumnBuilder } from '../memory/columns.ts';
 import { eraSpan, instantOf, timeOf } from '../memory/era.ts';
@@ -8,7 +8,7 @@ import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
 import type { FileLayer } from '../storage/files.ts';
 import { maxSliceText, type PartEntry, PartWriter, partName, sliceRows } from '../storage/part.ts';
-import { dayStartNs } from '../storage/parts.ts';
+import { type Days, rangeOf } from '../storage/parts.ts';
 
 /** Finding the rows of so many tag sets takes some milliseconds. */
 const idsAtOnce = 4096;
@@ -22,11 +22,10 @@ export interface PartitionInput {
   readonly late: readonly Run[];
 }
 
-export interface PartitionPlan {
+export interface PartitionPlan extends Days {
   readonly number: number;
   readonly volume: number;
   readonly directory: string;
-  readonly day: number;
   readonly slice: number;
   readonly inputs: readonly PartitionInput[];
   isOwn(series: number, id: number): boolean;
@@ -41,7 +40,7 @@ export interface WrittenPartition {
 }
 
 export async function writePartition(files: FileLayer, plan: PartitionPlan, pace: Pace): Promise<WrittenPartition> {
-  const window = { fromNs: dayStartNs(plan.day), toNs: dayStartNs(plan.day + 1) };
+  const window = rangeOf(plan);
   const { era } = instantOf(window.fromNs);
   const path = `${plan.directory}/${partName(plan.number)}`;
   let writer: PartWriter | null = null;
@@ -89,7 +88,7 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
     }
     if (!writer) return { entry: null, droppedRows };
     const finished = await (writer as PartWriter).finish();
-    const { number, volume, day, slice } = plan;
+    const { number, volume, day, days, slice } = plan;
     const written = (writer as PartWriter).slices;
     const series = [...Map.groupBy(written, (one) => one.series)].map(([seriesNumber, own]) => ({
       number: seriesNumber,
@@ -98,7 +97,7 @@ export async function writePartition(files: FileLayer, plan: PartitionPlan, pace
       lastNs: String(timeOf(era, Math.max(...own.map(({ maxOffset }) => maxOffset)))),
     }));
     const rows = series.reduce((sum, one) => sum + one.rows, 0);
-    return { entry: { number, volume, day, slice, rows, series, ...finished }, droppedRows };
+    return { entry: { number, volume, day, days, slice, rows, series, ...finished }, droppedRows };
   } catch (error) {
     await (writer as PartWriter | null)?.abort();
     await files.remove(path).catch(() => undefined);

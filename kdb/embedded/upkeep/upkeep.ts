@@ -5,6 +5,7 @@ import { EngineError } from '../../../src/kdb/engine-error.ts';
 import { storageError } from '../storage/journal.ts';
 import type { Covered } from '../storage/storage.ts';
 import { type CheckpointParts, type Deletion, runCheckpoint } from './checkpoint.ts';
+import { type Compacted, runCompaction } from './compaction.ts';
 
 /**
  * Shares of the budget (512 MiB by default). Rows may take 288 MiB; with more tag sets and batch ids what those leave of 352, and 32 in any case. From
@@ -83,6 +84,20 @@ export class Upkeep {
 
   async checkpoint(): Promise<void> {
     await this.exclusively(() => this.#run(null));
+  }
+
+  /** One turn of it. What it merges is old: it takes nothing from memory. */
+  compact(): Promise<Compacted> {
+    return this.exclusively(async () => {
+      const { storage, catalogue, now } = this.#parts;
+      try {
+        const done = await runCompaction({ storage, series: catalogue.all(), nowMs: now() });
+        if (done.merged > 0) this.#options.log.info('compaction', { ...done });
+        return done;
+      } catch (error) {
+        throw storageError(error);
+      }
+    });
   }
 
   /** Gives the number of points that are gone. */

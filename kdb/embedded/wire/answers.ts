@@ -52,6 +52,7 @@ const answers: Readonly<Record<CallName, (asked: Asked) => Promise<QValue>>> = {
   '.tsg.stats': answer(codecs['.tsg.stats'], (engine) => engine.stats()),
   '.tsg.delete': answer(codecs['.tsg.delete'], (engine, spec) => engine.delete(spec)),
   '.tsg.retain': answer(codecs['.tsg.retain'], (engine, beforeNs) => engine.retain(beforeNs)),
+  '.tsg.compact': answer(codecs['.tsg.compact'], (engine) => engine.compact()),
   '.tsg.checkpoint': answer(codecs['.tsg.checkpoint'], (engine) => engine.checkpoint()),
   '.tsg.backup': answer(codecs['.tsg.backup'], (engine, name) => engine.backup(name)),
   '.tsg.tail': answer(codecs['.tsg.tail'], (engine, spec) => engine.tail(spec)),

@@ -2,7 +2,7 @@ import type { CallName } from '../contract.ts';
 import { insert, inserts } from './insert.ts';
 import { explain, latest, query } from './query.ts';
 import { define, describe, drop, series, stats, tags } from './series.ts';
-import { backup, checkpoint, deletion, hello, retain, tail } from './upkeep.ts';
+import { backup, checkpoint, compact, deletion, hello, retain, tail } from './upkeep.ts';
 
 export { badCall, badReply, readRequest, requestFrame } from './request.ts';
 
@@ -22,6 +22,7 @@ export const codecs = {
   '.tsg.stats': stats,
   '.tsg.delete': deletion,
   '.tsg.retain': retain,
+  '.tsg.compact': compact,
   '.tsg.checkpoint': checkpoint,
   '.tsg.backup': backup,
   '.tsg.tail': tail,

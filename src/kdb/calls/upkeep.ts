@@ -1,4 +1,4 @@
-import type { BackupFile, DeleteSpec, Hello, TailResult, TailSpec } from '../engine.ts';
+import type { BackupFile, Compaction, DeleteSpec, Hello, TailResult, TailSpec } from '../engine.ts';
 import { Chars, type QValue, Sym } from '../qvalue.ts';
 import { decodeFilter, encodeFilter } from './filter.ts';
 import { boolean, type CallCodec, chars, count, fault, list, long, nothing, only, symbol } from './grammar.ts';
@@ -55,6 +55,23 @@ export const retain: CallCodec<bigint, bigint> = {
   decodeArguments: (given) => long(only(given), 'before'),
   encodeReply: (points) => points,
   decodeReply: (reply) => long(reply, 'points'),
+};
+
+export const compact: CallCodec<void, Compaction> = {
+  name: '.tsg.compact',
+  encodeArguments: () => [null],
+  decodeArguments: (given) => void nothing(only(given), 'argument'),
+  encodeReply: ({ parts, into, bytesBefore, bytesAfter, left }) => [parts, into, bytesBefore, bytesAfter, left],
+  decodeReply(reply) {
+    const [parts, into, before, after, left] = list(reply, 'compaction', 5) as QValue[];
+    return {
+      parts: long(parts!, 'parts'),
+      into: long(into!, 'into'),
+      bytesBefore: long(before!, 'bytes before'),
+      bytesAfter: long(after!, 'bytes after'),
+      left: long(left!, 'left'),
+    };
+  },
 };
 
 export const checkpoint: CallCodec<void, void> = {

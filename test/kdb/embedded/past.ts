@@ -62,6 +62,7 @@ export class Past {
     const series = names[this.#roll(2)]!;
     const known = this.#points.has(series);
     if (roll === 0) return store.checkpoint().then(() => 'checkpoint');
+    if (roll === 7) return store.compact().then(() => 'compact');
     if (roll <= 3 && known) return this.#delete(store, series);
     if (roll === 4) return this.#retain(store);
     if (roll === 5 && known) {

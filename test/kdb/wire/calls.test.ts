@@ -47,6 +47,13 @@ const stats = any.record({
   lateRows: any.long,
   parts: any.long,
 });
+const compaction = any.record({
+  parts: any.long,
+  into: any.long,
+  bytesBefore: any.long,
+  bytesAfter: any.long,
+  left: any.long,
+});
 const deletion = any.record({
   series: any.symbol,
   fromNs: any.long,
@@ -161,6 +168,7 @@ check(codecs['.tsg.series'], seen(pageSpec), seriesPage);
 check(codecs['.tsg.stats'], nothing, stats);
 check(codecs['.tsg.delete'], deletion, any.long);
 check(codecs['.tsg.retain'], any.long, any.long);
+check(codecs['.tsg.compact'], nothing, compaction);
 check(codecs['.tsg.checkpoint'], nothing, nothing);
 check(codecs['.tsg.backup'], any.symbol, fc.array(backupFile, { maxLength: 4 }));
 check(codecs['.tsg.tail'], tailSpec, tail);

@@ -111,6 +111,7 @@ test('every call arrives as it was made', async () => {
   const page = { series: [info], next: 'cpu' };
   const files = [{ volume: 1, path: 'día/x', bytes: 2n ** 40n, sha256: 'abc' }];
   const tail = { points: [part], generation: 2n, offset: 99n };
+  const compaction = { parts: 9n, into: 2n, bytesBefore: 2n ** 40n, bytesAfter: 7n, left: 1n };
   await between(
     {
       define: note('define', info),
@@ -123,6 +124,7 @@ test('every call arrives as it was made', async () => {
       stats: note('stats', stats),
       delete: note('delete', 12n),
       retain: note('retain', 13n),
+      compact: note('compact', compaction),
       checkpoint: note('checkpoint', undefined),
       backup: note('backup', files),
       tail: note('tail', tail),
@@ -142,6 +144,7 @@ test('every call arrives as it was made', async () => {
       assert.deepEqual(await client.stats(), stats);
       assert.equal(await client.delete(deletion), 12n);
       assert.equal(await client.retain(-7n), 13n);
+      assert.deepEqual(await client.compact(), compaction);
       assert.equal(await client.checkpoint(), undefined);
       assert.deepEqual(await client.backup('b1'), files);
       assert.deepEqual(await client.tail(tailSpec), tail);
@@ -156,6 +159,7 @@ test('every call arrives as it was made', async () => {
         stats: undefined,
         delete: deletion,
         retain: -7n,
+        compact: undefined,
         checkpoint: undefined,
         backup: 'b1',
         tail: tailSpec,
