@@ -13,16 +13,16 @@ import type { Change } from './event.ts';
 import { asAgentOf, releaseSlot, takeSlot } from './hosts.ts';
 import { databaseKey, loadEntry, recordKinds } from './record-kinds.ts';
 import {
+  chosenSchedules,
   type Database,
   type DatabaseStatus,
   type Endpoint,
   type Host,
   type RestoreParams,
   type Schedules,
-  scheduleNames,
   type Task,
 } from './records.ts';
-import { scheduleDeletes, schedulePuts } from './schedules.ts';
+import { firstSchedules, scheduleDeletes, schedulePuts } from './schedules.ts';
 import { type NewTask, newTask, taskPut } from './task-item.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -107,6 +107,7 @@ export class Databases {
           countItem(accountId, { databases: 1 }, { of: 'databases', max: fields.maxDatabases ?? null }),
           taskPut(task),
           this.#auditPut(database, by, 'createDatabase'),
+          ...firstSchedules(database, this.#clock()),
         ],
         [databaseChange(database)],
       );
@@ -212,7 +213,7 @@ export class Databases {
 
   /** Schedules that change count from now. */
   async changeSettings(accountId: string, name: string, settings: DatabaseSettings, by: Actor): Promise<Database> {
-    for (const schedule of scheduleNames) {
+    for (const schedule of chosenSchedules) {
       const cron = settings.schedules?.[schedule];
       const reason = cron == null ? undefined : cronFault(cron, this.#clock());
       if (reason !== undefined) throw apiError('InvalidSchedule', { name: schedule, cron: cron!, reason });

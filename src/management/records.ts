@@ -71,11 +71,13 @@ export interface Token extends Versioned {
 export type DatabaseStatus = 'provisioning' | 'restoring' | 'active' | 'deleting' | 'failed';
 
 /** What is done to a database again and again. */
-export const scheduleNames = ['backup', 'retention'] as const;
+export const chosenSchedules = ['backup', 'retention'] as const;
+/** The last one is the service's own. */
+export const scheduleNames = [...chosenSchedules, 'compaction'] as const;
 export type ScheduleName = (typeof scheduleNames)[number];
 
 /** Five fields of cron, in UTC; null: never. */
-export type Schedules = Readonly<Record<ScheduleName, string | null>>;
+export type Schedules = Readonly<Record<(typeof chosenSchedules)[number], string | null>>;
 
 export interface Endpoint {
   readonly host: string;

@@ -28,6 +28,7 @@ export interface Schedule {
 const made: Readonly<Record<ScheduleName, { kind: TaskKind; params: object }>> = {
   backup: { kind: 'backup', params: { reason: 'scheduled' } },
   retention: { kind: 'retention', params: {} },
+  compaction: { kind: 'compaction', params: {} },
 };
 
 interface SchedulesOptions {
@@ -128,6 +129,13 @@ export function schedulePuts(before: Database, after: Database, nowMs: number): 
     .map((name) => schedulePut(after, name, nowMs));
 }
 
+/** Part of the transaction that makes a database. */
+export function firstSchedules(database: Database, nowMs: number): TransactionItem[] {
+  return scheduleNames
+    .filter((name) => cronFor(database, name) !== null)
+    .map((name) => schedulePut(database, name, nowMs));
+}
+
 /** Part of the transaction that removes a database. */
 export function scheduleDeletes({ id: databaseId }: Database): TransactionItem[] {
   return scheduleNames.map((name) => ({ Delete: { TableName: tables.schedules, Key: { databaseId, name } } }));
@@ -144,10 +152,14 @@ function schedulePut(database: Database, name: ScheduleName, nowMs: number): Tra
   return { Put: { TableName: tables.schedules, Item: { ...schedule } } };
 }
 
-/** A database that keeps points for a while only is cleared of older ones daily, at a minute of its own, where nothing else is said. */
+/**
+ * A database that keeps points for a while only is cleared of older ones daily, where nothing else is said; small parts of each are merged weekly:
+ * at a minute of its own, so that they do not all come at once.
+ */
 function cronFor({ id, retentionDays, schedules }: Database, name: ScheduleName): string | null {
-  if (name !== 'retention') return schedules[name];
-  if (retentionDays === null) return null;
-  const minute = Number.parseInt(hash('md5', id).slice(0, 8), 16) % 1_440;
-  return schedules.retention ?? `${minute % 60} ${Math.floor(minute / 60)} * * *`;
+  if (name === 'backup') return schedules.backup;
+  const minute = Number.parseInt(hash('md5', id).slice(0, 8), 16) % (7 * 1_440);
+  const daily = `${minute % 60} ${Math.floor(minute / 60) % 24} * *`;
+  if (name === 'compaction') return `${daily} ${Math.floor(minute / 1_440)}`;
+  return retentionDays === null ? null : (schedules.retention ?? `${daily} *`);
 }

@@ -31,6 +31,7 @@ export const taskKinds = {
   move: { queue: 'bulk', about: 'database' },
   'drain-host': { queue: 'bulk', about: 'service' },
   retention: { queue: 'bulk', about: 'database' },
+  compaction: { queue: 'bulk', about: 'database' },
 } as const satisfies Record<string, TaskKindEntry>;
 
 export type TaskKind = keyof typeof taskKinds;

@@ -1,6 +1,7 @@
 import type { TaskKind } from '../../src/management/records.ts';
 import { backup } from './backup.ts';
 import { closeAccount } from './close-account.ts';
+import { compaction } from './compaction.ts';
 import { deprovision } from './deprovision.ts';
 import { drainHost } from './drain-host.ts';
 import { expireBackups } from './expire-backups.ts';
@@ -20,5 +21,5 @@ export const kinds: Kinds = {
   ...{ provision, deprovision, 'close-account': closeAccount },
   ...{ export: exportRows, import: importFile },
   ...{ backup, restore, 'restore-drill': restoreDrill, 'expire-backups': expireBackups },
-  ...{ 'start-host': startHost, move, 'drain-host': drainHost, retention },
+  ...{ 'start-host': startHost, move, 'drain-host': drainHost, retention, compaction },
 };
