@@ -68,7 +68,10 @@ async function removeBackups({ task, services }: TaskRun<object, never>): Promis
       subject: { accountId, region, name, id: databaseId },
       requestedBy: theService,
     });
-    if (expiry.state === 'queued') await services.announce(expiry);
+    // Nobody else would try one again that has ended before its work.
+    const isOver = expiry.state === 'failed' || (expiry.state === 'cancelled' && expiry.cleanUps === null);
+    const next = isOver ? await tasks.retry(expiry.id, theService) : expiry;
+    if (next.state === 'queued') await services.announce(next);
   }
   return records.length;
 }
