@@ -11,6 +11,7 @@ export async function hostHealth(
   const databases: Partial<Record<ProcessState, number>> = {};
   for (const { state } of reports) databases[state] = (databases[state] ?? 0) + 1;
   return {
+    clockMs: Date.now(),
     slots,
     databases,
     volumes: await Promise.all(volumes.map(roomOf)),

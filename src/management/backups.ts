@@ -199,6 +199,20 @@ export class Backups {
     }
   }
 
+  /** Who holds which: restores by their tasks, backups that name its objects by their own ids. */
+  async holds(databaseId: string): Promise<{ backup: string; holder: string }[]> {
+    const items = await queryItems(this.#dynamo, {
+      TableName: tables.backups,
+      KeyConditionExpression: 'databaseId = :database',
+      FilterExpression: 'attribute_exists(pinnedBy)',
+      ExpressionAttributeValues: { ':database': databaseId },
+      ConsistentRead: true,
+    });
+    return items.flatMap((item) =>
+      [...(item['pinnedBy'] as ReadonlySet<string>)].map((holder) => ({ backup: item['id'] as string, holder })),
+    );
+  }
+
   /** False: a backup that is being made names its objects, it is being restored, or it has changed. It can be tried again later. */
   async startExpiry({ databaseId, id, status }: Backup): Promise<boolean> {
     if (status === 'expiring') return true;

@@ -58,6 +58,8 @@ export interface Recovery {
 
 /** What GET /health answers. */
 export interface HostHealth {
+  /** Of the host, and of the database processes on it: milliseconds since 1970. */
+  readonly clockMs: number;
   readonly slots: number;
   /** Databases by state. */
   readonly databases: Readonly<Partial<Record<ProcessState, number>>>;

@@ -41,7 +41,8 @@ export async function makeDraft({ backup, database, agent, base, services, signa
   try {
     const before = await storeFigures(objects, own(`figures-before-${attempt}`), figuresOf(engine, signal), signal);
     const files = await engine.backup(backup.id);
-    const takenAt = new Date(management.clock()).toISOString();
+    // By the clock that says when points arrive: it is compared with that.
+    const takenAt = new Date((await agents.health(agent, signal)).clockMs).toISOString();
     const after = await storeFigures(objects, own(`figures-after-${attempt}`), figuresOf(engine, signal), signal);
     let rows = 0n;
     for await (const series of allSeries(engine)) rows += series.rows;

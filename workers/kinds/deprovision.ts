@@ -1,10 +1,10 @@
-import type { ObjectStore } from '../../src/base/object-store.ts';
 import { theService } from '../../src/management/audit.ts';
 import { backupIdOf } from '../../src/management/backups.ts';
 import type { Database, Host } from '../../src/management/records.ts';
 import { journalPrefix } from '../../src/management/shipped-journal.ts';
 import { AgentNotFound } from '../agent-client.ts';
 import { abandonBackup, type BackupCheckpoint, makeBackup } from '../backups/making.ts';
+import { removeObjects } from '../backups/removal.ts';
 import { taskDatabase } from './database.ts';
 import { type Kind, Permanent, type TaskRun } from './kind.ts';
 
@@ -72,10 +72,6 @@ export const deprovision: Kind<DeprovisionParams, BackupCheckpoint, null> = {
     });
   },
 };
-
-async function removeObjects(objects: ObjectStore, prefix: string): Promise<void> {
-  for await (const { key } of objects.list(prefix)) await objects.remove(key);
-}
 
 /** What is kept of a database that is gone ends by itself: a task waits for it. Without a backup nothing begins with its journal. */
 async function expireBackupsOf({ task, services }: DeprovisionRun, database: Database): Promise<void> {

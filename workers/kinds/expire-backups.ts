@@ -34,6 +34,7 @@ export const expireBackups: Kind<ExpireParams, never, { expired: number; objects
     if (database?.status === 'deleting') throw new Postponed(clock() + minuteMs, 'waits until the database is removed');
     const isGone = !database;
     await endOrphans(run, databaseId);
+    await endHolds(run, databaseId);
     const records = await backups.listBackups(databaseId);
     const due = backupsToExpire(records, { rule: defaultRule, nowMs: clock(), isGone });
     let expired = 0;
@@ -54,6 +55,16 @@ async function endOrphans({ services }: TaskRun, databaseId: string): Promise<vo
     if (backup.status !== 'running') continue;
     const task = await tasks.getTask(backup.taskId);
     if (task?.state !== 'queued' && task?.state !== 'running') await backups.fail(backup);
+  }
+}
+
+/** Of restores that have ended and could not say so. */
+async function endHolds({ services }: TaskRun, databaseId: string): Promise<void> {
+  const { backups, tasks } = services.management;
+  for (const { backup, holder } of await backups.holds(databaseId)) {
+    const task = await tasks.getTask(holder);
+    if (task && ['failed', 'succeeded', 'cancelled'].includes(task.state) && task.cleanUps === null)
+      await backups.release({ databaseId, id: backup }, holder);
   }
 }
 

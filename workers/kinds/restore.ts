@@ -1,11 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ObjectStore } from '../../src/base/object-store.ts';
 import type { SeriesDefinition, SeriesInfo } from '../../src/kdb/engine.ts';
 import { BackupDamaged, type BackupManifest } from '../../src/management/backup-manifest.ts';
 import type { Backups } from '../../src/management/backups.ts';
 import type { DatabaseReport } from '../../src/management/host-agent.ts';
 import type { Database, Endpoint, RestoreParams } from '../../src/management/records.ts';
+import { journalPrefix } from '../../src/management/shipped-journal.ts';
 import { allSeries } from '../backups/figures.ts';
 import { type FillCheckpoint, fillDatabase } from '../backups/filling.ts';
+import { type ShippedJournal, shippedJournals } from '../backups/journals.ts';
+import { removeObjects } from '../backups/removal.ts';
 import { loadManifest } from '../backups/stored-manifest.ts';
 import { taskDatabase } from './database.ts';
 import { type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
@@ -22,9 +26,9 @@ export interface RestoreResult {
   readonly bytes: number;
   /** ISO time up to which the journal was applied; null: as the backup had it. */
   readonly until: string | null;
-  /** Of the journal, and when the last of them arrived. */
   readonly journalRecords: number;
-  readonly lastArrivalAt: string | null;
+  /** Everything that had arrived by then is there. What came between it and `until` was either nothing, or it never left the host. */
+  readonly recoveredUntil: string;
 }
 
 type RestoreRun = TaskRun<RestoreParams, FillCheckpoint>;
@@ -99,10 +103,11 @@ async function untilOf({ params, services }: RestoreRun, manifest: BackupManifes
   const untilMs = Date.parse(params.until);
   if (untilMs < Date.parse(takenAt))
     throw new Permanent(`the backup is of ${takenAt}, later than ${params.until}: choose an earlier one`);
-  await requireOneJournal(services.management.backups, manifest, untilMs);
   const shippedMs = untilMs + shippedAfterMs;
   if (services.management.clock() < shippedMs)
     throw new Postponed(shippedMs, `waits until the journal up to ${params.until} is in the object store`);
+  await requireOneJournal(services.management.backups, manifest, untilMs);
+  await requireNoOtherJournal(services.objectsOf(params.region), manifest, untilMs);
   return untilMs;
 }
 
@@ -122,6 +127,22 @@ async function requireOneJournal(
   if (later.some((each) => each.journal && each.journal.incarnation !== journal?.incarnation))
     throw new Permanent(
       `the database was moved after backup ${backup}, and its journal ends there: restore backup ${later.at(-1)!.id}`,
+    );
+}
+
+/** Between a move and the first backup after it there is only the journal of its new place, with nothing that it continues. */
+async function requireNoOtherJournal(
+  source: ObjectStore,
+  { backup, databaseId, journal, takenAt }: BackupManifest,
+  untilMs: number,
+): Promise<void> {
+  const isOther = ({ incarnation, at }: ShippedJournal): boolean =>
+    incarnation !== journal?.incarnation &&
+    at.getTime() > Date.parse(takenAt) &&
+    at.getTime() - shippedAfterMs <= untilMs;
+  if ((await shippedJournals(source, databaseId)).some(isOther))
+    throw new Permanent(
+      `the database was moved after backup ${backup}, and its journal ends there: choose an earlier time, or the first backup after the move`,
     );
 }
 
@@ -165,14 +186,14 @@ async function defineSeries(
 }
 
 function resultOf(manifest: BackupManifest, { recovered }: DatabaseReport, rows: number): RestoreResult {
-  const iso = (ms: number | null | undefined): string | null => (ms == null ? null : new Date(ms).toISOString());
+  const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     rows,
     files: manifest.files.length,
     bytes: manifest.files.reduce((sum, { bytes }) => sum + bytes, 0),
-    until: iso(recovered?.untilMs),
+    until: recovered?.untilMs == null ? null : iso(recovered.untilMs),
     journalRecords: recovered?.records ?? 0,
-    lastArrivalAt: iso(recovered?.lastArrivalMs),
+    recoveredUntil: iso(Math.max(Date.parse(manifest.takenAt), recovered?.lastArrivalMs ?? 0)),
   };
 }
 
@@ -181,11 +202,13 @@ async function removeHalfMade({ task, params, services, signal }: RestoreRun): P
   const { databases, hosts, series, backups } = services.management;
   await backups.release({ databaseId: params.databaseId, id: params.backup }, task.id);
   const found = await taskDatabase(task, services.management);
-  if (found?.status !== 'restoring') return;
+  if (found?.status !== 'restoring' && found?.status !== 'failed') return;
   // Whoever read it before, and still believes that it is to be filled, changes it no more: nothing that is in use is removed.
-  const database = await databases.change(found, {});
+  // While its host is away it can be deleted like any that has failed.
+  const database = await databases.change(found, { status: 'failed' });
   const host = database.hostId === null ? undefined : await hosts.getHost(database.hostId);
   if (host) await services.agents.deleteDatabase(host.agent, database.id, signal);
   await series.removeAll(database.id);
+  await removeObjects(services.objects, journalPrefix(database.id));
   await databases.remove(database);
 }

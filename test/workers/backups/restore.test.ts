@@ -10,6 +10,7 @@ import { shippedChecksumKey, shippedKey } from '../../../src/management/shipped-
 import { directoriesOf } from '../../agent/host.ts';
 import { newDatabase, region } from '../../management/region.ts';
 import { until } from '../../until.ts';
+import type { MemoryHost } from '../memory-host.ts';
 import { Mortal } from '../mortal.ts';
 import { accountId, backupWorld, connect, contents, insert, somePoints } from './world.ts';
 
@@ -83,11 +84,18 @@ test('a journal that was shipped brings a backup forward to a moment', async (t)
   const { task, database } = await world.restore('copy', { backup: backup.id, until: moment }, plant);
   assert.equal(task.state, 'succeeded', task.error ?? '');
   assert.deepEqual(await within(database, contents), expected);
-  const result = task.result as { until: string; journalRecords: number };
+  const result = task.result as { until: string; journalRecords: number; recoveredUntil: string };
+  assert.ok(result.recoveredUntil >= backup.takenAt! && result.recoveredUntil <= moment);
   assert.equal(result.until, moment);
   assert.ok(result.journalRecords > 0);
 
-  // As after a move.
+  // As after a move: first there is only its journal, then a backup.
+  const lone = shippedKey(plant.id, { incarnation: 'other', generation: 1 });
+  await objects.put(lone, 'a journal');
+  const between = await world.restore('between', { backup: backup.id, until: moment }, plant);
+  assert.equal(between.task.state, 'failed');
+  assert.match(between.task.error!, /moved after backup .* choose an earlier time/);
+  await objects.remove(lone);
   const takenAt = new Date(Date.parse(backup.takenAt!) + 1).toISOString();
   const moved = await management.backups.complete(
     await management.backups.begin({ id: 'moved', createdAt: moment }, plant, {
@@ -101,3 +109,47 @@ test('a journal that was shipped brings a backup forward to a moment', async (t)
   assert.equal(refused.task.state, 'failed');
   assert.match(refused.task.error!, new RegExp(`restore backup ${moved.id}`));
 });
+
+test('given up while the host is away, the database can be deleted; nothing of it is left, and its backup is let go of', async (t) => {
+  const world = await backupWorld(t);
+  const { management, objects, finish, within, worker } = world;
+  const { databases, tasks, backups, clock } = management;
+  const plant = await world.database('plant');
+  await within(plant, (engine) => insert(engine, somePoints(1)));
+  await world.task('backup', plant);
+  const backup = (await backups.lastComplete(plant.id))!;
+  const restore = { backup: backup.id, databaseId: plant.id, region, until: null };
+  const made = await databases.createDatabase({ ...newDatabase(accountId, 'copy'), restore }, theService);
+  await worker({ mortal: new Mortal(8), connect })
+    .runner.run({ taskId: made.task.id })
+    .catch(() => {});
+  const placed = (await databases.getDatabase(accountId, 'copy', { fresh: true }))!;
+  assert.equal(placed.hostId, 'h1');
+  await objects.put(shippedKey(placed.id, { incarnation: 'x', generation: 1 }), 'a journal');
+  clock.aheadMs += 15_001;
+  await tasks.cancel(made.task.id, theService);
+  const away = await worker({ connect, memory: { agents: absent } as unknown as MemoryHost });
+  clock.aheadMs += 15_001;
+  await away.runner.run({ taskId: made.task.id });
+  assert.equal((await databases.getDatabase(accountId, 'copy', { fresh: true }))?.status, 'failed');
+  assert.equal((await finish(made.task.id)).state, 'cancelled');
+  assert.equal(await databases.getDatabase(accountId, 'copy', { fresh: true }), undefined);
+  assert.deepEqual(await Array.fromAsync(objects.list(`journal/${placed.id}/`)), []);
+
+  // Its last word was lost: the next expiry lets go of what it held.
+  await backups.hold({ databaseId: plant.id, id: backup.id }, made.task.id);
+  await backups.requestDelete(backup, theService);
+  const expiry = await world.task('expire-backups', plant);
+  assert.equal(expiry.state, 'succeeded');
+  assert.deepEqual(await backups.listBackups(plant.id), []);
+});
+
+/** Its agent does not answer. */
+const absent = new Proxy(
+  {},
+  {
+    get: () => async () => {
+      throw new Error('the host does not answer');
+    },
+  },
+);
