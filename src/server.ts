@@ -11,7 +11,7 @@ import {
 } from './api/backups.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
-import { createExport, getExport } from './api/exports.ts';
+import { createExport, getExport, listExports } from './api/exports.ts';
 import { listImportParts, putImportPart, startImport } from './api/import-parts.ts';
 import { createImport, getRejects, listImports } from './api/imports.ts';
 import { metrics } from './api/metrics.ts';
@@ -66,6 +66,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['get', '/v1/databases/:database/imports', 'listImports', listImports],
   ['get', '/v1/databases/:database/imports/:import/rejects', 'getRejects', getRejects],
   ['post', '/v1/databases/:database/exports', 'createExport', createExport],
+  ['get', '/v1/databases/:database/exports', 'listExports', listExports],
   ['get', '/v1/databases/:database/exports/:task', 'getExport', getExport],
   ['put', '/v1/databases/:database/imports/:import/parts/:part', 'putImportPart', putImportPart],
   ['get', '/v1/databases/:database/imports/:import/parts', 'listImportParts', listImportParts],

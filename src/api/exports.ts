@@ -20,12 +20,14 @@ import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
 import { engineCall } from './engine-call.ts';
 import { fromStore } from './objects.ts';
+import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson } from './reply.ts';
-import { readJson } from './schema.ts';
+import { readJson, readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { shownTask } from './tasks.ts';
 
 const dayMs = 86_400_000;
+const pageTasks = 100;
 
 interface NewExport {
   readonly series: string;
@@ -74,6 +76,21 @@ export const createExport: Step[] = [
     const task = await management.tasks.createTask({ kind: 'export', subject, params, requestedBy: actorOf(context) });
     await tasks.announce(task, log);
     replyJson(context, 202, { task: shownTask(task) });
+  },
+];
+
+export const listExports: Step[] = [
+  ...access('read'),
+  findDatabase,
+  readParameters({ type: 'object', additionalProperties: false, properties: { cursor } }),
+  async function listExports(context: Context): Promise<void> {
+    const { accountId, name: database } = context.database!;
+    const { tasks, next } = await context.services.management.tasks.listTasks({
+      ...{ accountId, state: undefined, kind: 'export', database },
+      limit: pageTasks,
+      after: pageAfter(context),
+    });
+    replyJson(context, 200, { exports: tasks.map((task) => shownTask(task)), next: nextCursor({ next }) });
   },
 ];
 

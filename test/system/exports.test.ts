@@ -29,6 +29,7 @@ test('an export comes by its link, and its lines written to another database mak
 
 async function exportOf(service: Service, database: string): Promise<Buffer> {
   const path = `/v1/databases/${database}/exports`;
+  assert.deepEqual((await service.ask(path)).json, { exports: [], next: null });
   const asked = { series: 'cpu', format: 'line-protocol', compression: 'gzip', splitRows: 2_000 };
   const { json, text } = await service.ask(path, { body: asked });
   assert.ok(json?.task, text);
