@@ -58,10 +58,11 @@ export const cancelTask: Step[] = [
   ...access('manage'),
   async function cancelTask(context: Context): Promise<void> {
     const { management, tasks, log } = context.services;
-    const { id, requestedBy } = await findTask(context);
+    const { id, requestedBy, kind, params } = await findTask(context);
     const { accountId, operator } = context.token!;
+    const isOwnSchedule = kind === 'backup' && (params as { reason?: string }).reason === 'scheduled';
     // Moves and the like are not the customer's to stop.
-    if (!operator && requestedBy.accountId !== accountId)
+    if (!operator && requestedBy.accountId !== accountId && !isOwnSchedule)
       throw apiError('TaskNotCancellable', { task: id, reason: 'the service or its operator asked for it' });
     const task = await management.tasks.cancel(id, actorOf(context));
     // What it left behind is put in order by a worker.

@@ -76,6 +76,14 @@ test('a task is looked at and cancelled by its account and the operator, by nobo
   const queued = await management.tasks.createTask({ kind: 'import', subject: plant, requestedBy: theService });
   const refused = await service.ask(`/v1/tasks/${queued.id}`, { method: 'DELETE' });
   assert.deepEqual([refused.status, refused.json.code], [409, 'TaskNotCancellable']);
+  const scheduled = {
+    kind: 'backup',
+    subject: plant,
+    params: { reason: 'scheduled' },
+    requestedBy: theService,
+  } as const;
+  const { id: backupId } = await management.tasks.createTask(scheduled);
+  assert.equal((await service.ask(`/v1/tasks/${backupId}`, { method: 'DELETE' })).status, 202);
   assert.equal((await operator.ask(`/v1/tasks/${queued.id}`, { method: 'DELETE' })).json.task.state, 'cancelled');
   assert.equal((await service.ask('/v1/tasks/none', { method: 'DELETE' })).json.code, 'TaskNotFound');
 });
