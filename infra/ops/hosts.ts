@@ -100,8 +100,9 @@ function hostColumns(): Readonly<Record<string, (host: Host) => Cell>> {
   };
 }
 
-function stateOf({ heartbeatAt, cordoned }: Host, nowMs: number): string {
+function stateOf({ heartbeatAt, cordoned, drain, usedSlots }: Host, nowMs: number): string {
   if (nowMs - Date.parse(heartbeatAt) > aliveMs) return 'silent';
+  if (drain) return drain.done ? 'drained' : `draining, ${usedSlots} left`;
   return cordoned ? 'cordoned' : 'open';
 }
 
