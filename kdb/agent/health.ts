@@ -7,7 +7,7 @@ export async function hostHealth(
   volumes: readonly string[],
   slots: number,
   reports: readonly DatabaseReport[],
-): Promise<Pick<HostHealth, 'slots' | 'databases' | 'volumes' | 'load'>> {
+): Promise<Pick<HostHealth, 'clockMs' | 'slots' | 'databases' | 'volumes' | 'load'>> {
   const databases: Partial<Record<ProcessState, number>> = {};
   for (const { state } of reports) databases[state] = (databases[state] ?? 0) + 1;
   return {
