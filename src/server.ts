@@ -95,6 +95,9 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
 
 /** The router's own 100 would hide longer names. Node bounds the whole head to as much. */
 const maxParamLength = 16_384;
+const keepAliveTimeoutMs = 75_000;
+/** Counted from the last answer on too, so it is the longer one. */
+const headersTimeoutMs = 80_000;
 
 export function createServer(services: Services): Server {
   // A name would become a header of every reply, set on its own (reply.ts).
@@ -112,6 +115,9 @@ export function createServer(services: Services): Server {
     ),
   );
   server.on('restifyError', refuse);
+  // A load balancer keeps its side open for 60 s: a connection that this side closed first would be a request lost.
+  server.server.keepAliveTimeout = keepAliveTimeoutMs;
+  server.server.headersTimeout = headersTimeoutMs;
   // Node hands the connection to whoever listens for upgrades; restify does, but answers nobody. Unheard, `Upgrade: h2c` is plain HTTP/1.1.
   server.server.removeAllListeners('upgrade');
   return server;

@@ -67,3 +67,20 @@ export const indexes = {
   schedulesDue: 'schedules-due',
   backupsByAccount: 'backups-by-account',
 } as const;
+
+/**
+ * CloudWatch, with the dimension `region`: lines of the embedded metric format that processes write to their logs once a minute. `freeSlots` is of all
+ * hosts of the region that live, as a worker sees them; `freeVolumePercent` of the fullest volume of a host; `journalSyncP99Seconds` of a host's databases.
+ */
+export const figures = {
+  namespace: 'tsg',
+  replicationLag: 'replicationLagSeconds',
+  journalSyncP99: 'journalSyncP99Seconds',
+  freeSlots: 'freeSlots',
+  freeVolume: 'freeVolumePercent',
+  canaryFailures: 'canaryFailures',
+  canaryDuration: 'canarySeconds',
+} as const;
+
+/** Auto Scaling groups of a region that may have one database host each; the group's name is the host's id. */
+export const hostGroupPrefix = 'tsg-host-';
