@@ -1,6 +1,7 @@
 // q text to nodes: no precedence, from the right; nouns beside each other apply [basics/syntax].
 
 import { doubt } from './lists.ts';
+import { survey } from './names.ts';
 import { scan, type Token } from './scanner.ts';
 import { type Column, infix, type Node, type Query } from './syntax.ts';
 import { fail, type Iterator, nothing } from './values.ts';
@@ -397,58 +398,4 @@ function nameAll(nodes: readonly Node[]): Column[] {
     taken.add(name);
     return { name, value: column.value };
   });
-}
-
-/** Names used and assigned at this level: lambdas inside have their own; phrases of queries do not count for x, y, z. */
-function survey(node: Node, used: Set<string>, assigned: Set<string>, constants: { total: number }): void {
-  const visit = (child: Node | undefined): void => {
-    if (child) survey(child, used, assigned, constants);
-  };
-  switch (node.kind) {
-    case 'constant':
-      constants.total++;
-      return;
-    case 'name':
-      used.add(node.name);
-      return;
-    case 'verb':
-    case 'lambda':
-      return;
-    case 'list':
-      node.items.forEach(visit);
-      return;
-    case 'table':
-      for (const column of [...node.keys, ...node.columns]) visit(column.value);
-      return;
-    case 'apply':
-      visit(node.f);
-      node.args.forEach(visit);
-      return;
-    case 'iterate':
-      visit(node.f);
-      return;
-    case 'assign':
-      if (!node.name.includes('.') && !node.isGlobal) assigned.add(node.name);
-      used.add(node.name);
-      node.path?.forEach(visit);
-      visit(node.operator);
-      visit(node.value);
-      return;
-    case 'cond':
-      node.parts.forEach(visit);
-      return;
-    case 'block':
-      node.body.forEach(visit);
-      return;
-    case 'return':
-    case 'signal':
-      visit(node.value);
-      return;
-    case 'query':
-      visit(node.from);
-      return;
-    default:
-      visit(node.test);
-      node.body.forEach(visit);
-  }
 }
