@@ -1,13 +1,26 @@
-// What anybody who may write to the queues of tasks can put there.
+// The queues of tasks: what anybody who may write there can put there, messages that come again, and an end of everything.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { GetQueueUrlCommand, ReceiveMessageCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { readWorkerConfig } from '../../../src/base/config.ts';
 import { queues } from '../../../src/base/names.ts';
+import { theService } from '../../../src/management/audit.ts';
+import { createManagement, type Management } from '../../../src/management/index.ts';
 import { createSqs, TaskQueue, taskQueueNames } from '../../../src/tasks/queue.ts';
+import { silent } from '../../management/region.ts';
 import { until } from '../../until.ts';
 import { type LocalRegion, startRegion } from '../region.ts';
 import { Service } from '../service.ts';
+import { Worker } from './more-processes.ts';
+
+const pending = 1_000;
 
 let region: LocalRegion;
 let service: Service;
@@ -73,3 +86,67 @@ test('poison and hostile messages go to the dead letters with their reasons, and
   const { json: asked } = await service.ask('/v1/databases/plant/backups', { body: {} });
   await service.taskDone(asked.task.id);
 });
+
+test(`all processes are killed with ${pending} tasks pending; two workers do each once, though everything comes twice`, async (t) => {
+  // It takes nothing from here on.
+  process.kill(region.pids().worker, 'SIGSTOP');
+  const [databaseId] = Object.keys(region.pids().databases);
+  const ids = await within(async ({ databases, tasks }) => {
+    const subject = (await databases.getDatabaseById(databaseId!))!;
+    const made: string[] = [];
+    const create = async (): Promise<void> => {
+      while (made.length < pending) {
+        const id = `pending-${made.length}`;
+        made.push(id);
+        const fields = { id, kind: 'retention', subject, requestedBy: theService } as const;
+        // Asked again, it is the same one.
+        await until(`task ${id} to be made`, () => tasks.createTask(fields).catch(() => undefined), 60_000);
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, create));
+    return made;
+  });
+  await region.killAll();
+  await region.restart();
+  const second = new Worker(region);
+  t.after(() => second.end('SIGTERM'));
+  await withSqs(async (sqs) => {
+    const QueueUrl = await new TaskQueue(sqs).url('bulk');
+    for (let from = 0; from < pending; from += 10) {
+      const Entries = ids
+        .slice(from, from + 10)
+        .map((taskId, i) => ({ Id: String(i), MessageBody: JSON.stringify({ taskId }) }));
+      await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+    }
+  });
+  await within(async ({ tasks, claims }) => {
+    const owners = new Set<string>();
+    for (const id of ids) {
+      const task = await until(
+        `task ${id} to end`,
+        async () => {
+          const found = await tasks.getTask(id);
+          return found && !['queued', 'running'].includes(found.state) && found;
+        },
+        180_000,
+      );
+      // One that was lost, its claim unanswered, ends before the next one begins.
+      const outcomes = task.history.map(({ outcome }) => outcome);
+      assert.deepEqual([task.state, outcomes.filter((each) => each !== 'lost')], ['succeeded', ['succeeded']]);
+      for (const [i, { startedAt }] of task.history.entries())
+        assert.ok(i === 0 || startedAt >= task.history[i - 1]!.endedAt!, JSON.stringify(task.history));
+      owners.add(task.history.at(-1)!.owner);
+    }
+    assert.equal(owners.size, 2);
+    assert.deepEqual(await claims.unfinished(), []);
+  });
+});
+
+async function within<T>(work: (management: Management) => Promise<T>): Promise<T> {
+  const management = createManagement(readWorkerConfig(region.environment()), silent);
+  try {
+    return await work(management);
+  } finally {
+    await management.close();
+  }
+}
