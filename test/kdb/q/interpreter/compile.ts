@@ -70,7 +70,7 @@ function compile(node: Node, names: Names, isUsed = true): Code {
     case 'assign':
       return assignCode(node, names, isUsed);
     case 'cond':
-      return condCode(node.parts, names);
+      return condCode(node.parts, names, isUsed);
     case 'if':
     case 'while':
     case 'do':
@@ -275,8 +275,8 @@ const identity = (f: Q): Q =>
   isJoinVerb(f) ? empty : fail('nyi an assignment through an operator to what is not there');
 
 /** Without a last part what no test is true for is nothing [ref/cond#even-numbers-of-arguments]. */
-function condCode(parts: readonly Node[], names: Names): Code {
-  const codes = parts.map((part) => compile(part, names));
+function condCode(parts: readonly Node[], names: Names, isUsed: boolean): Code {
+  const codes = parts.map((part) => compile(part, names, isUsed));
   return (frame) => {
     for (let i = 0; i + 1 < codes.length; i += 2) if (truthOf(codes[i]!(frame))) return codes[i + 1]!(frame);
     return codes.length % 2 === 0 ? nothing : codes.at(-1)!(frame);
