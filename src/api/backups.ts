@@ -6,7 +6,7 @@ import type { Backup } from '../management/records.ts';
 import { access, accountAccess, dataAccess } from './access.ts';
 import { actorOf } from './actor.ts';
 import { readBody } from './body.ts';
-import { maxVolumes, shownDatabase } from './databases.ts';
+import { maxVolumes, requireRegion, shownDatabase } from './databases.ts';
 import { requireName } from './names.ts';
 import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson } from './reply.ts';
@@ -120,8 +120,7 @@ export const createRestore: Step[] = [
     const backup = await findBackup(context, wanted.backup);
     if (backup.status !== 'complete') throw apiError('BackupBusy', { backup: backup.id, status: backup.status });
     const { region = config.region, volumes = backup.volumes } = wanted;
-    if (config.regionEndpoints[region] === undefined)
-      throw apiError('InvalidRequest', { reason: `body.region: ${region} is not a region of this service` });
+    requireRegion(context, region);
     const { database, task } = await management.databases.createDatabase(
       {
         accountId: context.account!.id,

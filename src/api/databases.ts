@@ -44,11 +44,7 @@ export const createDatabase: Step[] = [
     const { config, management, tasks, log } = context.services;
     const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = context.json as NewDatabase;
     requireName(name);
-    const regions = Object.keys(config.regionEndpoints);
-    if (!regions.includes(region))
-      throw apiError('InvalidRequest', {
-        reason: `body.region: ${region} is not a region of this service; it has ${regions.join(', ')}`,
-      });
+    requireRegion(context, region);
     const { id: accountId } = context.account!;
     const maxDatabases = limitsOf(context.account!).databases;
     const { database, task } = await management.databases.createDatabase(
@@ -132,6 +128,13 @@ export const deleteDatabase: Step[] = [
     replyJson(context, 202, { database: shownDatabase(context, database), task: shownTask(task) });
   },
 ];
+
+export function requireRegion({ services }: Context, region: string): void {
+  const regions = Object.keys(services.config.regionEndpoints);
+  if (regions.includes(region)) return;
+  const reason = `body.region: ${region} is not a region of this service; it has ${regions.join(', ')}`;
+  throw apiError('InvalidRequest', { reason });
+}
 
 /** `endpoint` is the API of its region; the process behind it stays inside. */
 export function shownDatabase(context: Context, database: Database): object {

@@ -170,7 +170,11 @@ export const errorRegistry = {
     message: 'Database {database} could not be made; its task says why. Delete it and create it again',
   },
   DatabaseBusy: { status: 409, message: 'Database {database} is {status}; wait for its task to end' },
-  BackupBusy: { status: 409, message: 'Backup {backup} is {status}; wait for its task to end, or cancel it' },
+  BackupBusy: {
+    status: 409,
+    message:
+      'Backup {backup} is {status}: only a complete one is restored or read back, and none is deleted while it is made',
+  },
   Conflict: { status: 409, message: '{what} was changed by somebody else at the same time; read it again and retry' },
   // The service
   InternalError: { status: 500, message: 'Something failed on our side; the request id finds it in our logs' },
