@@ -1,4 +1,4 @@
-// `npm run deploy -- --region eu-west-1 --image …@sha256:…`: the global stack first, whose domain the region's stack has to be told, then the region's.
+// `npm run deploy -- --region eu-west-1 --image sha256:…`: the global stack first, whose domain the region's stack has to be told, then the region's.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const names = deployment.regions.map(({ name }) => name);
 const program = new Command('npm run deploy --')
   .description('Deploys the global stack, where it has changes, and a region.')
   .addOption(new Option('--region <name>', 'without it, the global stack alone').choices(names))
-  .option('--image <image>', 'registry/repository@sha256:…; without it, the one that runs')
+  .option('--image <image>', "its digest, sha256:…, in the region's repository; without it, the one that runs")
   .option('--diff', 'shows what would change, and changes nothing')
   .parse();
 const { region, image, diff } = program.opts<Wish>();
@@ -48,7 +48,7 @@ function regionArguments(name: string): string[] {
   ]!;
   const parameters = [
     `${stack}:HostedZoneId=${HostedZoneId}`,
-    ...(image === undefined ? [] : [`${stack}:Image=${image}`]),
+    ...(image === undefined ? [] : [`${stack}:ImageDigest=${image}`]),
   ];
   return [stack, '--exclusively', ...parameters.flatMap((parameter) => ['--parameters', parameter])];
 }

@@ -1,6 +1,7 @@
 // Findings of cdk-nag and of CDK's own rules that are as they should be, and why.
 
 import { type App, Validations } from 'aws-cdk-lib';
+import { hostGroupPrefix } from '../../src/base/names.ts';
 import type { Deployment } from './regions.ts';
 import { objectsBucket } from './stack-names.ts';
 
@@ -9,7 +10,6 @@ const placeholders = { partition: '<AWS::Partition>', account: '<AWS::AccountId>
 
 const everywhere: Readonly<Record<string, string>> = {
   W3010: 'Zones are named, never looked up: volumes and slots belong to one, and accounts see different ones.',
-  W3045: 'The balancer writes its logs there, which a policy cannot allow everywhere; nobody else may.',
   AEC4: 'One node for each zone is the design: a cache without a copy, whose API nodes share its zone.',
   EC23: 'It is the load balancer, which serves HTTPS to everybody and redirects HTTP.',
   [`IAM4[Policy::arn:${placeholders.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore]`]:
@@ -32,14 +32,14 @@ export function acknowledge(app: App, deployment: Deployment, account: string | 
 function namesMadeLater({ regions }: Deployment, account: string): [string, string][] {
   const wildcard = (resource: string, reason: string): [string, string] => [`IAM5[Resource::${resource}]`, reason];
   return regions.flatMap(({ name }) => [
-    ...['*', 'backups/*', 'journal/*', 'imports/*', 'exports/*', 'batches/*'].map((keys) =>
+    ...['*', 'backups/*', 'journal/*', 'imports/*', 'exports/*'].map((keys) =>
       wildcard(
         `arn:${placeholders.partition}:s3:::${objectsBucket(placeholders.account, name)}/${keys}`,
         'Keys of objects are made while the service runs; each kind of process has its prefixes.',
       ),
     ),
     wildcard(
-      `arn:${placeholders.partition}:autoscaling:${name}:${account}:autoScalingGroup:*:autoScalingGroupName/tsg-host-*`,
+      `arn:${placeholders.partition}:autoscaling:${name}:${account}:autoScalingGroup:*:autoScalingGroupName/${hostGroupPrefix}*`,
       "The region's slots; their ARNs hold an id that is made with them.",
     ),
     ...['volume', 'instance'].map((kind) =>

@@ -1,8 +1,11 @@
-// Alarms: each says what is wrong, and which paragraph of the runbook leads out of it.
+// Alarms: each says what is wrong, and which paragraph of the runbook leads out of it; and whom they tell.
 
+import { Aws } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 
 /** Headings of infra/RUNBOOK.md, by their anchors. */
@@ -17,6 +20,7 @@ export const runbookParagraphs = [
   'dead-letters',
   'canary',
   'cache',
+  'host-lost',
 ] as const;
 export type RunbookParagraph = (typeof runbookParagraphs)[number];
 
@@ -48,4 +52,19 @@ export function alarm(scope: Construct, operators: ITopic, settings: AlarmSettin
   made.addAlarmAction(action);
   made.addOkAction(action);
   return made;
+}
+
+export function operatorsTopic(scope: Construct, displayName: string, email: string): Topic {
+  const topic = new Topic(scope, 'Operators', { displayName, enforceSSL: true });
+  // A policy of its own takes the place of the one by which CloudWatch may otherwise publish.
+  topic.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions: ['sns:Publish'],
+      resources: [topic.topicArn],
+      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+    }),
+  );
+  topic.addSubscription(new EmailSubscription(email));
+  return topic;
 }

@@ -6,6 +6,17 @@ import { RegionStack } from './region-stack.ts';
 import { type Deployment, deployment as deployed } from './regions.ts';
 import { globalStackName, regionStackName } from './stack-names.ts';
 
+/** How CDK behaves: here and not in cdk.json, so that templates are the same whoever asks for them. */
+export const featureFlags: Readonly<Record<string, boolean>> = {
+  '@aws-cdk/aws-iam:minimizePolicies': true,
+  '@aws-cdk/core:checkSecretUsage': true,
+  '@aws-cdk/aws-ec2:launchTemplateDefaultUserData': true,
+  '@aws-cdk/aws-ec2:restrictDefaultSecurityGroup': true,
+  '@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy': true,
+  '@aws-cdk/aws-autoscaling:generateLaunchTemplateInsteadOfLaunchConfig': true,
+  '@aws-cdk/aws-secretsmanager:useAttachedSecretResourcePolicyForSecretTargetAttachments': true,
+};
+
 export interface AppSettings {
   readonly deployment?: Deployment;
   /** Undefined: whichever it is deployed to. */

@@ -19,7 +19,7 @@ import { Construct } from 'constructs';
 import type { Network } from './network.ts';
 import { ports } from './processes.ts';
 
-/** The balancer's; Node keeps its side open longer (src/main.ts), so that it never closes a connection on which a request is coming. */
+/** The balancer's; Node keeps its side open longer (src/server.ts), so that it never closes a connection on which a request is coming. */
 export const idleTimeoutS = 60;
 /** Requests end in that time: the longest call of a database has 30 s. */
 export const drainS = 45;

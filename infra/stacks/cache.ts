@@ -27,7 +27,7 @@ export class Cache extends Construct {
     });
     const entries = zones.map((zone) => {
       const group = new CfnReplicationGroup(this, zone, {
-        replicationGroupId: `tsg-${zone}`,
+        replicationGroupId: cacheName(zone),
         replicationGroupDescription: `Management data for ${zone}`,
         engine: 'valkey',
         engineVersion: '8.0',
@@ -51,4 +51,8 @@ export class Cache extends Construct {
     this.groups = entries.map(([, group]) => group);
     this.hosts = Object.fromEntries(entries.map(([zone, group]) => [zone, group.attrPrimaryEndPointAddress]));
   }
+}
+
+export function cacheName(zone: string): string {
+  return `tsg-${zone}`;
 }

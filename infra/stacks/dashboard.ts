@@ -1,6 +1,7 @@
 // What operators look at, and what wakes them.
 
 import { Duration } from 'aws-cdk-lib';
+import type { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import {
   Dashboard as CloudWatchDashboard,
   GraphWidget,
@@ -8,16 +9,16 @@ import {
   MathExpression,
   Metric,
 } from 'aws-cdk-lib/aws-cloudwatch';
-import { HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import { HttpCodeElb, HttpCodeTarget } from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { figures } from '../../src/base/names.ts';
 import { alarm } from './alarms.ts';
 import type { Balancer } from './balancer.ts';
-import type { Cache } from './cache.ts';
+import { type Cache, cacheName } from './cache.ts';
 import type { ApiFleet, WorkerFleet } from './fleets.ts';
 import type { Hosts } from './hosts.ts';
 import type { Queues } from './queues.ts';
-import { metricNamespace } from './stack-names.ts';
 
 export interface DashboardProps {
   readonly region: string;
@@ -35,18 +36,28 @@ const period = Duration.minutes(1);
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, props: DashboardProps) {
     super(scope, id);
-    const { region, operators, balancer, api, workers, queues } = props;
+    const { region, operators, balancer, api, workers, hosts, queues, cache } = props;
     const requests = balancer.balancer.metrics.requestCount({ period });
     const errors = balancer.targets.metrics.httpCodeTarget(HttpCodeTarget.TARGET_5XX_COUNT, { period });
+    // What clients get while no node answers.
+    const ownErrors = balancer.balancer.metrics.httpCodeElb(HttpCodeElb.ELB_5XX_COUNT, { period });
     const errorPercent = new MathExpression({
-      expression: 'IF(requests > 20, 100 * errors / requests, 0)',
-      usingMetrics: { requests, errors },
+      expression: 'IF(FILL(requests, 0) > 20, 100 * (FILL(errors, 0) + FILL(ownErrors, 0)) / requests, 0)',
+      usingMetrics: { requests, errors, ownErrors },
       label: '5xx, percent of requests',
       period,
     });
     const latency = (statistic: string): Metric => balancer.targets.metrics.targetResponseTime({ statistic, period });
+    const cacheMetrics = (metricName: string, statistic: string): Record<string, Metric> =>
+      Object.fromEntries(
+        Object.keys(cache.hosts).map((zone) => {
+          // The one node of its replication group.
+          const dimensionsMap = { CacheClusterId: `${cacheName(zone)}-001` };
+          return [zone, new Metric({ namespace: 'AWS/ElastiCache', metricName, dimensionsMap, statistic, period })];
+        }),
+      );
     const ours = (metricName: string, statistic = 'Maximum'): Metric =>
-      new Metric({ namespace: metricNamespace, metricName, dimensionsMap: { region }, statistic, period });
+      new Metric({ namespace: figures.namespace, metricName, dimensionsMap: { region }, statistic, period });
 
     alarm(this, operators, {
       id: 'Errors',
@@ -68,15 +79,16 @@ export class Dashboard extends Construct {
       id: 'Replication',
       runbook: 'replication',
       says: 'Changes of management data reach the caches later than 10 s',
-      metric: ours('replicationLagSeconds'),
+      metric: ours(figures.replicationLag),
       above: 10,
       minutes: 3,
+      silenceIsBad: true,
     });
     alarm(this, operators, {
       id: 'Journal',
       runbook: 'journal',
       says: 'The slowest hundredth of journal syncs takes longer than 100 ms',
-      metric: ours('journalSyncP99Seconds'),
+      metric: ours(figures.journalSyncP99),
       above: 0.1,
       minutes: 5,
     });
@@ -84,7 +96,7 @@ export class Dashboard extends Construct {
       id: 'Slots',
       runbook: 'slots',
       says: 'Fewer than 4 databases fit on the hosts that run',
-      metric: ours('freeSlots', 'Minimum'),
+      metric: ours(figures.freeSlots, 'Minimum'),
       below: 4,
       minutes: 5,
     });
@@ -92,7 +104,7 @@ export class Dashboard extends Construct {
       id: 'Disk',
       runbook: 'disk',
       says: 'A volume has less than 15 % of room',
-      metric: ours('freeVolumePercent', 'Minimum'),
+      metric: ours(figures.freeVolume, 'Minimum'),
       below: 15,
       minutes: 5,
     });
@@ -100,11 +112,39 @@ export class Dashboard extends Construct {
       id: 'Canary',
       runbook: 'canary',
       says: 'Points written through the front door do not come back',
-      metric: ours('canaryFailures', 'Sum'),
+      metric: ours(figures.canaryFailures, 'Sum'),
       above: 0,
       minutes: 2,
       silenceIsBad: true,
     });
+
+    for (const [zone, metric] of Object.entries(cacheMetrics('CurrConnections', 'Maximum')))
+      alarm(this, operators, {
+        id: `Cache-${zone}`,
+        runbook: 'cache',
+        says: `Nobody is connected to the Redis of ${zone}`,
+        metric,
+        below: 1,
+        minutes: 5,
+        silenceIsBad: true,
+      });
+    for (const group of hosts.groups)
+      alarm(this, operators, {
+        id: `${group.node.scope!.node.id}-lost`,
+        runbook: 'host-lost',
+        says: `${group.node.scope!.node.id} should have a host, and has none`,
+        metric: new MathExpression({
+          expression: 'wanted - running',
+          usingMetrics: {
+            wanted: groupMetric(group, 'GroupDesiredCapacity'),
+            running: groupMetric(group, 'GroupInServiceInstances'),
+          },
+          label: 'hosts that are missing',
+          period,
+        }),
+        above: 0,
+        minutes: 10,
+      });
 
     const dashboard = new CloudWatchDashboard(this, 'Dashboard', { dashboardName: `tsg-${region}` });
     const graph = (title: string, left: IMetric[], right: IMetric[] = []): GraphWidget =>
@@ -133,22 +173,42 @@ export class Dashboard extends Construct {
           queue.metricApproximateNumberOfMessagesVisible({ period }),
         ),
       ),
-      graph('Replication lag, s', [ours('replicationLagSeconds')]),
-      graph('Journal sync p99, s', [ours('journalSyncP99Seconds')]),
-      graph('Free slots', [ours('freeSlots', 'Minimum')], [ours('freeVolumePercent', 'Minimum')]),
-      graph('Canary', [ours('canaryFailures', 'Sum')], [ours('canarySeconds', 'p99')]),
+      graph('Replication lag, s', [ours(figures.replicationLag)]),
+      graph('Journal sync p99, s', [ours(figures.journalSyncP99)]),
+      graph('Free slots', [ours(figures.freeSlots, 'Minimum')], [ours(figures.freeVolume, 'Minimum')]),
+      graph('Canary', [ours(figures.canaryFailures, 'Sum')], [ours(figures.canaryDuration, 'p99')]),
+      graph(
+        'Dead letters',
+        queues.deadLetters.map((queue) => queue.metricApproximateNumberOfMessagesVisible({ period })),
+      ),
       graph(
         'Instances',
+        [api, workers].map(({ group }) => groupMetric(group, 'GroupInServiceInstances')),
         [api, workers].map(
           ({ group }) =>
             new Metric({
-              namespace: 'AWS/AutoScaling',
-              metricName: 'GroupInServiceInstances',
+              namespace: 'AWS/EC2',
+              metricName: 'CPUUtilization',
               dimensionsMap: { AutoScalingGroupName: group.autoScalingGroupName },
               period,
             }),
         ),
       ),
+      graph(
+        'Cache, connections and evictions',
+        Object.values(cacheMetrics('CurrConnections', 'Maximum')),
+        Object.values(cacheMetrics('Evictions', 'Sum')),
+      ),
     );
   }
+}
+
+function groupMetric(group: AutoScalingGroup, metricName: string): Metric {
+  return new Metric({
+    namespace: 'AWS/AutoScaling',
+    metricName,
+    dimensionsMap: { AutoScalingGroupName: group.autoScalingGroupName },
+    statistic: 'Average',
+    period,
+  });
 }

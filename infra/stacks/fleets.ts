@@ -16,8 +16,7 @@ import type { ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancin
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { drainS } from './balancer.ts';
-import { type LaunchProps, launchTemplate } from './instance.ts';
+import { type LaunchProps, launchTemplate, startsAfter } from './instance.ts';
 import type { Network } from './network.ts';
 import type { FleetSettings } from './regions.ts';
 
@@ -72,9 +71,11 @@ class Fleet extends Construct {
       }),
     });
     (this.group.node.defaultChild as CfnAutoScalingGroup).overrideLogicalId(groupId);
+    startsAfter(this.group, rest.identity, network);
   }
 }
 
+/** A node that ends is taken out of the balancer first, and the group waits for the requests that it has (deregistrationDelay): no hook is needed. */
 export class ApiFleet extends Fleet {
   constructor(scope: Stack, id: string, props: FleetProps & { readonly targets: ApplicationTargetGroup }) {
     super(scope, id, {
@@ -87,15 +88,10 @@ export class ApiFleet extends Fleet {
     this.group.attachToApplicationTargetGroup(props.targets);
     this.group.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: cpuPercent });
     this.group.scaleOnRequestCount('Requests', { targetRequestsPerMinute: requestsPerNodeAndMinute });
-    // The balancer takes it out first, then it may end.
-    this.group.addLifecycleHook('Drain', {
-      lifecycleTransition: 'autoscaling:EC2_INSTANCE_TERMINATING' as never,
-      heartbeatTimeout: Duration.seconds(drainS + 15),
-      defaultResult: 'CONTINUE' as never,
-    });
   }
 }
 
+/** A worker that ends hands its tasks back, with their checkpoints, when its system stops it (user-data/common.sh): no hook is needed either. */
 export class WorkerFleet extends Fleet {
   constructor(scope: Stack, id: string, props: FleetProps & { readonly queues: readonly Queue[] }) {
     super(scope, id, { ...props, healthChecks: HealthChecks.ec2({ gracePeriod: Duration.minutes(5) }) });
@@ -134,7 +130,8 @@ export class WorkerFleet extends Fleet {
             {
               id: 'backlog',
               label: 'messages that wait, for each worker',
-              expression: `(${waiting.map((each) => each.id).join(' + ')}) / IF(workers > 0, workers, 1)`,
+              // SQS writes nothing of a queue that nobody used for six hours.
+              expression: `(${waiting.map((each) => `FILL(${each.id}, 0)`).join(' + ')}) / IF(workers > 0, workers, 1)`,
               returnData: true,
             },
           ],

@@ -6,12 +6,11 @@ import { CfnReplicationConfiguration, Repository, TagMutability } from 'aws-cdk-
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { PublicHostedZone } from 'aws-cdk-lib/aws-route53';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { topics } from '../../src/base/names.ts';
 import { type Key, tableDefinitions } from '../../src/management/tables.ts';
-import { alarm } from './alarms.ts';
+import { alarm, operatorsTopic } from './alarms.ts';
 import type { Deployment } from './regions.ts';
 import { imageRepository, undeliveredQueue } from './stack-names.ts';
 
@@ -56,8 +55,7 @@ export class GlobalStack extends Stack {
 
   /** What SNS could not deliver to a region's queue; a subscription's dead letters stay in its topic's region. */
   #undelivered({ regions, operatorsEmail }: Deployment, changes: Topic): void {
-    const operators = new Topic(this, 'Operators', { displayName: 'tsg alarms, home', enforceSSL: true });
-    operators.addSubscription(new EmailSubscription(operatorsEmail));
+    const operators = operatorsTopic(this, 'tsg alarms, home', operatorsEmail);
     for (const { name } of regions) {
       const queue = new Queue(this, `Undelivered-${name}`, {
         queueName: undeliveredQueue(name),

@@ -2,13 +2,14 @@
 // replaced by one that finds the same data. An acknowledged point is on one volume in one zone, until its journal is in the object store (60 s).
 
 import { Aws, Duration, RemovalPolicy, Size, type Stack, Tags } from 'aws-cdk-lib';
-import { AutoScalingGroup, GroupMetrics, HealthChecks } from 'aws-cdk-lib/aws-autoscaling';
+import { AutoScalingGroup, type CfnAutoScalingGroup, GroupMetrics, HealthChecks } from 'aws-cdk-lib/aws-autoscaling';
 import { EbsDeviceVolumeType, type LaunchTemplate, Volume } from 'aws-cdk-lib/aws-ec2';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Construct } from 'constructs';
-import { type LaunchProps, launchTemplate } from './instance.ts';
+import { Construct, type IConstruct } from 'constructs';
+import { type LaunchProps, launchTemplate, startsAfter } from './instance.ts';
 import type { Network } from './network.ts';
-import { type HostSlots, hostClasses } from './regions.ts';
+import type { Variables } from './processes.ts';
+import { type HostClass, type HostSlots, hostClasses, type QSettings } from './regions.ts';
 import { slotName } from './stack-names.ts';
 
 /** How long an instance waits for volumes that its predecessor still has: a forced detach included. */
@@ -19,16 +20,17 @@ export interface HostsProps extends Omit<LaunchProps, 'instanceType' | 'scripts'
   /** Hear of every start and end. */
   readonly operators: ITopic;
   readonly slots: readonly HostSlots[];
+  readonly q: QSettings | undefined;
 }
 
 export class Hosts extends Construct {
   readonly groups: AutoScalingGroup[] = [];
   readonly volumes: Volume[] = [];
 
-  constructor(scope: Stack, id: string, { network, operators, slots, settings, environment, ...rest }: HostsProps) {
+  constructor(scope: Stack, id: string, { network, operators, slots, settings, environment, q, ...rest }: HostsProps) {
     super(scope, id);
     for (const { zone, count, hostClass } of slots) {
-      const { instanceType, databases, ...volumesOf } = hostClasses[hostClass];
+      const { instanceType, ...volumesOf } = hostClasses[hostClass];
       for (let index = 0; index < count; index++) {
         const name = slotName(zone, index);
         const place = new Construct(this, name);
@@ -40,16 +42,35 @@ export class Hosts extends Construct {
           scripts: ['common.sh', 'volumes.sh', 'host.sh'],
           settings: {
             ...settings,
+            Q_ARCHIVE: q?.archive ?? '',
             SLOT: name,
             VOLUMES: volumes.map(({ volumeId }) => volumeId).join(' '),
             VOLUME_WAIT_S: String(volumeWaitS),
           },
-          environment: { ...environment, TSG_SLOTS: String(databases) },
+          environment: { ...environment, ...budgets(hostClasses[hostClass], q) },
         });
-        this.groups.push(group(place, name, { zone, network, operators, template }));
+        // The agent's role may attach volumes of the stack's hosts to hosts of the stack.
+        ofHost(template);
+        this.groups.push(group(place, name, { zone, network, operators, template, identity: rest.identity }));
       }
     }
   }
+}
+
+/** What the databases of a host may take of it. A process of q has an eighth beside its workspace. */
+function budgets({ databases, memoryMibPerDatabase }: HostClass, q: QSettings | undefined): Variables {
+  const ofQ = q && {
+    TSG_Q_READERS: q.readers,
+    TSG_Q_CONNECTIONS: q.connections,
+    TSG_Q_THREADS: q.threads,
+    TSG_Q_MEMORY_MB: Math.floor((memoryMibPerDatabase / (1 + q.readers)) * (8 / 9)),
+  };
+  const all = { TSG_SLOTS: databases, TSG_DATABASE_MEMORY_MB: memoryMibPerDatabase, ...ofQ };
+  return Object.fromEntries(Object.entries(all).map(([name, value]) => [name, String(value)]));
+}
+
+function ofHost(resource: IConstruct): void {
+  Tags.of(resource).add('tsg:hosts-of', Aws.STACK_NAME);
 }
 
 function volume(
@@ -67,18 +88,22 @@ function volume(
     encrypted: true,
     removalPolicy: RemovalPolicy.RETAIN,
   });
-  Tags.of(made).add('tsg:stack', Aws.STACK_NAME);
+  ofHost(made);
   Tags.of(made).add('tsg:volume', id);
   return made;
 }
 
-interface Place extends Pick<HostsProps, 'network' | 'operators'> {
+interface Place extends Pick<HostsProps, 'network' | 'operators' | 'identity'> {
   readonly zone: string;
   readonly template: LaunchTemplate;
 }
 
-function group(scope: Construct, name: string, { zone, network, operators, template }: Place): AutoScalingGroup {
-  return new AutoScalingGroup(scope, 'Group', {
+function group(
+  scope: Construct,
+  name: string,
+  { zone, network, operators, template, identity }: Place,
+): AutoScalingGroup {
+  const made = new AutoScalingGroup(scope, 'Group', {
     autoScalingGroupName: name,
     vpc: network.vpc,
     vpcSubnets: { subnets: network.vpc.privateSubnets.filter(({ availabilityZone }) => availabilityZone === zone) },
@@ -90,4 +115,8 @@ function group(scope: Construct, name: string, { zone, network, operators, templ
     groupMetrics: [GroupMetrics.all()],
     notifications: [{ topic: operators }],
   });
+  startsAfter(made, identity, network);
+  // CDK gives every group one, about scheduled actions.
+  delete (made.node.defaultChild as CfnAutoScalingGroup).cfnOptions.updatePolicy;
+  return made;
 }

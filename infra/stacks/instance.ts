@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Aws, Tags } from 'aws-cdk-lib';
 import {
   AmazonLinuxCpuType,
   BlockDeviceVolume,
@@ -17,7 +16,8 @@ import {
 import { ManagedPolicy, type PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
+import type { Network } from './network.ts';
 import type { Variables } from './processes.ts';
 
 export interface IdentityProps {
@@ -63,7 +63,7 @@ export function launchTemplate(scope: Construct, id: string, props: LaunchProps)
   const { identity, securityGroup, scripts, environment } = props;
   const instanceType = new InstanceType(props.instanceType);
   const settings = { ...props.settings, LOG_GROUP: identity.logGroup };
-  const template = new LaunchTemplate(scope, id, {
+  return new LaunchTemplate(scope, id, {
     instanceType,
     machineImage: MachineImage.latestAmazonLinux2023({
       cpuType: instanceType.architecture === 'arm64' ? AmazonLinuxCpuType.ARM_64 : AmazonLinuxCpuType.X86_64,
@@ -82,16 +82,37 @@ export function launchTemplate(scope: Construct, id: string, props: LaunchProps)
       },
     ],
   });
-  // The agent's role may attach volumes of this stack to instances of this stack.
-  Tags.of(template).add('tsg:stack', Aws.STACK_NAME);
-  return template;
 }
+
+/** What an instance needs while it starts, and CloudFormation does not see: its permissions, and the way out of the network. */
+export function startsAfter(group: IConstruct, identity: Identity, network: Network): void {
+  group.node.addDependency(
+    identity,
+    ...network.vpc.privateSubnets.map(({ internetConnectivityEstablished }) => internetConnectivityEstablished),
+  );
+}
+
+/** cloud-init runs scripts at the first boot alone: the first part changes that, since what is told to programs is in memory, and mounts are gone. */
+const everyBoot = `Content-Type: multipart/mixed; boundary="//"
+MIME-Version: 1.0
+
+--//
+Content-Type: text/cloud-config; charset="utf-8"
+
+#cloud-config
+cloud_final_modules:
+- [scripts-user, always]
+
+--//
+Content-Type: text/x-shellscript; charset="utf-8"
+`;
 
 /** The settings, the programs' environment as a file, and the scripts. */
 function userData(settings: Variables, environment: Variables, scripts: readonly string[]): string {
   const told = Object.entries(settings).map(([name, value]) => `${name}='${value}'`);
   const programs = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return [
+    everyBoot,
     '#!/bin/bash',
     ...told,
     'install -d -m 0700 /run/tsg',
@@ -99,5 +120,6 @@ function userData(settings: Variables, environment: Variables, scripts: readonly
     ...programs,
     'ENVIRONMENT',
     ...scripts.map((name) => readFileSync(join(import.meta.dirname, 'user-data', name), 'utf8')),
+    '--//--',
   ].join('\n');
 }

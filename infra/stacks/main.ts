@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
-import { buildApp } from './app.ts';
+import { buildApp, featureFlags } from './app.ts';
 
 const { CDK_OUTDIR: outdir = join(import.meta.dirname, '..', 'cdk.out'), CDK_DEFAULT_ACCOUNT: account } = process.env;
 
-buildApp(new App({ outdir }), { account }).synth();
+buildApp(new App({ outdir, context: featureFlags }), { account }).synth();

@@ -2,12 +2,10 @@
 
 import { ArnFormat, Aws, type Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { ingest, queues, tables } from '../../src/base/names.ts';
+import { hostGroupPrefix, queues, tables } from '../../src/base/names.ts';
 import { tableDefinitions } from '../../src/management/tables.ts';
 import { changesTopicArn } from './global-stack.ts';
-import { imageParameter, imageRepository, objectsBucket } from './stack-names.ts';
-
-export type ProcessKind = 'api' | 'worker' | 'agent';
+import { agentImageParameter, imageRepository, objectsBucket } from './stack-names.ts';
 
 export interface PermissionsProps {
   readonly stack: Stack;
@@ -15,59 +13,68 @@ export interface PermissionsProps {
   readonly homeRegion: string;
   /** Of every region, for restores. */
   readonly regions: readonly string[];
+  /** s3://bucket/key. */
+  readonly qArchive: string | undefined;
 }
 
-const items = {
-  read: ['GetItem', 'BatchGetItem', 'Query', 'ConditionCheckItem', 'DescribeTable'],
-  write: ['PutItem', 'UpdateItem', 'DeleteItem'],
-};
+const reads = ['GetItem', 'BatchGetItem', 'Query', 'ConditionCheckItem'];
+const writes = ['PutItem', 'UpdateItem', 'DeleteItem'];
+const uploads = ['PutObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'];
 
-/** Every process starts so: it reads its settings, pulls its image, and writes its log. */
-function startStatements(process: ProcessKind, { stack, region }: PermissionsProps): PolicyStatement[] {
+/** Every instance starts so: it pulls its image. */
+function startStatements({ stack, region }: PermissionsProps): PolicyStatement[] {
   const repository = stack.formatArn({ service: 'ecr', region, resource: 'repository', resourceName: imageRepository });
   return [
-    allow(
-      ['ssm:GetParameter'],
-      [stack.formatArn({ service: 'ssm', region, resource: `parameter${imageParameter(process)}` })],
-    ),
     allow(['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchCheckLayerAvailability'], [repository]),
     // Has no resource.
     allow(['ecr:GetAuthorizationToken'], ['*']),
-    allow(['cloudformation:SignalResource'], [stack.stackId]),
+  ];
+}
+
+/** Of groups that the stack waits for. */
+function signalStatement({ stack }: PermissionsProps): PolicyStatement {
+  return allow(['cloudformation:SignalResource'], [stack.stackId]);
+}
+
+/** Everything but the past: what is in the audit stays as it was written. */
+function managementStatements(props: PermissionsProps): PolicyStatement[] {
+  const { audit, ...others } = tables;
+  return [
+    tableItems(props, Object.values(others), [...reads, ...writes]),
+    tableItems(props, [audit], [...reads, 'PutItem']),
+    allow(['sns:Publish'], [changesTopicArn(props.stack, props.homeRegion)]),
   ];
 }
 
 export function apiStatements(props: PermissionsProps): PolicyStatement[] {
   const { region } = props;
   return [
-    ...startStatements('api', props),
-    tableItems(props, Object.values(tables), [...items.read, ...items.write]),
-    allow(['sns:Publish'], [changesTopicArn(props.stack, props.homeRegion), topicArn(props, ingest.topic)]),
+    ...startStatements(props),
+    signalStatement(props),
+    ...managementStatements(props),
     allow(
       ['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'],
       [queueArn(props, queues.tasks), queueArn(props, queues.bulk)],
     ),
-    ...objects(
-      [region],
-      ['imports/*', 'exports/*', 'batches/*'],
-      ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'],
-    ),
+    // Parts of imports come through it; it signs links to exports, which its own permissions bound.
+    ...objects([region], ['imports/*'], ['GetObject', ...uploads]),
+    ...objects([region], ['exports/*'], ['GetObject']),
   ];
 }
 
 export function workerStatements(props: PermissionsProps): PolicyStatement[] {
   const { stack, region, regions } = props;
-  const names = [...Object.values(queues), ingest.queue, ingest.dead].map((name) => queueArn(props, name));
+  const names = Object.values(queues).map((name) => queueArn(props, name));
   const groups = stack.formatArn({
     service: 'autoscaling',
     resource: 'autoScalingGroup',
-    resourceName: '*:autoScalingGroupName/tsg-host-*',
+    resourceName: `*:autoScalingGroupName/${hostGroupPrefix}*`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
   return [
-    ...startStatements('worker', props),
-    tableItems(props, Object.values(tables), [...items.read, ...items.write]),
-    allow(['sns:Publish'], [changesTopicArn(stack, props.homeRegion), topicArn(props, ingest.topic)]),
+    ...startStatements(props),
+    signalStatement(props),
+    ...managementStatements(props),
     allow(
       [
         'sqs:ReceiveMessage',
@@ -79,38 +86,41 @@ export function workerStatements(props: PermissionsProps): PolicyStatement[] {
       ],
       names,
     ),
-    ...objects(
-      [region],
-      ['*'],
-      ['GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'],
-    ),
+    ...objects([region], ['*'], ['GetObject', 'DeleteObject', ...uploads]),
     // A database may be restored from another region's backup.
     ...objects(
       regions.filter((name) => name !== region),
       ['backups/*', 'journal/*'],
       ['GetObject'],
     ),
-    allow(['autoscaling:SetDesiredCapacity'], [groups]),
+    // `start-host`, and `hosts roll` of an operator.
+    allow(['autoscaling:SetDesiredCapacity', 'autoscaling:TerminateInstanceInAutoScalingGroup'], [groups]),
     // Has no resource.
     allow(['autoscaling:DescribeAutoScalingGroups'], ['*']),
   ];
 }
 
 export function agentStatements(props: PermissionsProps): PolicyStatement[] {
-  const { stack, region } = props;
-  const tagged = { StringEquals: { 'aws:ResourceTag/tsg:stack': stack.stackName } };
+  const { stack, region, qArchive } = props;
+  const ofHosts = { StringEquals: { 'aws:ResourceTag/tsg:hosts-of': stack.stackName } };
   return [
-    ...startStatements('agent', props),
-    tableItems(props, [tables.hosts, tables.databases, tables.accounts], [...items.read, 'PutItem', 'UpdateItem']),
-    tableItems(props, [tables.usage], ['UpdateItem', 'PutItem']),
+    ...startStatements(props),
+    allow(['ssm:GetParameter'], [stack.formatArn({ service: 'ssm', resource: `parameter${agentImageParameter}` })]),
+    tableItems(props, [tables.hosts], ['Query', 'UpdateItem', 'DeleteItem']),
+    // Where a database listens, and what its account stores: both with their events.
+    tableItems(props, [tables.databases, tables.accounts], ['GetItem', 'Query', 'PutItem']),
+    tableItems(props, [tables.outbox], ['PutItem', 'DeleteItem']),
+    tableItems(props, [tables.audit], ['PutItem']),
+    tableItems(props, [tables.usage], ['Query', 'UpdateItem', 'DeleteItem']),
     allow(['sns:Publish'], [changesTopicArn(stack, props.homeRegion)]),
-    ...objects([region], ['journal/*'], ['GetObject', 'PutObject', 'DeleteObject']),
+    ...objects([region], ['journal/*'], ['PutObject', 'AbortMultipartUpload']),
+    ...(qArchive === undefined ? [] : [allow(['s3:GetObject'], [`arn:${Aws.PARTITION}:s3:::${qArchive.slice(5)}`])]),
     new PolicyStatement({
       actions: ['ec2:AttachVolume'],
       resources: ['volume', 'instance'].map((resource) =>
         stack.formatArn({ service: 'ec2', resource, resourceName: '*' }),
       ),
-      conditions: tagged,
+      conditions: ofHosts,
     }),
     // Has no resource.
     allow(['ec2:DescribeVolumes'], ['*']),
@@ -146,16 +156,12 @@ function objects(
       actions.map((action) => `s3:${action}`),
       buckets.flatMap((bucket) => prefixes.map((prefix) => `${bucket}/${prefix}`)),
     ),
-    allow(['s3:ListBucket', 's3:ListBucketMultipartUploads'], buckets),
+    allow(['s3:ListBucket'], buckets),
   ];
 }
 
 function queueArn({ stack, region }: PermissionsProps, resource: string): string {
   return stack.formatArn({ service: 'sqs', region, resource });
-}
-
-function topicArn({ stack, region }: PermissionsProps, resource: string): string {
-  return stack.formatArn({ service: 'sns', region, resource });
 }
 
 function allow(actions: string[], resources: string[]): PolicyStatement {

@@ -24,6 +24,7 @@ export function regionVariables(stack: Stack, region: string, deployment: Deploy
     regions.map(({ name }) => `${name}=${value(name)}`).join(',');
   return {
     TSG_REGION: region,
+    TSG_LOG_LEVEL: 'info',
     TSG_HOME_REGION: homeRegion,
     TSG_REGION_ENDPOINTS: each((name) => `https://${apiDomain(name, domain)}`),
     TSG_TOPIC_ARN: changesTopicArn(stack, homeRegion),

@@ -25,6 +25,7 @@ export class Queues extends Construct {
   readonly feed: Queue;
   readonly ingest: Queue;
   readonly ingestTopic: Topic;
+  readonly deadLetters: Queue[] = [];
   readonly #operators: ITopic;
 
   constructor(scope: Stack, id: string, { region, homeRegion, operators }: QueuesProps) {
@@ -51,12 +52,15 @@ export class Queues extends Construct {
       contentBasedDeduplication: false,
       enforceSSL: true,
     });
-    this.ingest = this.#queue(ingest.queue, this.#dead(ingest.dead, { fifo: true }), ingest.maxReceives, {
+    const ingestDead = this.#dead(ingest.dead, { fifo: true });
+    this.ingest = this.#queue(ingest.queue, ingestDead, ingest.maxReceives, {
       fifo: true,
       visibilityTimeout: Duration.seconds(ingest.visibilityS),
       retentionPeriod: Duration.days(14),
     });
-    this.ingestTopic.addSubscription(new SqsSubscription(this.ingest, { rawMessageDelivery: true }));
+    this.ingestTopic.addSubscription(
+      new SqsSubscription(this.ingest, { rawMessageDelivery: true, deadLetterQueue: ingestDead }),
+    );
     this.#alarmOnAge(this.ingest, 5, 120);
   }
 
@@ -105,6 +109,7 @@ export class Queues extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.seconds(deadRetentionS),
     });
+    this.deadLetters.push(queue);
     alarm(this, this.#operators, {
       id: `${name}-alarm`,
       runbook: 'dead-letters',

@@ -1,13 +1,13 @@
 // Everything of one region.
 
-import { CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
+import { Aws, CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
-import { Topic } from 'aws-cdk-lib/aws-sns';
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { CfnParameter as SsmParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { hostGroupPrefix } from '../../src/base/names.ts';
+import { operatorsTopic } from './alarms.ts';
 import { Balancer } from './balancer.ts';
 import { Cache } from './cache.ts';
 import { Dashboard } from './dashboard.ts';
@@ -15,12 +15,12 @@ import { ApiFleet, WorkerFleet } from './fleets.ts';
 import { Hosts } from './hosts.ts';
 import { Identity } from './instance.ts';
 import { Network } from './network.ts';
-import { agentStatements, apiStatements, type ProcessKind, workerStatements } from './permissions.ts';
+import { agentStatements, apiStatements, workerStatements } from './permissions.ts';
 import { objectStores, ports, regionVariables } from './processes.ts';
 import { Queues } from './queues.ts';
 import type { Deployment, RegionSettings } from './regions.ts';
 import { Secrets } from './secrets.ts';
-import { apiDomain, imageParameter, objectsBucket } from './stack-names.ts';
+import { agentImageParameter, apiDomain, imageRepository, objectsBucket, secretNames } from './stack-names.ts';
 import { Storage } from './storage.ts';
 
 export interface RegionStackProps extends StackProps {
@@ -40,20 +40,15 @@ export class RegionStack extends Stack {
     const hostedZoneId = new CfnParameter(this, 'HostedZoneId', {
       description: 'Of the domain; an output of tsg-global',
     });
-    /** Registry, repository and digest, by kind of process: `npm run deploy -- --image` sets all, `npm run ops -- hosts roll` reads the agent's. */
-    const image = new CfnParameter(this, 'Image', {
-      description: 'Image of all processes, by its digest',
-      allowedPattern: '.+@sha256:[0-9a-f]{64}',
+    const digest = new CfnParameter(this, 'ImageDigest', {
+      description: 'Of the image of all processes, in the repository of this region',
+      allowedPattern: 'sha256:[0-9a-f]{64}',
     });
-    for (const kind of ['api', 'worker', 'agent'] as const)
-      new SsmParameter(this, `Image-${kind}`, {
-        name: imageParameter(kind),
-        type: 'String',
-        value: image.valueAsString,
-      });
+    const image = `${this.account}.dkr.ecr.${region}.${Aws.URL_SUFFIX}/${imageRepository}@${digest.valueAsString}`;
+    // API nodes and workers are told theirs, so that another one replaces them; hosts read it when they start: `npm run ops -- hosts roll`.
+    new SsmParameter(this, 'AgentImage', { name: agentImageParameter, type: 'String', value: image });
 
-    const operators = new Topic(this, 'Operators', { displayName: `tsg alarms, ${region}`, enforceSSL: true });
-    operators.addSubscription(new EmailSubscription(deployment.operatorsEmail));
+    const operators = operatorsTopic(this, `tsg alarms, ${region}`, deployment.operatorsEmail);
     const network = new Network(this, 'Network', settings);
     const storage = new Storage(this, 'Storage', { objectsName: objectsBucket(this.account, region) });
     const secrets = new Secrets(this, 'Secrets');
@@ -76,19 +71,17 @@ export class RegionStack extends Stack {
       region,
       homeRegion,
       regions: deployment.regions.map(({ name }) => name),
+      qArchive: deployment.q?.archive,
     };
     const environment = regionVariables(this, region, deployment);
-    const told = (kind: ProcessKind): Record<string, string> => ({
-      AWS_DEFAULT_REGION: region,
-      IMAGE_PARAMETER: imageParameter(kind),
-      LOGGLY_SECRET: secrets.get('logglyToken').secretName,
-    });
-    const redis = {
+    const told = { AWS_DEFAULT_REGION: region, LOGGLY_SECRET: secretNames.logglyToken };
+    const nodes = {
+      IMAGE: image,
       REDIS_HOSTS: Object.entries(cache.hosts)
         .map((entry) => entry.join('='))
         .join(','),
-      REDIS_SECRET: secrets.get('redisPassword').secretName,
-      NEW_RELIC_SECRET: secrets.get('newRelicLicenseKey').secretName,
+      REDIS_SECRET: secretNames.redisPassword,
+      NEW_RELIC_SECRET: secretNames.newRelicLicenseKey,
     };
     const identity = (kind: string, statements: readonly PolicyStatement[], secretsOf: readonly ISecret[]): Identity =>
       new Identity(this, `${kind}Identity`, {
@@ -109,7 +102,7 @@ export class RegionStack extends Stack {
         secrets.get('logglyToken'),
       ]),
       scripts: ['common.sh', 'redis.sh', 'api.sh'],
-      settings: { ...told('api'), ...redis, ADMIN_SECRET: secrets.get('adminToken').secretName },
+      settings: { ...told, ...nodes, ADMIN_SECRET: secretNames.adminToken },
       environment: { ...environment, PORT: String(ports.api), TSG_TRUSTED_PROXIES: '1' },
     });
     const workers = new WorkerFleet(this, 'Workers', {
@@ -125,13 +118,14 @@ export class RegionStack extends Stack {
         secrets.get('logglyToken'),
       ]),
       scripts: ['common.sh', 'redis.sh', 'worker.sh'],
-      settings: { ...told('worker'), ...redis, AGENT_SECRET: secrets.get('agentSecret').secretName },
-      environment: { ...environment, TSG_OBJECT_STORES: objectStores(deployment) },
+      settings: { ...told, ...nodes, AGENT_SECRET: secretNames.agentSecret },
+      environment: { ...environment, TSG_OBJECT_STORES: objectStores(deployment), TSG_HOST_GROUPS: hostGroupPrefix },
     });
     const hosts = new Hosts(this, 'Hosts', {
       network,
       operators,
       slots: settings.slots,
+      q: deployment.q,
       securityGroup: network.hosts,
       identity: identity('Hosts', agentStatements(permissions), [
         secrets.get('agentSecret'),
@@ -139,10 +133,10 @@ export class RegionStack extends Stack {
         secrets.get('logglyToken'),
       ]),
       settings: {
-        ...told('agent'),
-        AGENT_SECRET: secrets.get('agentSecret').secretName,
-        Q_LICENCE_SECRET: secrets.get('qLicence').secretName,
-        Q_ARCHIVE: '',
+        ...told,
+        IMAGE_PARAMETER: agentImageParameter,
+        AGENT_SECRET: secretNames.agentSecret,
+        Q_LICENCE_SECRET: secretNames.qLicence,
       },
       environment: { ...environment, TSG_AGENT_PORT: String(ports.agent) },
     });

@@ -70,6 +70,18 @@ export const hostClasses: Readonly<Record<HostClassName, HostClass>> = {
   },
 };
 
+/** How hosts run real q; its licence is a secret (infra/README.md). */
+export interface QSettings {
+  /** s3://bucket/key of a tar.gz with the folder `q`: a private bucket, in any region. */
+  readonly archive: string;
+  /** Of each database, beside its writer: they share its memory. */
+  readonly readers: number;
+  /** That a process takes: what the licence allows. */
+  readonly connections: number;
+  /** -s; as many as a host has volumes, where the licence allows it. */
+  readonly threads: number;
+}
+
 export interface Deployment {
   /** Below it every region's address: `<region>-api.<domain>`. */
   readonly domain: string;
@@ -78,6 +90,8 @@ export interface Deployment {
   readonly standbyRegion: string;
   /** Where alarms go. */
   readonly operatorsEmail: string;
+  /** Without it databases run on the embedded engine. */
+  readonly q?: QSettings;
   readonly regions: readonly RegionSettings[];
 }
 

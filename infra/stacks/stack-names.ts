@@ -1,5 +1,7 @@
 // Names that stacks of different regions know each other's resources by: there are no exports between them.
 
+import { hostGroupPrefix } from '../../src/base/names.ts';
+
 export const globalStackName = 'tsg-global';
 export const imageRepository = 'tsg';
 
@@ -22,13 +24,11 @@ export function apiDomain(region: string, domain: string): string {
 
 /** Auto scaling group and slot of a place for a database host. */
 export function slotName(zone: string, index: number): string {
-  return `tsg-host-${zone}-${index}`;
+  return `${hostGroupPrefix}${zone}-${index}`;
 }
 
-/** SSM: the digest of the image that a kind of process runs. */
-export function imageParameter(process: 'api' | 'worker' | 'agent'): string {
-  return `/tsg/image/${process}`;
-}
+/** SSM: the image that hosts run from their next start on. */
+export const agentImageParameter = '/tsg/image/agent';
 
 /** Secrets Manager. Those made by hand are empty at first; an empty one turns off what it is for. */
 export const secretNames = {
@@ -39,6 +39,3 @@ export const secretNames = {
   logglyToken: 'tsg/loggly-token',
   qLicence: 'tsg/q-licence',
 } as const;
-
-/** CloudWatch, written by the canary and by processes through the embedded metric format. */
-export const metricNamespace = 'tsg';

@@ -1,8 +1,8 @@
 # An API node. Told: STACK, GROUP, ADMIN_SECRET, NEW_RELIC_SECRET, LOGGLY_SECRET.
-trap 'signal FAILURE' ERR
-tell TSG_ADMIN_TOKEN "$(secret "$ADMIN_SECRET")"
-tell_secret NEW_RELIC_LICENSE_KEY "$NEW_RELIC_SECRET"
-tell_secret LOGGLY_TOKEN "$LOGGLY_SECRET"
+tell_secret TSG_ADMIN_TOKEN "$ADMIN_SECRET"
+tell_wanted_secret NEW_RELIC_LICENSE_KEY "$NEW_RELIC_SECRET"
+tell_wanted_secret LOGGLY_TOKEN "$LOGGLY_SECRET"
+address=$(imds local-ipv4)
 tell TSG_HOST "$address"
 run_program api 45 -- node --min-semi-space-size=16 src/main.ts
 curl -sf --retry 60 --retry-delay 2 --retry-all-errors -o /dev/null "http://$address:8080/ready"

@@ -1,4 +1,4 @@
-# Redis of every zone, and that of this one. Told: REDIS_HOSTS (zone=host,…), REDIS_SECRET.
+# Redis of every zone, and that of this one. Told: REDIS_HOSTS (zone=host,...), REDIS_SECRET.
 password=$(secret "$REDIS_SECRET")
 urls=
 for entry in ${REDIS_HOSTS//,/ }; do

@@ -1,17 +1,17 @@
 # The volumes of a slot, which outlive its instances. Told: VOLUMES (ids, in their order), VOLUME_WAIT_S.
 
-# Free, or this instance's already: another one may be ending and have it still.
+# Free, or this instance's already: another one may be ending and have it still. What AWS does not answer is asked again.
 attach() {
-  local volume=$1 device=$2 waited_s=0 state owner
+  local volume=$1 device=$2 waited_s=0 seen state owner
   while :; do
-    read -r state owner < <(aws ec2 describe-volumes --volume-ids "$volume" \
-      --query 'Volumes[0].[State, Attachments[0].InstanceId]' --output text)
+    seen=$(aws ec2 describe-volumes --volume-ids "$volume" --query 'Volumes[0].[State, Attachments[0].InstanceId]' --output text) || seen=
+    read -r state owner <<< "$seen"
     if [ "$state" = in-use ] && [ "$owner" = "$instance" ]; then return; fi
     if [ "$state" = available ]; then
       aws ec2 attach-volume --volume-id "$volume" --instance-id "$instance" --device "$device" > /dev/null && return
     fi
     if [ "$waited_s" -ge "$VOLUME_WAIT_S" ]; then
-      echo "$volume is $state, at ${owner:-nobody}, and does not become available" >&2
+      echo "$volume is ${state:-unknown}, at ${owner:-nobody}, and does not become available" >&2
       return 1
     fi
     sleep 5
@@ -37,13 +37,20 @@ device_of() {
   done
 }
 
-# blkid ends with 2 when it finds nothing. Any other failure must not cost anybody's data.
+# blkid ends with 2 when it finds nothing, and also when it cannot read. Nothing is made on a volume that was ever written to.
 prepare() {
-  local path=$1 status=0
+  local path=$1 status=0 written
   blkid -p "$path" > /dev/null || status=$?
   case $status in
     0) ;;
-    2) mkfs.xfs -q "$path" ;;
+    2)
+      written=$(head -c 1048576 "$path" | tr -d '\000' | wc -c) || return 1
+      if [ "$written" != 0 ]; then
+        echo "there is something on $path, and blkid does not know what" >&2
+        return 1
+      fi
+      mkfs.xfs -q "$path"
+      ;;
     *)
       echo "blkid cannot tell what is on $path (it ended with $status)" >&2
       return 1
