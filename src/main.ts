@@ -8,9 +8,10 @@ import { SeriesFollower } from './api/series-follower.ts';
 import { warmUp } from './api/warm-up.ts';
 import { createRates } from './auth/index.ts';
 import { createClock } from './base/clock.ts';
-import { type ApiConfig, ConfigError, readApiConfig } from './base/config.ts';
+import { type ApiConfig, readApiConfig } from './base/config.ts';
 import { ApiError } from './base/errors.ts';
-import { onStop } from './base/lifecycle.ts';
+import { finishRequests } from './base/finish-requests.ts';
+import { enter, onStop } from './base/lifecycle.ts';
 import { createLog, type Log } from './base/log.ts';
 import { Metrics } from './base/metrics.ts';
 import { openObjectStore } from './base/objects/open.ts';
@@ -65,10 +66,7 @@ async function main(config: ApiConfig): Promise<void> {
   onStop(
     async () => {
       stopped.abort();
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.server.closeIdleConnections();
-      });
+      await finishRequests(server.server);
       await follower.close();
       await engines.close();
       await meter.stop();
@@ -95,10 +93,4 @@ async function ensureOperator(tokens: Tokens, secret: string, stopped: AbortSign
   }
 }
 
-try {
-  await main(readApiConfig(process.env));
-} catch (error) {
-  if (!(error instanceof ConfigError) && (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exit(1);
-}
+await enter(() => main(readApiConfig(process.env)));

@@ -1,8 +1,8 @@
 // A worker of a region: takes tasks from the management queue, and sweeps up those that nobody takes care of.
 
 import { randomUUID } from 'node:crypto';
-import { ConfigError, readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
-import { onStop } from '../src/base/lifecycle.ts';
+import { readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
+import { enter, onStop } from '../src/base/lifecycle.ts';
 import { createLog, type Log } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
@@ -142,10 +142,4 @@ const connect: WorkerServices['connect'] = async ({ endpoint, user, password }) 
   return createEngineClient({ ...endpoint, user, password });
 };
 
-try {
-  await main(readWorkerConfig(process.env));
-} catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-}
+await enter(() => main(readWorkerConfig(process.env)));

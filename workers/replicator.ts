@@ -1,7 +1,7 @@
 // The replicator of a region: brings every change of management data to the caches of all its zones.
 
-import { ConfigError, readReplicatorConfig, type WatchedConfig } from '../src/base/config.ts';
-import { onStop } from '../src/base/lifecycle.ts';
+import { readReplicatorConfig, type WatchedConfig } from '../src/base/config.ts';
+import { enter, onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
@@ -67,10 +67,4 @@ async function main(config: WatchedConfig): Promise<void> {
   log.info('listening', { zones: names, queueUrl: queue.url });
 }
 
-try {
-  await main(readReplicatorConfig(process.env));
-} catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(1);
-}
+await enter(() => main(readReplicatorConfig(process.env)));

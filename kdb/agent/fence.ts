@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ConfigError } from '../../src/base/config.ts';
 import type { Log } from '../../src/base/log.ts';
 import { type Hosts, HostTaken } from '../../src/management/hosts.ts';
 import { syncDirectory, whenMissing } from './home.ts';
@@ -25,7 +26,7 @@ interface FenceOptions {
 }
 
 /** None of the volumes is there, or is this host's. */
-export class NoVolumes extends Error {}
+export class NoVolumes extends ConfigError {}
 
 export class Fence {
   /** Why a volume is not used, by its path. */

@@ -1,8 +1,8 @@
 // The agent of a database host: runs its databases, and does what workers ask for on its control port.
 
 import type { AddressInfo } from 'node:net';
-import { type AgentConfig, ConfigError, readAgentConfig } from '../../src/base/config.ts';
-import { onStop } from '../../src/base/lifecycle.ts';
+import { type AgentConfig, readAgentConfig } from '../../src/base/config.ts';
+import { enter, onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
 import { Metrics } from '../../src/base/metrics.ts';
 import { serveMetrics } from '../../src/base/metrics-port.ts';
@@ -13,7 +13,7 @@ import type { Database } from '../../src/management/records.ts';
 import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
-import { Fence, NoVolumes } from './fence.ts';
+import { Fence } from './fence.ts';
 import { addFigures } from './figures.ts';
 import { createHostServer, type HostServer } from './host-server.ts';
 import { openLimits } from './limits.ts';
@@ -106,14 +106,4 @@ async function storedBytes({ endpoint, user, password }: Database): Promise<numb
   }
 }
 
-try {
-  await main(readAgentConfig(process.env));
-} catch (error) {
-  if (
-    !(error instanceof ConfigError || error instanceof NoVolumes) &&
-    (error as NodeJS.ErrnoException).code !== 'EADDRINUSE'
-  )
-    throw error;
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exit(1);
-}
+await enter(() => main(readAgentConfig(process.env)));

@@ -1,12 +1,16 @@
 // The environment of each process: read once, checked, frozen, handed down. Nothing else reads process.env.
 
 import { availableParallelism } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A variable is missing or wrong: the process must not start. The message names it. */
 export class ConfigError extends Error {}
+
+/** winston's, the most important first. */
+const logLevels = ['error', 'warn', 'info', 'http', 'verbose', 'debug', 'silly'];
 
 /** What every process of a region needs. */
 export interface RegionConfig {
@@ -159,7 +163,7 @@ export function readAgentConfig(env: Environment): AgentConfig {
     host: text(env, 'TSG_AGENT_HOST', '127.0.0.1'),
     port: integer(env, 'TSG_AGENT_PORT', 0, 0, 65_535),
     agentSecret: text(env, 'TSG_AGENT_SECRET'),
-    volumes: text(env, 'TSG_VOLUMES').split(',').filter(Boolean),
+    volumes: paths(env, 'TSG_VOLUMES'),
     slots: integer(env, 'TSG_SLOTS', 64, 1, 10_000),
     startsAtOnce: integer(env, 'TSG_STARTS_AT_ONCE', 2 * availableParallelism(), 1, 10_000),
     databaseMemoryMb: optionalInteger(env, 'TSG_DATABASE_MEMORY_MB', 64, 16 * 1024 * 1024) ?? null,
@@ -207,33 +211,42 @@ function readWatchedConfig(env: Environment): WatchedConfig {
 function readRegionConfig(env: Environment): RegionConfig {
   const region = text(env, 'TSG_REGION');
   const zone = text(env, 'TSG_ZONE');
-  const redisUrl = env['REDIS_URL'] || undefined;
-  const redisUrls = urls(env, 'TSG_REDIS_URLS');
+  const redisUrl = optionalUrl(env, 'REDIS_URL', redis);
+  const redisUrls = urls(env, 'TSG_REDIS_URLS', redis);
   if (redisUrl !== undefined) redisUrls[zone] ??= redisUrl;
   return {
     region,
     homeRegion: text(env, 'TSG_HOME_REGION', region),
     zone,
-    dynamodbEndpoint: env['TSG_DYNAMODB_ENDPOINT'] || undefined,
-    sqsEndpoint: env['TSG_SQS_ENDPOINT'] || undefined,
-    snsEndpoint: env['TSG_SNS_ENDPOINT'] || undefined,
-    topicArn: env['TSG_TOPIC_ARN'] || undefined,
+    dynamodbEndpoint: optionalUrl(env, 'TSG_DYNAMODB_ENDPOINT', web),
+    sqsEndpoint: optionalUrl(env, 'TSG_SQS_ENDPOINT', web),
+    snsEndpoint: optionalUrl(env, 'TSG_SNS_ENDPOINT', web),
+    topicArn: topicArn(env),
     redisUrl,
     redisUrls: Object.freeze(redisUrls),
-    regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS')),
+    regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS', web)),
     objectStore: Object.freeze(objectStore(env, 'TSG_OBJECT_STORE', text(env, 'TSG_OBJECT_STORE'))),
-    logLevel: text(env, 'TSG_LOG_LEVEL', 'info'),
-    stopWithParent: env['TSG_STOP_WITH_PARENT'] === '1',
+    logLevel: oneOf(env, 'TSG_LOG_LEVEL', logLevels, 'info'),
+    stopWithParent: oneOf(env, 'TSG_STOP_WITH_PARENT', ['0', '1'], '0') === '1',
   };
 }
 
+function topicArn(env: Environment): string | undefined {
+  const arn = env['TSG_TOPIC_ARN'] || undefined;
+  if (arn !== undefined && !/^arn:[^:]+:sns:[^:]+:[^:]*:[^:]+$/.test(arn))
+    throw new ConfigError(`TSG_TOPIC_ARN is ${arn}; it must be the ARN of an SNS topic`);
+  return arn;
+}
+
 /** `name=url,name=url`. The value may hold a password, so messages do not repeat it. */
-function urls(env: Environment, name: string): Record<string, string> {
+function urls(env: Environment, name: string, protocols: readonly string[]): Record<string, string> {
   const entries = (env[name] ?? '').split(',').filter(Boolean);
   return Object.fromEntries(
     entries.map((entry) => {
       const [, key, url] = /^([^=]+)=(.+)$/.exec(entry) ?? [];
       if (key === undefined || !URL.canParse(url!)) throw new ConfigError(`${name} must be a list of name=url`);
+      if (!protocols.includes(new URL(url!).protocol))
+        throw new ConfigError(`${name} must be a list of name=url, each with ${shown(protocols)}`);
       // Paths are appended to it.
       return [key, url!.replace(/\/$/, '')];
     }),
@@ -242,7 +255,7 @@ function urls(env: Environment, name: string): Record<string, string> {
 
 /** `region=store,region=store`: those of the other regions. */
 function objectStores(env: Environment): Record<string, ObjectStoreConfig> {
-  const stores = Object.entries(urls(env, 'TSG_OBJECT_STORES'));
+  const stores = Object.entries(urls(env, 'TSG_OBJECT_STORES', ['file:', 's3:']));
   return Object.fromEntries(stores.map(([region, url]) => [region, objectStore(env, 'TSG_OBJECT_STORES', url)]));
 }
 
@@ -252,7 +265,33 @@ function objectStore(env: Environment, name: string, value: string): ObjectStore
     return { kind: 'directory', path: fileURLToPath(value), linkSecret: text(env, 'TSG_LINK_SECRET') };
   const [, bucket, prefix] = /^s3:\/\/([a-z0-9.-]+)\/?(.*?)\/?$/.exec(value) ?? [];
   if (bucket === undefined) throw new ConfigError(`${name} must be file:///path or s3://bucket/prefix`);
-  return { kind: 's3', bucket, prefix: prefix!, endpoint: env['TSG_S3_ENDPOINT'] || undefined };
+  return { kind: 's3', bucket, prefix: prefix!, endpoint: optionalUrl(env, 'TSG_S3_ENDPOINT', web) };
+}
+
+const web = ['http:', 'https:'];
+const redis = ['redis:', 'rediss:'];
+
+/** It may hold a password too. */
+function optionalUrl(env: Environment, name: string, protocols: readonly string[]): string | undefined {
+  const value = env[name] || undefined;
+  if (value !== undefined && !protocols.includes(URL.parse(value)?.protocol ?? ''))
+    throw new ConfigError(`${name} must be a URL with ${shown(protocols)}`);
+  return value;
+}
+
+const shown = (protocols: readonly string[]): string => protocols.map((each) => `${each}//`).join(' or ');
+
+function paths(env: Environment, name: string): string[] {
+  const all = text(env, name).split(',').filter(Boolean);
+  if (all.length === 0 || !all.every(isAbsolute))
+    throw new ConfigError(`${name} is ${env[name]}; it must be a list of absolute paths`);
+  return all;
+}
+
+function oneOf(env: Environment, name: string, values: readonly string[], fallback: string): string {
+  const value = text(env, name, fallback);
+  if (!values.includes(value)) throw new ConfigError(`${name} is ${value}; it must be one of ${values.join(', ')}`);
+  return value;
 }
 
 function text(env: Environment, name: string, fallback?: string): string {

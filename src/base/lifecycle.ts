@@ -1,13 +1,30 @@
 import { flushCompileCache } from 'node:module';
+import { ConfigError } from './config.ts';
 import type { Log } from './log.ts';
 
-/** A stop that takes longer than this is cut short: a parent, or systemd, would kill the process a little later anyway. */
+/** A stop that takes longer than this is cut short: a parent, systemd or the load balancer, which drains for 45 s, would not wait much longer. */
 const stopDeadlineMs = 30_000;
 
 interface StopOptions {
   /** Stop when standard input ends: it is a pipe from the parent, and the parent is gone. */
   readonly stopWithParent: boolean;
   readonly log: Log;
+}
+
+/** What is wrong with an address to listen at. */
+const addressFaults = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND'];
+
+/** The whole of an entry point: what whoever starts the process can mend is told in one line, without a stack. */
+export async function enter(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const { syscall, code = '', message } = error as NodeJS.ErrnoException;
+    const isAddress = (syscall === 'listen' || syscall === 'getaddrinfo') && addressFaults.includes(code);
+    if (!(error instanceof ConfigError) && !isAddress) throw error;
+    process.stderr.write(`${message}\n`);
+    process.exit(1);
+  }
 }
 
 /** Runs `stop` once, on SIGTERM, SIGINT or the parent's end, and leaves with code 0. A second signal leaves at once. */

@@ -53,6 +53,18 @@ const refused: readonly (readonly [env: Record<string, string>, message: RegExp]
   [{ TSG_OBJECT_STORE: '' }, /^TSG_OBJECT_STORE is not set$/],
   [{ TSG_OBJECT_STORE: 'objects' }, /^TSG_OBJECT_STORE must be file:\/\/\/path or s3:\/\/bucket\/prefix$/],
   [{ TSG_LINK_SECRET: '' }, /^TSG_LINK_SECRET is not set$/],
+  [{ TSG_REDIS_URLS: 'a1=http://:password@x' }, /^TSG_REDIS_URLS must be a list of name=url, each with redis:\/\/ or/],
+  [{ REDIS_URL: 'http://:password@x' }, /^REDIS_URL must be a URL with redis:\/\/ or rediss:\/\/$/],
+  [{ TSG_DYNAMODB_ENDPOINT: 'localhost:8000' }, /^TSG_DYNAMODB_ENDPOINT must be a URL with http:\/\/ or https:\/\/$/],
+  [{ TSG_SQS_ENDPOINT: '127.0.0.1' }, /^TSG_SQS_ENDPOINT must be a URL/],
+  [{ TSG_SNS_ENDPOINT: 'sns' }, /^TSG_SNS_ENDPOINT must be a URL/],
+  [{ TSG_OBJECT_STORE: 's3://b', TSG_S3_ENDPOINT: 's3' }, /^TSG_S3_ENDPOINT must be a URL/],
+  [{ TSG_TOPIC_ARN: 'tsg-changes' }, /^TSG_TOPIC_ARN is tsg-changes; it must be the ARN of an SNS topic$/],
+  [
+    { TSG_LOG_LEVEL: 'loud' },
+    /^TSG_LOG_LEVEL is loud; it must be one of error, warn, info, http, verbose, debug, silly$/,
+  ],
+  [{ TSG_STOP_WITH_PARENT: 'yes' }, /^TSG_STOP_WITH_PARENT is yes; it must be one of 0, 1$/],
   [{ TSG_REDIS_URLS: 'a1=password' }, /^TSG_REDIS_URLS must be a list of name=url$/],
 ];
 
@@ -84,7 +96,7 @@ test('a worker knows the object stores of all regions', () => {
   });
   assert.throws(
     () => readWorkerConfig({ ...least, TSG_OBJECT_STORES: 'b=http://x' }),
-    /TSG_OBJECT_STORES must be file/,
+    /TSG_OBJECT_STORES must be a list of name=url, each with file/,
   );
 });
 
@@ -118,6 +130,8 @@ test('log files of databases', () => {
 const refusedOfAgent: readonly (readonly [env: Record<string, string>, message: RegExp])[] = [
   [{ TSG_HOST_ID: '' }, /^TSG_HOST_ID is not set$/],
   [{ TSG_VOLUMES: '' }, /^TSG_VOLUMES is not set$/],
+  [{ TSG_VOLUMES: ',' }, /^TSG_VOLUMES is ,; it must be a list of absolute paths$/],
+  [{ TSG_VOLUMES: '/v0,v1' }, /^TSG_VOLUMES is \/v0,v1; it must be a list of absolute paths$/],
   [{ TSG_MAX_HELD_MS: '60000' }, /^TSG_MAX_HELD_MS is 60000; it must be an integer from 100 to 55000$/],
   [{ TSG_SLOTS: '0' }, /^TSG_SLOTS is 0; it must be an integer from 1 to 10000$/],
   [{ TSG_DATABASE_MEMORY_MB: '2 GiB' }, /^TSG_DATABASE_MEMORY_MB is 2 GiB; it must be an integer from 64 to 16777216$/],
