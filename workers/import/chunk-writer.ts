@@ -96,7 +96,7 @@ export class ChunkWriter {
     const example = first ? `; line ${first.line + firstLine - 1}: ${first.message} (${first.code})` : '';
     throw new Permanent(
       `${this.rejected + bad} bad rows, of which the import may have ${maxRejects}${example}. ` +
-        `The ${this.rows} good rows before line ${firstLine} are imported, none from there on`,
+        `The ${this.rows} good rows before line ${firstLine} are imported, none from there on; correct them, or allow more by maxRejects`,
     );
   }
 

@@ -58,7 +58,9 @@ export async function* chunksOf(
       rest = rest.subarray(end);
     }
     if (rest.length > maxRecordBytes + maxBytes)
-      throw new Permanent(`from line ${at.line} on no record ends within ${maxRecordBytes} bytes`);
+      throw new Permanent(
+        `from line ${at.line} on no record ends within ${maxRecordBytes} bytes; close its quotes, and end each row by a newline`,
+      );
     waiting = [rest];
     waitingBytes = rest.length;
     wanted = rest.length + maxBytes;

@@ -141,7 +141,7 @@ export class Decoding {
   #explained(error: unknown, limitMb: number): unknown {
     if ((error as { code?: unknown }).code !== 'ERR_WORKER_OUT_OF_MEMORY') return error;
     return new Permanent(
-      `to decode the file takes more than ${limitMb} MB of memory, after ${this.#where}: write it with fewer columns, smaller row groups or shorter values`,
+      `to decode the file takes more than ${limitMb} MB of memory, after ${this.#where}; write it with fewer columns, smaller row groups or shorter values`,
       { cause: error },
     );
   }

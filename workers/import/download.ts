@@ -49,7 +49,7 @@ export async function download(url: string, state: DownloadState | null, options
   try {
     const resumed = response.statusCode === 206;
     if (resumed && !response.headers['content-range']?.startsWith(`bytes ${from}-`))
-      throw new Permanent('the server sends another part of the file than it was asked for');
+      throw new Permanent('the server sends another part of the file than it was asked for; upload the file instead');
     const etag = strongTag(response);
     const uploadId = resumed && state ? state.uploadId : await objects.startUpload(key);
     if (!resumed) await save({ uploadId, etag });
@@ -108,14 +108,17 @@ async function follow(
     if (statusCode === 200 || (statusCode === 206 && headers['range'] !== undefined)) return response;
     response.destroy();
     if ([301, 302, 303, 307, 308].includes(statusCode) && answered.location !== undefined) {
-      if (!URL.canParse(answered.location, url.href)) throw new Permanent('the server redirects to what is no address');
+      if (!URL.canParse(answered.location, url.href))
+        throw new Permanent('the server redirects to what is no address; give the address of the file itself');
       url = new URL(answered.location, url.href);
       continue;
     }
     const message = `the server answers ${statusCode}`;
-    throw statusCode >= 500 || statusCode === 429 || statusCode === 408 ? new Error(message) : new Permanent(message);
+    throw statusCode >= 500 || statusCode === 429 || statusCode === 408
+      ? new Error(message)
+      : new Permanent(`${message}; correct the address, or sign it anew`);
   }
-  throw new Permanent(`the address redirects more than ${maxRedirects} times`);
+  throw new Permanent(`the address redirects more than ${maxRedirects} times; give the address of the file itself`);
 }
 
 function request(
@@ -125,9 +128,11 @@ function request(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   const port = url.port === '' ? 443 : Number(url.port);
-  if (url.protocol !== 'https:') throw new Permanent('only https addresses are fetched');
-  if (!ports.includes(port)) throw new Permanent(`port ${port} is not fetched from`);
-  if (url.username !== '' || url.password !== '') throw new Permanent('the address must not hold a password');
+  if (url.protocol !== 'https:') throw new Permanent('only https addresses are fetched; give one, or upload the file');
+  if (!ports.includes(port))
+    throw new Permanent(`port ${port} is not fetched from; give an address on port 443, or upload the file`);
+  if (url.username !== '' || url.password !== '')
+    throw new Permanent('the address must not hold a password; give a signed one, or upload the file');
   // A host that is an address is not looked up.
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && !isAllowed(host)) throw forbidden();
@@ -146,11 +151,11 @@ function request(
 }
 
 function forbidden(): Error {
-  return new Permanent('the address is not one of the public internet');
+  return new Permanent('the address is not one of the public internet; upload the file instead');
 }
 
 function tooLarge({ maxBytes }: DownloadLimits): Error {
-  return new Permanent(`the file has more than ${maxBytes} bytes`);
+  return new Permanent(`the file has more than ${maxBytes} bytes; split it`);
 }
 
 /** What the owner of the task is told: nothing of who answered where. */
@@ -159,8 +164,9 @@ function shown(error: unknown): unknown {
   if (error instanceof Permanent || (error as Error).name === 'AbortError') return error;
   const { code } = error as { code?: unknown };
   if (typeof code !== 'string') return error;
-  if (code === 'ENOTFOUND') return new Permanent('the host of the address is unknown');
+  if (code === 'ENOTFOUND') return new Permanent('the host of the address is unknown; correct the address');
   // OpenSSL's names: CERT_HAS_EXPIRED, DEPTH_ZERO_SELF_SIGNED_CERT, UNABLE_TO_VERIFY_LEAF_SIGNATURE, …
-  if (/CERT|^UNABLE_TO_/.test(code)) return new Permanent('the certificate of the server is not trusted');
+  if (/CERT|^UNABLE_TO_/.test(code))
+    return new Permanent('the certificate of the server is not trusted; upload the file instead');
   return new Error('the download failed', { cause: error });
 }

@@ -86,7 +86,9 @@ export class ImportWork {
     const account = await management.accounts.findAccount(database.accountId);
     if (!account) return;
     if (account.overStorageBytes !== null)
-      throw new Permanent(`the account stores ${account.overStorageBytes} bytes, which is over its limit`);
+      throw new Permanent(
+        `the account stores ${account.overStorageBytes} bytes, which is over its limit; delete points, or ask for a larger plan`,
+      );
     // The import may not take more than what the plan gives to all writes together.
     const { pointsPerSecond } = limitsOf(account);
     const earlyMs =

@@ -35,16 +35,18 @@ export async function planOf(
 ): Promise<Plan> {
   const compression = params.compression ?? compressionOf(await file.readAll(0, Math.min(16, file.bytes)));
   const sample = await sampleOf(file, compression);
-  if (sample.length === 0) throw new Permanent('the file is empty');
+  if (sample.length === 0) throw new Permanent('it is empty; send one with points');
   const format = params.format ?? formatOf(sample, params);
   const plan = { pieces, format, compression, table: null, start: { offset: 0, line: 1, chunk: 0 } };
   if (format === 'line-protocol') return plan;
   const asked = tableOfImport({ ...params, ...(info && params.tagColumns === undefined && { tagColumns: info.tags }) });
   if (format !== 'csv') {
-    if (format === 'parquet' && asked === null) throw new Permanent('a Parquet file needs the parameter series');
+    if (format === 'parquet' && asked === null)
+      throw new Permanent('a Parquet file needs the parameter series; say by it which series its rows are of');
     return { ...plan, table: asked && withTypes(asked, [], [], info) };
   }
-  if (asked === null) throw new Permanent('a CSV file needs the parameter series');
+  if (asked === null)
+    throw new Permanent('a CSV file needs the parameter series; say by it which series its rows are of');
   return planCsv(plan, sample, params.delimiter === undefined ? delimited(asked, sample) : asked, info);
 }
 
@@ -53,12 +55,16 @@ function planCsv(plan: Plan, sample: Buffer, asked: TableOptions, info: SeriesIn
     const { names, types, start, line } = csvHeader(sample, asked);
     const missing = [asked.timeColumn, ...asked.tagColumns].find((name) => !names.includes(name));
     if (missing !== undefined && (missing === asked.timeColumn || info === null))
-      throw new Permanent(`the CSV has no column ${missing}; it has ${names.slice(0, 50).map(shown).join(', ')}`);
+      throw new Permanent(
+        `the CSV has no column ${missing}; it has ${names.slice(0, 50).map(shown).join(', ')}; name its columns by timeColumn and tagColumns`,
+      );
     const tagColumns = asked.tagColumns.filter((name) => names.includes(name));
     const table = withTypes({ ...asked, tagColumns, columns: names }, names, types, info);
     return { ...plan, table, start: { offset: start, line, chunk: 0 } };
   } catch (error) {
-    throw error instanceof ApiError ? new Permanent(error.message) : error;
+    throw error instanceof ApiError
+      ? new Permanent(`${error.message}; correct its header, or the parameters of the import`)
+      : error;
   }
 }
 

@@ -96,7 +96,10 @@ export class SourceFile {
     } catch (error) {
       const { code = '' } = error as { code?: string };
       if (!/^(Z_|ERR_ZSTD|ZSTD_|ERR_Z)/.test(code)) throw error;
-      throw new Permanent(`the file is damaged: it cannot be unpacked as ${compression}`, { cause: error });
+      throw new Permanent(
+        `the file is damaged: it cannot be unpacked as ${compression}; pack it anew, or send it as it is`,
+        { cause: error },
+      );
     } finally {
       packed.destroy();
       unpacking.destroy();
@@ -105,8 +108,10 @@ export class SourceFile {
 
   #checkSize(unpackedBytes: number): void {
     if (unpackedBytes > maxUnpackedBytes)
-      throw new Permanent(`the file has more than ${maxUnpackedBytes} bytes when it is unpacked`);
+      throw new Permanent(`the file has more than ${maxUnpackedBytes} bytes when it is unpacked; split it`);
     if (unpackedBytes > unpackedFreelyBytes && unpackedBytes > this.consumed * maxRatio)
-      throw new Permanent(`the file becomes more than ${maxRatio} times as large when it is unpacked`);
+      throw new Permanent(
+        `the file becomes more than ${maxRatio} times as large when it is unpacked; send it as it is`,
+      );
   }
 }

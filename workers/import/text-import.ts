@@ -59,7 +59,9 @@ function decoded(
     return decode(bytes, options);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    throw new Permanent(`after line ${at.line}: ${error.message}`, { cause: error });
+    throw new Permanent(`after line ${at.line}: ${error.message}; correct it there, or the parameters of the import`, {
+      cause: error,
+    });
   }
 }
 
@@ -70,7 +72,7 @@ function sectionAfter({ bytes, at }: Chunk, section: Section, wanted: string | u
   const database = line.slice(line.indexOf(':') + 1).trim();
   if (wanted === undefined && section.database !== null && section.database !== database)
     throw new Permanent(
-      `the file has points of several databases (${section.database}, and ${database} from line ${at.line} on): say by influxDatabase which is meant`,
+      `the file has points of several databases (${section.database}, and ${database} from line ${at.line} on); say by influxDatabase which is meant`,
     );
   return { ddl: false, database };
 }

@@ -7,6 +7,7 @@ import {
   importParams,
   importPrefix,
   importRejectsKey,
+  shownImport,
 } from '../../src/ingest/import.ts';
 import { described } from '../../src/kdb/described.ts';
 import type { Database } from '../../src/management/records.ts';
@@ -26,6 +27,7 @@ const hourMs = 3_600_000;
 /** Parts of an upload may come for so long. */
 const waitForPartsMs = importKeptDays * 24 * hourMs;
 const lookAgainMs = 5_000;
+const maxShownUrl = 500;
 
 type Checkpoint = Partial<ImportCheckpoint> & { readonly download?: DownloadState };
 type Run = TaskRun<ImportParams, Checkpoint>;
@@ -51,6 +53,10 @@ export function importKind(limits: DownloadLimits): Kind<ImportParams, Checkpoin
       const decoding = new Decoding(run.services.objects, run.signal);
       try {
         return await work(run, database, engines, decoding, limits);
+      } catch (error) {
+        throw error instanceof Permanent
+          ? new Permanent(`${sourceName(run)}: ${error.message}`, { cause: error })
+          : error;
       } finally {
         await decoding.close();
         await engines.close();
@@ -109,6 +115,14 @@ async function work(
   await rejects.finish(run.signal);
   await removeNeeded(run);
   return { format, compression, rows: done.rows, rejected: done.rejected };
+}
+
+/** As its owner knows it. An address may be of any length. */
+function sourceName({ task, params }: Run): string {
+  const { source } = shownImport(params);
+  if ('object' in source) return `object ${source.object}`;
+  if ('upload' in source) return `upload ${source.upload === true ? task.id : source.upload}`;
+  return source.url.length > maxShownUrl ? `${source.url.slice(0, maxShownUrl)}…` : source.url;
 }
 
 /** However it ended, its bad rows can be looked at. */
@@ -178,7 +192,7 @@ async function piecesOf(run: Run, database: Database, limits: DownloadLimits): P
     });
   }
   const head = await objects.head(key);
-  if (!head) throw new Permanent(`there is no object ${'object' in source ? source.object : ''} to import`);
+  if (!head) throw new Permanent('there is no such object; put it there first');
   return [{ key, bytes: head.bytes }];
 }
 
@@ -189,9 +203,11 @@ async function uploadedParts(run: Run, prefix: string): Promise<Piece[]> {
   const until = Date.parse(task.createdAt) + waitForPartsMs;
   if (!started) {
     if (prefix !== importPrefix(task.databaseId!, task.id))
-      throw new Permanent('there is no upload of that name, or it was not started, or its time is over');
+      throw new Permanent(
+        'there is no upload of that name, or it was not started, or its time is over; upload it once more',
+      );
     if (services.management.clock() < until) throw new Postponed(until, 'it waits for its parts');
-    throw new Permanent('it was not started within 7 days');
+    throw new Permanent('it was not started within 7 days; upload it once more, and start it');
   }
   return started.parts
     .toSorted((a, b) => a.number - b.number)

@@ -1,4 +1,5 @@
-// Files that are made to exhaust whoever reads them: each is refused with a message that says what and where, and the process goes on.
+// Files that are made to exhaust whoever reads them: each is refused with a message that says which file, what, where and what to do, and the
+// process goes on.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -56,7 +57,7 @@ const files: readonly (readonly [what: string, bytes: () => Buffer, params: Part
           manyRows,
         ),
       parquet,
-      /row group 1 of the Parquet file has 1073741824 rows; 8388608 at most/,
+      /row group 1 of the Parquet file has 1073741824 rows, 8388608 at most/,
     ],
     [
       'a small file that claims millions of rows',
@@ -142,33 +143,33 @@ const files: readonly (readonly [what: string, bytes: () => Buffer, params: Part
     ],
     [
       'zstd that becomes a thousand times as large',
-      () => zstdCompressSync(Buffer.alloc(16 * mb, `cpu v="${'x'.repeat(8_000)}" 1\n`)),
+      () => zstdCompressSync(Buffer.alloc(12 * mb, `cpu v="${'x'.repeat(8_000)}" 1\n`)),
       {},
       /times as large/,
     ],
-    ['a header of zeros', () => zstdCompressSync(Buffer.alloc(64 * mb)), csv, /no column time/],
-    ['one line without an end', () => gzipSync(Buffer.alloc(30 * mb, '1,')), csv, /./],
+    ['a header of zeros', () => zstdCompressSync(Buffer.alloc(12 * mb)), csv, /no column time/],
+    ['one line without an end', () => gzipSync(Buffer.alloc(12 * mb, '1,')), csv, /./],
     [
       'a quote without an end',
-      () => Buffer.concat([Buffer.from('time,v\n1,"'), Buffer.alloc(20 * mb, 'x\n')]),
+      () => Buffer.concat([Buffer.from('time,v\n1,"'), Buffer.alloc(12 * mb, 'x\n')]),
       csv,
       /from line 2 on no record ends/,
     ],
     [
       'one huge object',
-      () => Buffer.concat([Buffer.from('{"time":1,"v":"'), Buffer.alloc(20 * mb, 'x')]),
+      () => Buffer.concat([Buffer.from('{"time":1,"v":"'), Buffer.alloc(12 * mb, 'x')]),
       { series: 's' },
       /from line 1 on no record ends/,
     ],
     [
-      'an object of 150,000 fields',
-      () => Buffer.from(`{"time":1${Array.from({ length: 150_000 }, (_, i) => `,"f${i}":1`).join('')}}\n`),
+      'an object of 50,000 fields',
+      () => Buffer.from(`{"time":1${Array.from({ length: 50_000 }, (_, i) => `,"f${i}":1`).join('')}}\n`),
       { series: 's' },
       /./,
     ],
     [
-      'a million columns',
-      () => Buffer.from(`time${Array.from({ length: 1e6 }, (_, i) => `,c${i}`).join('')}\n1,2\n`),
+      '300,000 columns',
+      () => Buffer.from(`time${Array.from({ length: 3e5 }, (_, i) => `,c${i}`).join('')}\n1,2\n`),
       csv,
       /./,
     ],
@@ -182,6 +183,7 @@ test('hostile files are refused, and the next file is imported', async (t) => {
       await assert.rejects(importFile('hostile', bytes(), params), (error: Error) => {
         assert.ok(error instanceof Permanent, error.stack);
         assert.match(error.message, message);
+        assert.match(error.message, /^object hostile: .+; (close|correct|name|pack|send|split|write) /);
         assert.ok(error.message.length < 5_000, `a message of ${error.message.length}`);
         return true;
       });

@@ -29,6 +29,8 @@ const maxGroupRows = 8 * 1024 * 1024;
 /** What repeats takes next to nothing: so many rows a byte are more than any table has. */
 const maxRowsPerByte = 1_000;
 
+const writeAnew = 'write it anew, with other settings or another program';
+
 export interface ParquetChunk {
   /** Number of the first row, from 0 on. */
   readonly row: number;
@@ -52,26 +54,37 @@ export class ParquetFile {
       ({ num_children, repetition_type }) => (num_children ?? 0) === 0 && repetition_type !== 'REPEATED',
     );
     if (!isFlat || root?.num_children !== elements.length)
-      throw new Permanent('the Parquet file has columns inside of columns, which are not imported');
+      throw new Permanent(
+        'the Parquet file has columns inside of columns, which are not imported; write them as columns of their own',
+      );
     if (elements.length > maxColumns)
-      throw new Permanent(`the Parquet file has ${elements.length} columns; ${maxColumns} at most are imported`);
+      throw new Permanent(
+        `the Parquet file has ${elements.length} columns; ${maxColumns} at most are imported; split it`,
+      );
     this.columns = elements.map(({ name }) => name);
     const twice = this.columns.find((name, i) => this.columns.indexOf(name) !== i);
-    if (twice !== undefined) throw new Permanent(`the Parquet file has two columns of the name ${shown(twice)}`);
+    if (twice !== undefined)
+      throw new Permanent(
+        `the Parquet file has two columns of the name ${shown(twice)}; write it with names that differ`,
+      );
     let rows = 0;
     for (const [i, { num_rows, columns }] of metadata.row_groups.entries()) {
       if (num_rows < 0 || num_rows > maxGroupRows)
-        throw new Permanent(`row group ${i + 1} of the Parquet file has ${num_rows} rows; ${maxGroupRows} at most`);
+        throw new Permanent(
+          `row group ${i + 1} of the Parquet file has ${num_rows} rows, ${maxGroupRows} at most; write smaller row groups`,
+        );
       if (columns.length !== elements.length)
         throw new Permanent(
-          `row group ${i + 1} of the Parquet file has ${columns.length} columns of ${elements.length}`,
+          `row group ${i + 1} of the Parquet file has ${columns.length} columns of ${elements.length}; ${writeAnew}`,
         );
       rows += Number(num_rows);
     }
     if (BigInt(rows) !== BigInt(metadata.num_rows))
-      throw new Permanent(`the Parquet file claims ${metadata.num_rows} rows, and its row groups ${rows}`);
+      throw new Permanent(
+        `the Parquet file claims ${metadata.num_rows} rows, and its row groups ${rows}; ${writeAnew}`,
+      );
     if (rows > file.bytes * maxRowsPerByte)
-      throw new Permanent(`the Parquet file claims ${rows} rows in ${file.bytes} bytes`);
+      throw new Permanent(`the Parquet file claims ${rows} rows in ${file.bytes} bytes; ${writeAnew}`);
     this.rows = rows;
   }
 
@@ -145,7 +158,9 @@ function batchOf(
   try {
     return batchOfCells(columns, from, rows, table, unitNs);
   } catch (error) {
-    throw error instanceof ApiError ? new Permanent(error.message) : error;
+    throw error instanceof ApiError
+      ? new Permanent(`${error.message}; correct it, or the parameters of the import`)
+      : error;
   }
 }
 
@@ -154,7 +169,7 @@ export function planParquet(parquet: ParquetFile, table: TableOptions, given: Im
   const missing = [table.timeColumn, ...(given.tagColumns ?? [])].find((name) => !columns.includes(name));
   if (missing !== undefined)
     throw new Permanent(
-      `the Parquet file has no column ${missing}; it has ${columns.slice(0, 50).map(shown).join(', ')}`,
+      `the Parquet file has no column ${missing}; it has ${columns.slice(0, 50).map(shown).join(', ')}; name its columns by timeColumn and tagColumns`,
     );
   return { ...table, tagColumns: table.tagColumns.filter((name) => columns.includes(name)) };
 }
@@ -166,6 +181,8 @@ async function undamaged<T>(read: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof Permanent) throw error;
     const what = error instanceof Damaged ? error.message : 'its footer cannot be read';
-    throw new Permanent(`the Parquet file is damaged, or has what is not read: ${what}`, { cause: error });
+    throw new Permanent(`the Parquet file is damaged, or has what is not read: ${what}; ${writeAnew}`, {
+      cause: error,
+    });
   }
 }
