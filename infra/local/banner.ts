@@ -16,7 +16,7 @@ ${names.length === 1 ? `A region (${home}) is running` : `${names.length} region
           the operator's; it also owns the account local
   Data    ${data.startsWith('..') ? settings.dataDir : `./${data}`} (logs in logs/)
   Redis   ${redis ?? 'absent: tokens and databases are cached in the API process only (apt-get install redis-server, or set REDIS_URL)'}${redis && zones(settings)}
-${distance(plan, settings)}  kdb+    ${settings.q ? 'TSG_Q is set, but databases run on the embedded engine in this version' : 'absent: databases run on the embedded engine'}
+${distance(plan, settings)}  kdb+    ${settings.q ? `databases run on ${settings.q}` : 'absent: databases run on the embedded engine'}
 
 Create a database, write points, query them:
 
