@@ -44,6 +44,8 @@ export const drainHost: Kind<DrainParams, DrainCheckpoint, DrainResult> = {
     const here = await databases.databasesOfHost(host.id);
     const leaving = here.filter(({ status }) => status !== 'failed');
     const before = run.checkpoint ?? { total: leaving.length, tries: {} };
+    // Before the first one leaves: an attempt that comes later finds fewer.
+    if (!run.checkpoint) await run.saveCheckpoint(before);
     const { waiting, stuck, tries } = await moveSome(run, leaving, before.tries);
     const total = Math.max(before.total, leaving.length);
     const next = waiting ? {} : Object.fromEntries(stuck.map(({ id, nextTry }) => [id, nextTry]));
