@@ -24,6 +24,8 @@ const stops: Record<string, number | string> = JSON.parse(process.env['TSG_TEST_
 const changes = new Map<string, number>();
 const running = new AsyncLocalStorage<string>();
 
+const isEnd: ReadonlySet<unknown> = new Set(['succeeded', 'failed']);
+
 type Method = (...given: unknown[]) => Promise<unknown>;
 
 function hasStopped(task: string | undefined): task is string {
@@ -62,7 +64,7 @@ function countChanges(prototype: object, names: readonly string[]): void {
 
 countChanges(AgentClient.prototype, ['putDatabase', 'deleteDatabase', 'startDatabase', 'holdDatabase']);
 countChanges(AgentClient.prototype, ['deleteBackup', 'putFile']);
-countChanges(EngineClient.prototype, ['define', 'insert', 'retain', 'checkpoint', 'backup']);
+countChanges(EngineClient.prototype, ['define', 'insert', 'retain', 'compact', 'checkpoint', 'backup']);
 countChanges(DirectoryStore.prototype, ['put', 'remove', 'finishUpload', 'putPart', 'startUpload']);
 
 interface Command {
@@ -75,14 +77,15 @@ interface Command {
   };
 }
 
-/** How a worker lets go of a task is not part of the kind's own work. */
+/** The end of a task is written outside of its kind's own work. */
 function taskOf({ input }: Command): string | undefined {
   const { TableName, Key, ExpressionAttributeValues: values = {}, MessageBody } = input;
   // Written beside the work: for people, and when an event is published.
   if (':set_progress' in values || TableName === tables.outbox) return undefined;
   const inside = running.getStore();
   if (inside !== undefined) return inside;
-  if (':set_state' in values && values[':set_state'] !== 'running') return Key?.id;
+  // Not where it goes back to the queue: this worker would take it again, and it would stand still in every lane.
+  if (isEnd.has(values[':set_state'])) return Key?.id;
   return Object.keys(stops).find((id) => MessageBody === JSON.stringify({ taskId: id }));
 }
 
