@@ -51,6 +51,8 @@ export async function download(url: string, state: DownloadState | null, options
     if (resumed && !response.headers['content-range']?.startsWith(`bytes ${from}-`))
       throw new Permanent('the server sends another part of the file than it was asked for; upload the file instead');
     const etag = strongTag(response);
+    // Nobody would know of it any more: its parts would stay, and cost.
+    if (state && !resumed) await objects.abortUpload(key, state.uploadId);
     const uploadId = resumed && state ? state.uploadId : await objects.startUpload(key);
     if (!resumed) await save({ uploadId, etag });
     let done = resumed ? from : 0;

@@ -9,11 +9,13 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { DownloadLimits } from '../../../workers/import/download.ts';
+import { UploadNotFound } from '../../../src/base/object-store.ts';
+import { importPrefix } from '../../../src/ingest/import.ts';
+import type { DownloadLimits, DownloadState } from '../../../workers/import/download.ts';
 import { Permanent } from '../../../workers/kinds/kind.ts';
 import { requireProgram } from '../../programs.ts';
 import { temporaryFolder } from '../../servers.ts';
-import { importBench, type RunOptions } from './import-run.ts';
+import { importBench } from './import-run.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, earlier: number) => void;
 
@@ -126,11 +128,15 @@ for (const isChanged of [false, true]) {
       response.end(file.subarray(from));
     });
     if (!server) return;
-    const { run, points } = await importBench(t);
-    const checkpoint: RunOptions['checkpoint'] = { value: null };
+    const { run, points, objects } = await importBench(t);
+    const checkpoint: { value: { download?: DownloadState } | null } = { value: null };
     const again = { taskId: 'cut', checkpoint, limits: server.limits };
     await assert.rejects(run({ source: { url: server.url('/') } }, again), /^Error: the download (failed|broke off)$/);
+    const { uploadId } = checkpoint.value!.download!;
+    const key = `${importPrefix('db-1', 'cut')}/download`;
+    assert.equal((await objects.listParts(key, uploadId)).length, 1);
     assert.equal((await run({ source: { url: server.url('/') } }, again)).rows, rows);
+    await assert.rejects(objects.listParts(key, uploadId), UploadNotFound);
     const [first, second] = server.asked;
     assert.equal(first?.range, undefined);
     assert.ok(Number(/^bytes=(\d+)-$/.exec(second!.range!)![1]) >= partBytes, second?.range);
