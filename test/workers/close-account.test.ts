@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { theService } from '../../src/management/audit.ts';
+import { backupIdOf } from '../../src/management/backups.ts';
 import { createActive } from '../management/region.ts';
 import { testRegion } from './region.ts';
 
@@ -43,6 +44,43 @@ test('a closing account is left alone until its time, then everything goes, over
   // What is gone cannot be closed again: the name is another's now.
   await assert.rejects(accounts.requestClose(account.id, 0, theService), { code: 'AccountClosed' });
   assert.equal((await accounts.findByName('acme'))?.id, heir.id);
+});
+
+test('an expiry that has failed, or was cancelled, does not hold it up', async (t) => {
+  const { management, worker, addMemoryHost } = await testRegion(t);
+  const { accounts, backups, databases, tasks, claims, clock } = management;
+  const memory = await addMemoryHost('h1');
+  const { account } = await accounts.createAccount('acme', theService);
+  const { database } = await createActive(databases, account.id, 'plant');
+  const made = await tasks.createTask({ kind: 'backup', subject: database, requestedBy: theService });
+  await backups.begin(made, database, { reason: 'manual', full: true, keepDays: null });
+  await backups.fail((await backups.getBackup(database.id, backupIdOf(made)))!);
+  await databases.remove(database);
+  const { task } = await accounts.requestClose(account.id, 0, theService);
+  const { runner, sent } = worker({ memory });
+  const work = async (): Promise<string> => {
+    clock.aheadMs += 3_000;
+    await runner.run({ taskId: task.id });
+    return (await tasks.getTask(task.id))!.state;
+  };
+
+  assert.equal(await work(), 'queued');
+  const id = sent.splice(0).at(-1)!.taskId;
+  const claim = await claims.claim(id, 'w0');
+  await claims.fail(claim!, 'the store is damaged');
+  assert.equal((await tasks.getTask(id))?.state, 'failed');
+  assert.equal(await work(), 'queued');
+  const again = (await tasks.getTask(id))!;
+  assert.deepEqual([again.state, again.attempts, sent.splice(0).map(({ taskId }) => taskId)], ['queued', 0, [id]]);
+
+  await tasks.cancel(id, theService);
+  await runner.run({ taskId: id });
+  assert.equal((await tasks.getTask(id))?.state, 'cancelled');
+  assert.equal(await work(), 'queued');
+  await runner.run({ taskId: id });
+  assert.equal((await tasks.getTask(id))?.state, 'succeeded');
+  assert.equal(await work(), 'succeeded');
+  assert.equal((await accounts.getAccount(account.id))?.status, 'closed');
 });
 
 test('opened again, or closed once more: the first task does nothing', async (t) => {
