@@ -4,7 +4,7 @@ export AWS_DEFAULT_REGION
 
 # Tells the stack, where it waits for instances of a GROUP, that this one serves, or that it does not.
 signal() {
-  if [ -z "${GROUP:-}" ]; then return; fi
+  if [ -z "${GROUP:-}" ]; then return 0; fi
   aws cloudformation signal-resource --stack-name "$STACK" --logical-resource-id "$GROUP" --unique-id "$instance" --status "$1" ||
     echo 'the stack waits for nobody' >&2
 }
@@ -12,7 +12,7 @@ signal() {
 # Who cannot start makes room for another one; five minutes are for whoever wants to look (shutdown -c).
 # shellcheck disable=SC2329  # The trap calls it.
 ended() {
-  if [ "$1" = 0 ]; then return; fi
+  if [ "$1" = 0 ]; then return 0; fi
   signal FAILURE
   shutdown -h +5
 }

@@ -6,7 +6,7 @@ attach() {
   while :; do
     seen=$(aws ec2 describe-volumes --volume-ids "$volume" --query 'Volumes[0].[State, Attachments[0].InstanceId]' --output text) || seen=
     read -r state owner <<< "$seen"
-    if [ "$state" = in-use ] && [ "$owner" = "$instance" ]; then return; fi
+    if [ "$state" = in-use ] && [ "$owner" = "$instance" ]; then return 0; fi
     if [ "$state" = available ]; then
       aws ec2 attach-volume --volume-id "$volume" --instance-id "$instance" --device "$device" > /dev/null && return
     fi
