@@ -35,7 +35,7 @@ async function main(config: ApiConfig): Promise<void> {
   const { throttle } = rates;
   const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: management.clock, log });
   const metrics = new Metrics({ region: config.region, zone: config.zone });
-  addFigures({ metrics, management, follower, throttle, meter });
+  addFigures({ metrics, engines, management, follower, throttle, meter });
   const nowNs = createClock();
   const server = createServer({
     config,

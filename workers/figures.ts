@@ -86,6 +86,13 @@ export function addFeedFigures(
   );
 }
 
+/** Of the zone that is furthest behind: by how long its newest heartbeat is ago, was under way, or an event waits. Undefined: no zone answers. */
+export async function lagSeconds(caches: readonly Pick<ZoneCache, 'feed'>[]): Promise<number | undefined> {
+  const feeds = (await Promise.all(caches.map((cache) => cache.feed()))).filter((feed) => feed !== undefined);
+  if (feeds.length === 0) return undefined;
+  return Math.max(...feeds.flatMap((feed) => [feed.heartbeatAgeMs ?? 0, feed.delayMs ?? 0, feed.heldMs ?? 0])) / 1_000;
+}
+
 /** In seconds; what is not known is left out. */
 function each(figures: readonly (readonly [string, number | null | undefined])[]): Record<string, number> {
   return Object.fromEntries(figures.flatMap(([name, ms]) => (ms == null ? [] : [[name, ms / 1_000]])));

@@ -1,12 +1,13 @@
 // A worker of a region: takes tasks from the management queue, and sweeps up those that nobody takes care of.
 
 import { randomUUID } from 'node:crypto';
+import { FigureLines } from '../src/base/cloudwatch.ts';
 import { readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { enter, onStop } from '../src/base/lifecycle.ts';
 import { createLog, type Log } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
-import { queues } from '../src/base/names.ts';
+import { figures, queues } from '../src/base/names.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
@@ -67,6 +68,13 @@ async function main(config: WorkerConfig): Promise<void> {
     log,
   });
   const fileExpiry = new FileExpiry({ objects: services.objects, tasks: management.tasks, clock: Date.now, log });
+  const figureLines = config.cloudwatchFigures
+    ? new FigureLines({
+        region: config.region,
+        read: async () => ({ [figures.freeSlots]: await management.hosts.freeSlots() }),
+        log,
+      })
+    : undefined;
   const stopped = new AbortController();
   const consumers: TaskConsumer[] = [];
   addQueueFigures(
@@ -88,6 +96,7 @@ async function main(config: WorkerConfig): Promise<void> {
         outboxSweeper?.stop(),
         comparison.stop(),
         fileExpiry.stop(),
+        figureLines?.stop(),
       ]);
       await meter.stop();
       sqs.destroy();
@@ -101,6 +110,7 @@ async function main(config: WorkerConfig): Promise<void> {
   outboxSweeper?.start();
   comparison.start();
   fileExpiry.start();
+  figureLines?.start();
   meter.start();
   for (const name of taskQueueNames) {
     const queueUrl = await untilQueue(() => queue.url(name), stopped.signal, log);

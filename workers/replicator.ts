@@ -1,11 +1,12 @@
 // The replicator of a region: brings every change of management data to the caches of all its zones.
 
+import { FigureLines } from '../src/base/cloudwatch.ts';
 import { readReplicatorConfig, type WatchedConfig } from '../src/base/config.ts';
 import { enter, onStop } from '../src/base/lifecycle.ts';
 import { createLog } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
-import { queues } from '../src/base/names.ts';
+import { figures, queues } from '../src/base/names.ts';
 import { createDynamo } from '../src/management/dynamo.ts';
 import { createDynamoClock } from '../src/management/dynamo-clock.ts';
 import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
@@ -13,7 +14,7 @@ import { findFeedQueue } from '../src/tasks/feed-queue.ts';
 import { createSqs } from '../src/tasks/queue.ts';
 import { CacheMender } from './cache-mender.ts';
 import { FeedConsumer } from './feed-consumer.ts';
-import { addFeedFigures, addQueueFigures } from './figures.ts';
+import { addFeedFigures, addQueueFigures, lagSeconds } from './figures.ts';
 import { untilQueue } from './until-queue.ts';
 import { ZoneWriter } from './zone-writer.ts';
 
@@ -42,6 +43,13 @@ async function main(config: WatchedConfig): Promise<void> {
     names.map((name, i) => ({ name, cache: caches[i]!, mender: menders[i]! })),
     () => consumer,
   );
+  const figureLines = config.cloudwatchFigures
+    ? new FigureLines({
+        region: config.region,
+        read: async () => ({ [figures.replicationLag]: await lagSeconds(caches) }),
+        log,
+      })
+    : undefined;
   const watched = await serveMetrics(metrics, config.metricsPort);
 
   onStop(
@@ -49,6 +57,7 @@ async function main(config: WatchedConfig): Promise<void> {
       stopped.abort();
       watched?.close();
       for (const mender of menders) mender.stop();
+      await figureLines?.stop();
       await consumer?.stop();
       sqs.destroy();
       for (const client of redis) client.disconnect();
@@ -64,6 +73,7 @@ async function main(config: WatchedConfig): Promise<void> {
   const clock = createDynamoClock(dynamo, { wallMs: Date.now, elapsedMs });
   consumer = new FeedConsumer({ sqs, queue, zones, clock, elapsedMs, log });
   consumer.start();
+  figureLines?.start();
   log.info('listening', { zones: names, queueUrl: queue.url });
 }
 

@@ -1,21 +1,34 @@
 // What /metrics of a host agent shows beside its own memory.
 
+import type { FigureValues } from '../../src/base/cloudwatch.ts';
 import type { Metrics } from '../../src/base/metrics.ts';
-import type { ProcessState } from '../../src/management/host-agent.ts';
+import { figures } from '../../src/base/names.ts';
+import type { ProcessState, VolumeRoom } from '../../src/management/host-agent.ts';
 import type { Agent } from './agent.ts';
 import { lost } from './database-log.ts';
 import type { Fence } from './fence.ts';
 import { memoryOf } from './process-memory.ts';
 import type { StartTurns } from './start-turns.ts';
+import type { SyncTimes } from './sync-times.ts';
 
 interface Watched {
   readonly agent: Agent;
   readonly slots: number;
   readonly startTurns: StartTurns;
+  /** Undefined: the databases sync their journals themselves. */
+  readonly syncTimes: SyncTimes | undefined;
   readonly fence: Pick<Fence, 'epoch' | 'fault' | 'refused'>;
 }
 
-export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence }: Watched): void {
+export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence, syncTimes }: Watched): void {
+  if (syncTimes)
+    metrics.addDurations('tsg_journal_sync_seconds', 'Syncs of journals, for all who waited at once.', () => [
+      [{}, syncTimes.durations],
+    ]);
+  metrics.addGauge('tsg_volume_free_percent', 'What is free of a volume.', 'volume', async () => {
+    const { volumes } = await agent.health();
+    return Object.fromEntries(volumes.map((volume, i) => [`v${i}`, freePercent(volume)]));
+  });
   metrics.addGauge('tsg_databases', 'Databases of this host by the state of their process.', 'state', () => {
     const counts: Record<ProcessState, number> = {
       starting: 0,
@@ -83,4 +96,21 @@ export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence }
           .map(({ config, overMemory, readers }) => [config.databaseId, overMemory + readers.overMemory]),
       ),
   );
+}
+
+/** For CloudWatch: the fullest volume, and the slowest syncs since the last time. */
+export async function hostFigures(
+  agent: Pick<Agent, 'health'>,
+  syncTimes: SyncTimes | undefined,
+): Promise<FigureValues> {
+  const { volumes } = await agent.health();
+  return {
+    [figures.freeVolume]: Math.min(...volumes.map(freePercent)),
+    [figures.journalSyncP99]: syncTimes?.takeP99(),
+  };
+}
+
+/** Of a volume that is not there, nothing. */
+function freePercent({ bytes, freeBytes }: VolumeRoom): number {
+  return bytes > 0 ? (freeBytes / bytes) * 100 : 0;
 }

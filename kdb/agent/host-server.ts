@@ -11,11 +11,14 @@ import { type QValue, Sym } from '../../src/kdb/qvalue.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { ConnectionShares } from './connection-shares.ts';
 import { JournalSync } from './journal-sync.ts';
+import { SyncTimes } from './sync-times.ts';
 
 type Served = Pick<DatabaseConfig, 'databaseId' | 'user' | 'password' | 'volumes'>;
 
 export interface HostServer {
   readonly port: number;
+  /** Of the journals of all its databases. */
+  readonly syncTimes: SyncTimes;
   close(): Promise<void>;
 }
 
@@ -38,12 +41,13 @@ const loginTimeoutMs = 5_000;
 
 export async function createHostServer({ host, databases, connections }: HostServerOptions): Promise<HostServer> {
   const known = new Map<string, Asked>();
+  const syncTimes = new SyncTimes();
   const sockets = new Set<Socket>();
   const askedOf = ({ databaseId, volumes }: Served): Asked => {
     // A database that is created again has other directories.
     const key = [databaseId, ...volumes].join('\n');
     if (!known.has(key))
-      known.set(key, { journal: new JournalSync(volumes), shares: new ConnectionShares(connections) });
+      known.set(key, { journal: new JournalSync(volumes, syncTimes), shares: new ConnectionShares(connections) });
     return known.get(key)!;
   };
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
@@ -58,6 +62,7 @@ export async function createHostServer({ host, databases, connections }: HostSer
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    syncTimes,
     async close() {
       const closed = once(server, 'close');
       server.close();

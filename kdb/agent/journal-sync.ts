@@ -2,6 +2,7 @@
 
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SyncTimes } from './sync-times.ts';
 
 interface Waiting {
   readonly generation: number;
@@ -13,6 +14,7 @@ interface Waiting {
 /** The journal of one database: files journal-<generation>, which rotate over its volumes (kdb/q/journal.q). */
 export class JournalSync {
   readonly #volumes: readonly string[];
+  readonly #times: SyncTimes;
   #waiting: Waiting[] = [];
   #isSyncing = false;
   /** Every file before this one lasts; of this one, so many bytes. */
@@ -20,8 +22,9 @@ export class JournalSync {
   #bytes = 0;
   #file: FileHandle | undefined;
 
-  constructor(volumes: readonly string[]) {
+  constructor(volumes: readonly string[], times = new SyncTimes()) {
     this.#volumes = volumes;
+    this.#times = times;
   }
 
   /** How far it is written by now. */
@@ -56,7 +59,9 @@ export class JournalSync {
         const generation = Math.max(...waiting.map((each) => each.generation));
         if (generation > this.#generation) await this.#turnTo(generation);
         const { size } = await this.#file!.stat();
+        const startedMs = performance.now();
         await this.#file!.datasync();
+        this.#times.add((performance.now() - startedMs) / 1_000);
         this.#bytes = size;
         for (const { generation: wanted, offset, resolve, reject } of waiting) {
           if (wanted < this.#generation || offset <= size) resolve();

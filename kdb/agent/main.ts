@@ -1,6 +1,7 @@
 // The agent of a database host: runs its databases, and does what workers ask for on its control port.
 
 import type { AddressInfo } from 'node:net';
+import { FigureLines } from '../../src/base/cloudwatch.ts';
 import { type AgentConfig, readAgentConfig } from '../../src/base/config.ts';
 import { enter, onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
@@ -14,7 +15,7 @@ import { Accounting } from './accounting.ts';
 import { Agent } from './agent.ts';
 import { createControl } from './control.ts';
 import { Fence } from './fence.ts';
-import { addFigures } from './figures.ts';
+import { addFigures, hostFigures } from './figures.ts';
 import { createHostServer, type HostServer } from './host-server.ts';
 import { openLimits } from './limits.ts';
 import { embeddedProgram, qProgram } from './program.ts';
@@ -76,7 +77,11 @@ async function main(config: AgentConfig): Promise<void> {
   const tasks = [registration, accounting, shipper];
   void fence.lost.then(() => Promise.all([agent.kill(), ...tasks.map((task) => task.stop())]));
   const metrics = new Metrics({ region, zone });
-  addFigures(metrics, { agent, slots, startTurns, fence });
+  addFigures(metrics, { agent, slots, startTurns, fence, syncTimes: hostServer?.syncTimes });
+  const figureLines = config.cloudwatchFigures
+    ? new FigureLines({ region, read: () => hostFigures(agent, hostServer?.syncTimes), log })
+    : undefined;
+  figureLines?.start();
   const watched = await serveMetrics(metrics, config.metricsPort);
   process.stdout.write(`listening ${port}\n`);
 
@@ -88,6 +93,7 @@ async function main(config: AgentConfig): Promise<void> {
       await registration?.stop();
       await accounting.stop();
       await shipper.stop();
+      await figureLines?.stop();
       await agent.stop();
       await hostServer?.close();
       await management.close();

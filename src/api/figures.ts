@@ -3,12 +3,27 @@ import type { Services } from './services.ts';
 /** What /metrics shows beside the requests: figures that the parts keep anyway. */
 export function addFigures({
   metrics,
+  engines,
   management,
   follower,
   throttle,
   meter,
-}: Pick<Services, 'metrics' | 'management' | 'follower' | 'throttle' | 'meter'>): void {
+}: Pick<Services, 'metrics' | 'engines' | 'management' | 'follower' | 'throttle' | 'meter'>): void {
   const { cache } = management;
+  metrics.addDurations(
+    'tsg_engine_call_seconds',
+    'From the wish for an engine call to its answer, with the wait for a connection, by call and lane.',
+    () => engines.figures.durations(),
+  );
+  metrics.addCounter('tsg_engine_failures_total', 'Engine calls that failed, by cause.', 'cause', () => ({
+    ...engines.figures.failures,
+  }));
+  metrics.addGauge('tsg_engine_connections', 'Connections to databases that are open.', 'lane', () =>
+    engines.lanes('open'),
+  );
+  metrics.addGauge('tsg_engine_calls_waiting', 'Engine calls that wait for a connection.', 'lane', () =>
+    engines.lanes('waiting'),
+  );
   metrics.addCounter('tsg_points_written_total', 'Points that databases took from this process.', 'by', () => ({
     api: meter.points,
   }));

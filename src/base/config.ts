@@ -61,6 +61,8 @@ export interface ApiConfig extends RegionConfig {
 export interface WatchedConfig extends RegionConfig {
   /** Where /metrics listens, on loopback; undefined: nowhere. */
   readonly metricsPort: number | undefined;
+  /** Lines for CloudWatch in the log, once a minute. */
+  readonly cloudwatchFigures: boolean;
 }
 
 export interface WorkerConfig extends WatchedConfig {
@@ -205,7 +207,11 @@ function readQConfig(env: Environment, program: string): QConfig {
 }
 
 function readWatchedConfig(env: Environment): WatchedConfig {
-  return { ...readRegionConfig(env), metricsPort: optionalInteger(env, 'TSG_METRICS_PORT', 1, 65_535) };
+  return {
+    ...readRegionConfig(env),
+    metricsPort: optionalInteger(env, 'TSG_METRICS_PORT', 1, 65_535),
+    cloudwatchFigures: flag(env, 'TSG_CLOUDWATCH_FIGURES'),
+  };
 }
 
 function readRegionConfig(env: Environment): RegionConfig {
@@ -227,7 +233,7 @@ function readRegionConfig(env: Environment): RegionConfig {
     regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS', web)),
     objectStore: Object.freeze(objectStore(env, 'TSG_OBJECT_STORE', text(env, 'TSG_OBJECT_STORE'))),
     logLevel: oneOf(env, 'TSG_LOG_LEVEL', logLevels, 'info'),
-    stopWithParent: oneOf(env, 'TSG_STOP_WITH_PARENT', ['0', '1'], '0') === '1',
+    stopWithParent: flag(env, 'TSG_STOP_WITH_PARENT'),
   };
 }
 
@@ -292,6 +298,10 @@ function oneOf(env: Environment, name: string, values: readonly string[], fallba
   const value = text(env, name, fallback);
   if (!values.includes(value)) throw new ConfigError(`${name} is ${value}; it must be one of ${values.join(', ')}`);
   return value;
+}
+
+function flag(env: Environment, name: string): boolean {
+  return oneOf(env, name, ['0', '1'], '0') === '1';
 }
 
 function text(env: Environment, name: string, fallback?: string): string {

@@ -1,6 +1,7 @@
 // What the process counts, in the text format of Prometheus. Figures that other parts keep anyway are read when somebody asks.
 
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Durations, durationHistogram } from './durations.ts';
 import { RequestFigures } from './request-figures.ts';
 
 /** Seconds: from a row that is written to a database that is copied. */
@@ -11,10 +12,12 @@ type Figures = Readonly<Record<string, number>>;
 
 export class Metrics {
   readonly #registry = new Registry();
-  #requests: RequestFigures | undefined;
+  #requests: Map<string, RequestFigures> | undefined;
 
   constructor(labels: { readonly region: string; readonly zone: string }) {
     this.#registry.setDefaultLabels(labels);
+    // Processor time, garbage collection, handles, and how late the event loop is.
+    collectDefaultMetrics({ register: this.#registry });
     this.addGauge('tsg_process_memory_bytes', 'Memory of this process.', 'kind', () => {
       const { rss, heapUsed, external } = process.memoryUsage();
       return { rss, heap: heapUsed, external };
@@ -24,12 +27,13 @@ export class Metrics {
   /** Counts the requests of a route. */
   requestCounter(route: string): (status: number, durationMs: number) => void {
     this.#requests ??= this.#addRequests();
-    const figures = this.#requests.route(route);
+    const figures = new RequestFigures();
+    this.#requests.set(route, figures);
     return (status, durationMs) => figures.add(status, durationMs / 1_000);
   }
 
-  #addRequests(): RequestFigures {
-    const figures = new RequestFigures();
+  #addRequests(): Map<string, RequestFigures> {
+    const routes = new Map<string, RequestFigures>();
     const requests = new Counter({
       name: 'tsg_requests_total',
       help: 'Requests answered, by route and status.',
@@ -37,16 +41,24 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         requests.reset();
-        for (const { labels, count } of figures.counts()) requests.inc(labels, count);
+        for (const [route, { statuses }] of routes)
+          for (const [status, count] of statuses) requests.inc({ route, status: String(status) }, count);
       },
     });
-    this.#registry.registerMetric(
-      figures.histogram(
-        'tsg_request_duration_seconds',
-        'From the head of a request to the end of its last step, by route.',
-      ),
+    this.addDurations(
+      'tsg_request_duration_seconds',
+      'From the head of a request to the end of its last step, by route.',
+      () => Array.from(routes, ([route, { durations }]) => [{ route }, durations]),
     );
-    return figures;
+    return routes;
+  }
+
+  addDurations(
+    name: string,
+    help: string,
+    series: () => Iterable<readonly [Readonly<Record<string, string>>, Durations]>,
+  ): void {
+    this.#registry.registerMetric(durationHistogram(name, help, series));
   }
 
   /** Counts attempts at tasks. */

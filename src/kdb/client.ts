@@ -1,4 +1,5 @@
 import { Allowance } from './allowance.ts';
+import { CallFigures } from './call-figures.ts';
 import type { CallCodec } from './calls/grammar.ts';
 import { insert } from './calls/insert.ts';
 import { furthest } from './calls/position.ts';
@@ -33,7 +34,7 @@ import type {
 } from './engine.ts';
 import { HostCalls } from './host-calls.ts';
 import type { Job } from './lane.ts';
-import { defaultPoolLimits, Pool, type PoolLimits } from './pool.ts';
+import { defaultPoolLimits, type LaneLoads, Pool, type PoolLimits } from './pool.ts';
 
 /** Running calls get this long when the client is closed. */
 const closeGraceMs = 5_000;
@@ -49,18 +50,20 @@ export interface SeenChanges {
 export class EngineClient implements Engine {
   readonly #pool: Pool;
   readonly #host: HostCalls | undefined;
+  readonly #figures: CallFigures;
   /** Also those of the client that it takes over from, some of which may still be under way. */
   readonly seen: SeenChanges;
 
   /** Without a host to ask, a change that is answered lasts. */
-  constructor(pool: Pool, seen: SeenChanges, host?: HostCalls) {
+  constructor(pool: Pool, seen: SeenChanges, figures: CallFigures, host?: HostCalls) {
     this.#pool = pool;
+    this.#figures = figures;
     this.seen = seen;
     this.#host = host;
   }
 
   hello(): Promise<Hello> {
-    return this.#pool.hello();
+    return this.#figures.measure('.tsg.hello', () => this.#pool.hello());
   }
 
   define(definition: SeriesDefinition): Promise<SeriesInfo> {
@@ -130,6 +133,11 @@ export class EngineClient implements Engine {
     return this.#call(tail, spec);
   }
 
+  /** Connections that are open, and calls that wait for one. */
+  get lanes(): LaneLoads {
+    return this.#pool.lanes;
+  }
+
   /** Closes every connection; calls that run get a few seconds, those that wait are refused. */
   async close(): Promise<void> {
     await this.#pool.close(closeGraceMs);
@@ -162,7 +170,9 @@ export class EngineClient implements Engine {
       timeoutMs: timeoutMs + answerGraceMs,
       signal,
     };
-    const reply = await (readable ? this.#pool.read(job) : this.#pool.call(lane, job));
+    const reply = await this.#figures.measure(codec.name, () =>
+      readable ? this.#pool.read(job) : this.#pool.call(lane, job),
+    );
     try {
       return codec.decodeReply(reply);
     } catch (error) {
@@ -177,6 +187,7 @@ export interface EngineClientOptions extends Endpoint, Partial<PoolLimits> {
   /** Of processes that answer reads too. */
   readonly readerPorts?: readonly number[];
   readonly seen?: SeenChanges;
+  readonly figures?: CallFigures;
 }
 
 /** The first call connects. */
@@ -189,6 +200,7 @@ export function createEngineClient({
   durablePort,
   readerPorts = [],
   seen = { until: undefined },
+  figures = new CallFigures(),
   ...given
 }: EngineClientOptions): EngineClient {
   // node-q writes user:password as ASCII, and the first colon ends the user.
@@ -199,5 +211,5 @@ export function createEngineClient({
   const hostCalls = durablePort === undefined ? undefined : new HostCalls({ ...endpoint, port: durablePort }, limits);
   const allowance = new Allowance(hostCalls && ((used) => hostCalls.share(used)));
   const readers = readerPorts.map((readerPort) => ({ ...endpoint, port: readerPort }));
-  return new EngineClient(new Pool({ writer: endpoint, readers }, limits, allowance), seen, hostCalls);
+  return new EngineClient(new Pool({ writer: endpoint, readers }, limits, allowance), seen, figures, hostCalls);
 }

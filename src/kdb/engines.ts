@@ -1,3 +1,4 @@
+import { CallFigures } from './call-figures.ts';
 import { createEngineClient, type EngineClient } from './client.ts';
 
 interface Address {
@@ -17,6 +18,7 @@ export interface EngineTarget {
 /** The clients of the databases that this process talks to, one each, made at the first call. */
 export class Engines {
   readonly #clients = new Map<string, { endpoint: Address; client: EngineClient }>();
+  readonly figures = new CallFigures();
 
   /** The client of a placed database; a database that has moved gets a new one. */
   client(database: EngineTarget): EngineClient {
@@ -25,9 +27,20 @@ export class Engines {
     if (known && isSame(known.endpoint, endpoint)) return known.client;
     void known?.client.close();
     const { user, password } = database;
-    const client = createEngineClient({ ...endpoint, user, password, ...(known && { seen: known.client.seen }) });
+    const client = createEngineClient({
+      ...{ ...endpoint, user, password, figures: this.figures },
+      ...(known && { seen: known.client.seen }),
+    });
     this.#clients.set(database.id, { endpoint, client });
     return client;
+  }
+
+  /** Of all clients, by lane: connections that are open, calls that wait for one. */
+  lanes(figure: 'open' | 'waiting'): Record<string, number> {
+    const sums = { write: 0, query: 0 };
+    for (const { client } of this.#clients.values())
+      for (const lane of ['write', 'query'] as const) sums[lane] += client.lanes[lane][figure];
+    return sums;
   }
 
   async close(): Promise<void> {

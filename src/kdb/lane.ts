@@ -76,8 +76,8 @@ export class Lane implements Holder {
     if (this.#closed) return Promise.reject(new ConnectionFailed('the client is closed'));
     if (job.signal?.aborted) return Promise.reject(new EngineError('Cancelled'));
     const { maxWaiting, maxWaitingBytes } = this.#limits;
-    const tooMany = this.#waitingBytes + job.frame.length > maxWaitingBytes && this.#waiting > 0;
-    if (this.#waiting >= maxWaiting || tooMany) return Promise.reject(new EngineError('EngineBusy'));
+    const tooMany = this.#waitingBytes + job.frame.length > maxWaitingBytes && this.waiting > 0;
+    if (this.waiting >= maxWaiting || tooMany) return Promise.reject(new EngineError('EngineBusy'));
     const { isSpare } = this.#limits;
     if (isSpare && this.#backOff !== undefined && this.#open.size === 0)
       return Promise.reject(new ConnectionFailed('the process is away'));
@@ -95,13 +95,21 @@ export class Lane implements Holder {
     return promise.finally(() => signal.removeEventListener('abort', cancel));
   }
 
+  get waiting(): number {
+    return this.#inserts.length + this.#others.length;
+  }
+
   /** Calls that run or wait. */
   get load(): number {
-    return this.#waiting + this.#open.size - this.#idle.length;
+    return this.waiting + this.#open.size - this.#idle.length;
+  }
+
+  get openConnections(): number {
+    return this.#open.size;
   }
 
   get starvingSinceMs(): number | undefined {
-    return this.#waiting > 0 && this.#open.size + this.#connecting === 0 ? this.#starvingSinceMs : undefined;
+    return this.waiting > 0 && this.#open.size + this.#connecting === 0 ? this.#starvingSinceMs : undefined;
   }
 
   yieldIdle(): boolean {
@@ -126,10 +134,6 @@ export class Lane implements Holder {
     clearInterval(this.#sweep);
   }
 
-  get #waiting(): number {
-    return this.#inserts.length + this.#others.length;
-  }
-
   #enqueue(job: WaitingJob, where: 'front' | 'back' = 'back'): void {
     const queue = job.kind === 'insert' ? this.#inserts : this.#others;
     if (where === 'back') queue.push(job);
@@ -139,7 +143,7 @@ export class Lane implements Holder {
   }
 
   #pump(): void {
-    while (this.#waiting > 0 && !this.#closed) {
+    while (this.waiting > 0 && !this.#closed) {
       const free = this.#idle.pop();
       if (free === undefined) {
         this.#grow();
@@ -222,7 +226,7 @@ export class Lane implements Holder {
     const { maxConnections } = this.#limits;
     while (
       this.#backOff === undefined &&
-      this.#connecting < this.#waiting &&
+      this.#connecting < this.waiting &&
       this.#connecting + this.#open.size < maxConnections
     ) {
       if (!this.#slots.take(this, this.#connecting + this.#open.size === 0)) {
@@ -287,7 +291,7 @@ export class Lane implements Holder {
     // Lately used ones are at the end.
     while (this.#idle.length > 0 && this.#idle[0]!.sinceMs + this.#limits.idleMs <= nowMs)
       this.#idle.shift()!.connection.close();
-    if (this.#waiting > 0 || this.#open.size > 0) return;
+    if (this.waiting > 0 || this.#open.size > 0) return;
     clearInterval(this.#sweep);
     this.#sweep = undefined;
   }

@@ -46,6 +46,11 @@ export interface Processes {
   readonly readers: readonly Endpoint[];
 }
 
+/** By lane. */
+export type LaneLoads = Readonly<
+  Record<Exclude<LaneName, 'health'>, { readonly open: number; readonly waiting: number }>
+>;
+
 /** All connections to one database: a slow query never stands before a write, nor either before a health call. */
 export class Pool {
   readonly #health: Health;
@@ -70,6 +75,18 @@ export class Pool {
 
   hello(): Promise<Hello> {
     return this.#health.hello();
+  }
+
+  get lanes(): LaneLoads {
+    const { write, query } = this.#lanes;
+    const readers = [query, ...this.#readers];
+    return {
+      write: { open: write.openConnections, waiting: write.waiting },
+      query: {
+        open: readers.reduce((sum, lane) => sum + lane.openConnections, 0),
+        waiting: readers.reduce((sum, lane) => sum + lane.waiting, 0),
+      },
+    };
   }
 
   call(lane: Exclude<LaneName, 'health'>, job: Job): Promise<QValue> {

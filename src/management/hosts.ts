@@ -178,12 +178,18 @@ export class Hosts {
     }
   }
 
+  /** Of all hosts that live and take databases. */
+  async freeSlots(): Promise<number> {
+    const open = (await this.listHosts()).filter((host) => !host.cordoned && host.heartbeatAt >= this.#aliveSince);
+    return open.reduce((sum, host) => sum + Math.max(0, freeSlots(host)), 0);
+  }
+
   /**
    * Hosts that live, take databases and have room and enough volumes, the one with most room first: the lesser of its share of free slots and of
    * free bytes. Among those that are alike, the zone with most free slots comes first, then the host.
    */
   async hostsWithRoom(volumes: number): Promise<Host[]> {
-    const aliveSince = new Date(this.#clock() - heartbeatValidMs).toISOString();
+    const aliveSince = this.#aliveSince;
     const hosts = (await this.listHosts())
       .filter((host) => !host.cordoned && freeSlots(host) > 0 && freeBytesShare(host) >= leastFreeShare)
       .filter((host) => host.volumes >= volumes && host.heartbeatAt >= aliveSince);
@@ -192,6 +198,10 @@ export class Hosts {
     return hosts.toSorted(
       (a, b) => roomOf(b) - roomOf(a) || ofZone(b.zone) - ofZone(a.zone) || freeSlots(b) - freeSlots(a),
     );
+  }
+
+  get #aliveSince(): string {
+    return new Date(this.#clock() - heartbeatValidMs).toISOString();
   }
 }
 

@@ -9,6 +9,7 @@ import { Throttle } from '../../src/auth/throttle.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
 import { Metrics } from '../../src/base/metrics.ts';
 import type { Engine, SchemaMode } from '../../src/kdb/engine.ts';
+import { Engines } from '../../src/kdb/engines.ts';
 import { theService } from '../../src/management/audit.ts';
 import type { Database } from '../../src/management/records.ts';
 import { UsageMeter } from '../../src/management/usage-meter.ts';
@@ -42,9 +43,9 @@ export async function openApi(
   const { usage, clock } = management;
   const meter = new UsageMeter({ usage, bootId: 'boot', clock, log: silent });
   const metrics = new Metrics({ region, zone: 'a' });
-  const engines = { client: () => engine } as unknown as Services['engines'];
+  const engines = Object.assign(new Engines(), { client: () => engine }) as unknown as Services['engines'];
   const follower = new SeriesFollower({ engines, management, log: silent });
-  addFigures({ metrics, management, follower, throttle, meter });
+  addFigures({ metrics, engines, management, follower, throttle, meter });
   const services = {
     config: { region, regionEndpoints: { [region]: 'http://here' }, maxBodyBytes: 1e6, trustedProxies: 0, ...config },
     log: silent,

@@ -32,8 +32,12 @@ test('requests by route and status, durations, points, throttled requests, cache
     ['tsg_request_duration_seconds_bucket{le="30",route="write"}', 2],
     ['tsg_points_written_total{by="api"}', 2],
     ['tsg_throttled_total{limit="querySecondsPerMinute"}', 1],
+    ['tsg_engine_connections{lane="write"}', 0],
+    ['tsg_engine_calls_waiting{lane="query"}', 0],
   ];
   for (const [series, value] of expected) assert.equal(now.get(series), value, [...now.keys()].join('\n'));
+  assert.ok(now.get('nodejs_eventloop_lag_p99_seconds{}')! >= 0);
+  assert.ok(now.get('process_cpu_seconds_total{}')! > 0);
   assert.ok(now.get('tsg_cache_reads_total{tier="process"}')! > 0);
   assert.equal(now.get('tsg_dynamodb_calls_total{by="api"}'), management.cache.dynamoCalls());
 });
