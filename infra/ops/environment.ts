@@ -21,7 +21,13 @@ export function environmentOf(env: Environment, region: string | undefined): Env
 }
 
 function onlyRegion(dataDir: string): string {
-  const names = globSync(environmentPath(dataDir, '*')).map((path) => basename(dirname(path)));
+  const names = globSync(environmentPath(dataDir, '*'))
+    .map((path) => basename(dirname(path)))
+    .toSorted();
   if (names.length === 1) return names[0]!;
-  throw new ConfigError(names.length === 0 ? `no region runs on ${dataDir}` : `--region: one of ${names.join(', ')}`);
+  throw new ConfigError(
+    names.length === 0
+      ? `no region runs on ${dataDir}`
+      : `several regions run on ${dataDir}; choose one by --region: ${names.join(', ')}`,
+  );
 }

@@ -4,7 +4,7 @@ import { type Task, taskStates } from '../../src/management/records.ts';
 import { serviceAccountId } from '../../src/management/task-item.ts';
 import { taskKinds } from '../../src/management/task-kinds.ts';
 import type { Commands } from './command.ts';
-import { followTask } from './follow.ts';
+import { followTask, hasEnded } from './follow.ts';
 import { wholeNumber } from './options.ts';
 import { recordReport } from './report.ts';
 import type { Session } from './session.ts';
@@ -28,7 +28,7 @@ export function taskCommands(commands: Commands): void {
 
   commands.add<ListOptions>(tasks, {
     name: 'list',
-    does: 'what is not finished in the region; with --account, what an account had done, the newest first',
+    does: 'what is not finished in the region, then what the service itself had done there; with --account, what an account had done, the newest first',
     example: 'tasks list --account acme --state failed',
     options: (command) =>
       command
@@ -86,19 +86,34 @@ async function listed(session: Session, options: ListOptions): Promise<readonly 
   const { tasks } = session.management;
   if (account === undefined) {
     if (state !== undefined && state !== 'queued' && state !== 'running')
-      throw apiError('InvalidRequest', { reason: `tasks that have ${state} are listed by their account: --account` });
-    const unfinished = await tasks.unfinishedIn(session.region, maxLimit);
-    return unfinished
+      throw apiError('InvalidRequest', {
+        reason: `tasks that have ${state} are listed by their account: --account <account>, or --account ${serviceAccountId} for those of the service itself`,
+      });
+    const unfinished = (await tasks.unfinishedIn(session.region, maxLimit))
       .filter((task) => state === undefined || task.state === state)
       .filter((task) => kind === undefined || task.kind === kind)
-      .filter((task) => database === undefined || task.databaseName === database)
-      .slice(0, limit);
+      .filter((task) => database === undefined || task.databaseName === database);
+    // Nobody else looks after those: a host that could not be started is seen here.
+    const own = state === undefined ? await ofAccount(session, serviceAccountId, options) : [];
+    const ended = own.filter((task) => task.region === session.region && hasEnded(task));
+    return [...unfinished, ...ended].slice(0, limit);
   }
-  const accountId = account === serviceAccountId ? account : (await findAccount(session, account)).id;
+  return ofAccount(session, account === serviceAccountId ? account : (await findAccount(session, account)).id, options);
+}
+
+async function ofAccount({ management }: Session, accountId: string, options: ListOptions): Promise<readonly Task[]> {
+  const { state, kind, database, limit = defaultLimit } = options;
   const found: Task[] = [];
   let after: string | undefined;
   do {
-    const page = await tasks.listTasks({ accountId, state, kind, database, limit: limit - found.length, after });
+    const page = await management.tasks.listTasks({
+      accountId,
+      state,
+      kind,
+      database,
+      limit: limit - found.length,
+      after,
+    });
     found.push(...page.tasks);
     after = page.next ?? undefined;
   } while (after !== undefined && found.length < limit);
