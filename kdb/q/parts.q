@@ -110,11 +110,12 @@
 .tsg.manifestVersion:1
 .tsg.manifestPath:{[name] .tsg.joinPath[first .tsg.volumes;name]}
 
-/ Under another name first: whoever reads `manifest` sees the one before or this one.
+/ Under another name first: whoever reads `manifest` sees the one before or this one. A dictionary: of a list set makes a mapped one, which is three files
+/ [releases/ChangesIn3.6#anymap].
 .tsg.saveManifest:{[name]
   path:.tsg.manifestPath name;
   temporary:.tsg.manifestPath `$string[name],".new";
-  temporary set (.tsg.manifestVersion;.tsg.savedNames!get each .tsg.savedNames);
+  temporary set (`version,.tsg.savedNames)!enlist[.tsg.manifestVersion],get each .tsg.savedNames;
   .tsg.shell "sync ",.tsg.quoted temporary;
   .tsg.renameFile[temporary;path];}
 
@@ -124,8 +125,8 @@
 
 .tsg.readManifest:{[name]
   saved:.tsg.readFile .tsg.manifestPath name;
-  if[not .tsg.manifestVersion~first saved;'"the manifest has another version: ",-3!first saved];
-  last saved}
+  if[not .tsg.manifestVersion~saved`version;'"the manifest has another version: ",-3!saved`version];
+  .tsg.savedNames#saved}
 
 / Attributes are not promised to survive a dictionary in a file.
 .tsg.loadManifest:{[saved]
