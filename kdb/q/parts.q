@@ -126,13 +126,13 @@
 .tsg.readManifest:{[name]
   saved:.tsg.readFile .tsg.manifestPath name;
   if[not .tsg.manifestVersion~saved`version;'"the manifest has another version: ",-3!saved`version];
+  saved[`.tsg.parts]:update volume:volume mod count .tsg.volumes from saved`.tsg.parts;        / a backup may come back on fewer or more
   .tsg.savedNames#saved}
 
 / Attributes are not promised to survive a dictionary in a file.
 .tsg.loadManifest:{[saved]
   (key saved) set' .tsg.valuesOf saved;
   .tsg.tagKeys:.tsg.none,(1_key .tsg.tagKeys)!{[tagKeys] `u#tagKeys} each 1_.tsg.valuesOf .tsg.tagKeys;
-  .tsg.parts:update volume:volume mod count .tsg.volumes from .tsg.parts;             / a backup may come back on fewer or more
   .tsg.applied:(`u#key .tsg.applied)!.tsg.valuesOf .tsg.applied;
   .tsg.createEmptyMemory each key .tsg.numbers;
   .tsg.sequence:.tsg.mergedSequence;}
