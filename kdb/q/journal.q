@@ -94,15 +94,19 @@
   if[null .tsg.firstWrite;.tsg.firstWrite:.tsg.now[]];
   .tsg.notePosition[];}
 
+/ What can fail comes before the former handle goes: its number may be a client's next.
 .tsg.mendJournal:{
   file:.tsg.journalPath .tsg.generation;
-  hclose .tsg.journalHandle;
   .tsg.cutFile[file;.tsg.offset];
+  former:.tsg.journalHandle;
   .tsg.journalHandle:hopen file;
-  .tsg.journalBroken:0b;}
+  .tsg.journalBroken:0b;
+  hclose former;}
 
-/ The next file. What was written so far is closed, and a merge can read it. Without room for the next one this one goes on.
+/ The next file. What was written so far is closed, and a merge can read it: no piece of a record may stay in it. Without room for the next one this one
+/ goes on.
 .tsg.roll:{
+  if[.tsg.journalBroken;.tsg.mendJournal[]];
   former:.tsg.journalHandle;
   closed:.tsg.generation;
   .tsg.openJournal closed+1;
