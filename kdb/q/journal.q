@@ -33,8 +33,9 @@
   if[1<count chunks;
     .tsg.log "journal ",string[generation],": torn tail cut, ",string[hcount[file]-chunks 1]," bytes";
     .tsg.cutFile[file;chunks 1]];
+  handle:hopen file;
+  .tsg.journalHandle:handle;
   .tsg.generation:generation;
-  .tsg.journalHandle:hopen file;
   .tsg.offset:hcount file;
   .tsg.firstWrite:$[0<first chunks;.tsg.now[];0N];
   .tsg.notePosition[];}
