@@ -17,7 +17,16 @@
 .tsg.publish:{[record]
   .tsg.isApplying:0b;
   message:(record;.tsg.generation;.tsg.offset);
-  {[message;handle] neg[handle] message}[message] each .tsg.followers;}
+  .tsg.send[message] each .tsg.followers;}
+
+/ A reader that is gone or cannot be written to takes no record from the others, nor from the client its receipt.
+.tsg.send:{[message;handle] .[{[message;handle] neg[handle] message};(message;handle);.tsg.leaveReader[handle]];}
+
+/ Closed here, .z.pc is not called; already closed, there is nothing to close.
+.tsg.leaveReader:{[handle;reason]
+  .tsg.log "a reader is left: ",reason;
+  .tsg.followers:.tsg.followers except handle;
+  @[hclose;handle;::];}
 
 .tsg.closed:{[handle]
   .tsg.followers:.tsg.followers except handle;
