@@ -56,6 +56,7 @@
 .tsg.applySwitch:{[parts;merged]
   .tsg.parts:parts;
   .tsg.mergedSequence:merged;
+  .tsg.applied:0#.tsg.applied;                        / a reader never asks for batch ids
   .tsg.forgetMerged merged;}
 
 / Whether the records that an answer must have seen are applied here.
