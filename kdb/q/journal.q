@@ -56,10 +56,13 @@
 / All that the manifest does not cover, in order. Only the last file may end in a torn record: the others were closed.
 .tsg.replayFrom:{[generation;isNew]
   found:.tsg.journalsFrom generation;
+  if[.tsg.role=`merge;
+    if[generation>.tsg.mergeUpTo;exit 0];             / the merge before did it, between the writer's look and the lock
+    found:found where found<=.tsg.mergeUpTo];         / the writer goes on with later ones meanwhile
   if[(not isNew)&0=count found;'"journal ",string[generation]," is missing"];
   if[not all found=generation+til count found;'"a journal file is missing: found ",-3!found];
+  if[.tsg.role=`merge;:.tsg.replayFile each found];
   .tsg.replayFile each -1_found;
-  if[.tsg.role=`merge;if[count found;.tsg.replayFile last found];:(::)];
   if[0=count found;found:enlist generation];
   .tsg.openJournal last found;
   .tsg.replayFile last found;
@@ -68,7 +71,6 @@
 
 / -11! hands each record to .z.ps where that is set [basics/internal#-11x]
 .tsg.replayFile:{[generation]
-  if[(.tsg.role=`merge)&generation>.tsg.mergeUpTo;:(::)];
   .z.ps:.tsg.replayRecord;
   -11!.tsg.journalPath generation;}
 

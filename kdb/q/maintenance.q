@@ -247,13 +247,22 @@
   ready:.tsg.manifestPath `manifest.ready;
   if[.tsg.isThere ready;
     saved:.tsg.readManifest `manifest.ready;
+    .tsg.renameReady ready;
     .tsg.takeParts saved;
-    .tsg.renameFile[ready;.tsg.manifestPath `manifest];
-    .tsg.merging:-1;
     .tsg.switch[];
+    if[.tsg.mergedGeneration<=.tsg.merging;:.tsg.startMerge .tsg.merging];          / it was one of a former writer, which had less to do
+    .tsg.merging:-1;
     .tsg.answerWaiting[];
     :(::)];
   if[.tsg.mergePatienceNs<.tsg.now[]-.tsg.mergeStarted;.tsg.startMerge .tsg.merging];}
+
+/ Renamed before its parts are taken: rows must never count both in memory and in parts. When it is renamed and that is not on the disk, nobody knows which
+/ one the next start will find: it is found out by a start.
+.tsg.renameReady:{[ready]
+  failure:@[{[ready] .tsg.renameFile[ready;.tsg.manifestPath `manifest];""};ready;{[reason] "manifest: ",reason}];
+  if[0=count failure;:(::)];
+  if[not .tsg.isThere ready;.tsg.log failure;exit 1];
+  'failure}
 
 / Parts of a manifest that another process wrote, less what retentions since have cut off.
 .tsg.takeParts:{[saved]

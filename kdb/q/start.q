@@ -142,6 +142,7 @@
   -1 "listening ",string .tsg.listening[];}
 
 .tsg.startMergeRole:{
+  if[.tsg.isThere .tsg.manifestPath `manifest.ready;exit 0];                        / of the one before: the writer takes it first
   .tsg.openStore[];
   .tsg.runMerge[];}
 
