@@ -269,7 +269,7 @@
   parts:saved`.tsg.parts;
   later:exec day from .tsg.cuts where sequence>saved[`.tsg.mergedSequence];
   if[count later;newestCut:max later;parts:delete from parts where day<newestCut];
-  .tsg.replaced:.tsg.parts[`serial] except parts`serial;
+  .tsg.replaced:(.tsg.parts[`serial],saved[`.tsg.parts]`serial) except parts`serial;        / a backup takes all that the manifest names
   .tsg.parts:parts;
   .tsg.nextSerial:saved`.tsg.nextSerial;
   .tsg.mergedGeneration:saved`.tsg.mergedGeneration;
