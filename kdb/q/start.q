@@ -92,7 +92,7 @@
   .tsg.dropSlowReaders[];
   .tsg.closeOldJournal[];
   rows:sum 0,count each (1_.tsg.valuesOf .tsg.hot),1_.tsg.valuesOf .tsg.late;
-  if[(.tsg.merging<0)&(.tsg.retryAfter<=.tsg.now[])&(rows>=.tsg.checkpointRows)|.tsg.isFull[]|(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
+  if[(.tsg.merging<0)&(.tsg.retryAfter<=.tsg.now[])&(rows>=.tsg.checkpointRows)|((rows>0)&.tsg.isFull[])|(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
 .tsg.watchConfig:{
