@@ -190,10 +190,18 @@
   .tsg.waiting:.tsg.waitingNext;
   .tsg.waitingNext:0#0i;
   if[0=count .tsg.waiting;:(::)];
-  .tsg.beginMerge[];
+  failure:@[{[nothing] .tsg.beginMerge[];""};::;.tsg.wireError];
+  if[count failure;:.tsg.refuseWaiting failure];
   if[.tsg.merging<0;.tsg.answerWaiting[]];}
 
+/ No merge is under way: nothing else would ever answer them.
+.tsg.refuseWaiting:{[reason]
+  {[reason;handle] -30!(handle;1b;reason)}[reason] each .tsg.waiting inter key .z.W;
+  .tsg.waiting:0#0i;}
+
+/ Until it has come to its switch the timer leaves it alone for a while: each attempt begins another journal file.
 .tsg.beginMerge:{
+  .tsg.retryAfter:.tsg.now[]+.tsg.mergePatienceNs;
   .tsg.forgetBatches[];
   closed:.tsg.generation;
   .tsg.roll[];
@@ -212,10 +220,8 @@
     .tsg.mergeFailed failure];
   .tsg.switch[];}
 
-/ The timer leaves it alone for a while: each attempt begins another journal file.
 .tsg.mergeFailed:{[reason]
   .tsg.log "merge: ",reason;
-  .tsg.retryAfter:.tsg.now[]+.tsg.mergePatienceNs;
   .tsg.refuse $[reason like "*No space left*";enlist `StorageFull;(`StorageFailed;reason)]}
 
 / What the manifest is to say.
@@ -277,6 +283,7 @@
 
 / What parts have now goes from memory, from the journal, and from the readers.
 .tsg.switch:{
+  .tsg.retryAfter:0;
   .tsg.forgetMerged .tsg.mergedSequence;
   .tsg.positions:select from .tsg.positions where sequence>=.tsg.mergedSequence;
   .tsg.publish (`.tsg.applySwitch;.tsg.parts;.tsg.mergedSequence);
