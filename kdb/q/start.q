@@ -108,7 +108,8 @@
   path:.tsg.manifestPath `manifest;
   isNew:not .tsg.isThere path;
   if[isNew;
-    if[count .tsg.journalsFrom 0;'"the manifest is missing, and there are journal files"];
+    / 8 bytes have no record: a first start was cut off before its manifest
+    if[any 8<hcount each .tsg.journalPath each .tsg.journalsFrom 0;'"the manifest is missing, and there are journal files"];
     .tsg.slices:count .tsg.volumes];
   if[not isNew;.tsg.loadManifest .tsg.readManifest `manifest];
   .tsg.maxSeries:0W;                                  / what is there was let in under the limits of its time
