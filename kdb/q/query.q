@@ -210,10 +210,13 @@
   isBehind:$[order=`desc;times<time;times>time];
   rows where isBehind|(times=time)&id<rows`id}
 
-/ How many rows a reply holds; at least one [basics/internal#-22x].
+/ How many rows a reply holds; at least one [basics/internal#-22x]. As many as fit when they are alike, and half of them as long as they are not.
 .tsg.pageRows:{[rows]
   bytes:-22!rows;
-  $[bytes<=.tsg.maxReplyBytes;count rows;1|floor count[rows]*.tsg.maxReplyBytes%bytes]}
+  if[bytes<=.tsg.maxReplyBytes;:count rows];
+  count .tsg.halfPage/[(1|floor count[rows]*.tsg.maxReplyBytes%bytes) sublist rows]}
+
+.tsg.halfPage:{[rows] $[(2>count rows)|.tsg.maxReplyBytes>=-22!rows;rows;(count[rows] div 2) sublist rows]}
 
 .tsg.encodeTag:{[series;ids;tag]
   tagValues:.tsg.tagValues[series;.tsg.tagNumber[series;tag]] "i"$ids;               / a result without rows has no type
