@@ -106,7 +106,7 @@
   if[not kind~`edges;.tsg.badCall "kind of bucket is not width or edges"];
   if[not -11 7h~type each bucket;.tsg.badCall "edges is not a long vector"];
   if[2>count bucket 1;.tsg.badCall "edges are fewer than 2"];
-  if[not all 0<1_deltas bucket 1;.tsg.badCall "edges do not ascend"];}
+  if[not all (1_bucket 1)>-1_bucket 1;.tsg.badCall "edges do not ascend"];}
 
 / ---- handlers ----
 
