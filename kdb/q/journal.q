@@ -72,7 +72,7 @@
 / -11! hands each record to .z.ps where that is set [basics/internal#-11x]
 .tsg.replayFile:{[generation]
   .z.ps:.tsg.replayRecord;
-  -11!.tsg.journalPath generation;}
+  @[{[file] -11!file};.tsg.journalPath generation;{[generation;reason] '"journal ",string[generation],": ",reason}[generation]];}
 
 .tsg.replayRecord:{[record]
   if[not first[record] in 1_key .tsg.appliers;'"the journal has a record of another kind"];
