@@ -59,7 +59,9 @@
 / From the timer: a file is closed so long after its first record, whether it is full or not.
 .tsg.closeOldJournal:{
   if[(not .tsg.ships)|null .tsg.firstWrite;:(::)];
-  if[.tsg.shipAfterNs<.tsg.now[]-.tsg.firstWrite;.tsg.roll[]];}
+  if[.tsg.shipAfterNs>=.tsg.now[]-.tsg.firstWrite;:(::)];
+  .tsg.firstWrite:.tsg.now[];                         / without room for another file not again at the next tick
+  .tsg.roll[];}
 
 / ---- start from a backup: the agent has put its files, flat, into the directories ----
 
