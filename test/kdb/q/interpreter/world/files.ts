@@ -42,6 +42,7 @@ import { attributes, itemBytes, serialise, widths } from './serialise.ts';
 const vectorHead = 16;
 const objectHead = Buffer.from([0xff, 0x01]);
 const textsHead = Buffer.from([0xfd, 0x20, 77, 0]);
+const itemsHead = Buffer.from([0xfd, 0x20, 77, 1]);
 const zipped = 'kxzipped';
 
 /** An error of the operating system as q says it [basics/errors#file]. */
@@ -78,6 +79,7 @@ function put(path: string, bytes: Uint8Array): void {
 
 export function writeValue(path: string, content: Q, compression: readonly number[] | undefined): void {
   if (path.endsWith('/')) splay(path.slice(0, -1), content, compression);
+  else if (content.kind === 'list' && !content.v.every(isText)) writeItems(path, content, compression);
   else if (isTexts(content)) writeTexts(path, content.v.map(textOf), compression);
   else put(path, packed(plainFile(content), compression));
 }
@@ -115,6 +117,12 @@ function writeTexts(path: string, texts: readonly string[], compression: readonl
   put(path, packed(Buffer.concat([head, new Uint8Array(ends.buffer)]), compression));
 }
 
+/** [releases/ChangesIn3.6#anymap] What the items are stands in `path#`; q's third file, of symbols, is not made. */
+function writeItems(path: string, content: Q, compression: readonly number[] | undefined): void {
+  put(`${path}#`, packed(Buffer.concat([objectHead, serialise(content)]), compression));
+  put(path, packed(itemsHead, compression));
+}
+
 /** A directory with a file per column. Symbols would have to be enumerated first. */
 function splay(path: string, content: Q, compression: readonly number[] | undefined): void {
   if (content.kind !== 'table') throw new Signal('type');
@@ -143,6 +151,7 @@ export function readValue(path: string, functions: Functions): Q {
   if (bytes.length === 0) return fail(path);
   if (bytes[0] === 0xff && bytes[1] === 0x01) return readObjects(bytes, functions);
   if (bytes.subarray(0, textsHead.length).equals(textsHead)) return readTexts(path, bytes);
+  if (bytes.equals(itemsHead)) return readObjects(unpacked(`${path}#`), functions);
   const t = bytes[2]!;
   const width = widths[t];
   if (bytes[0] !== 0xfe || bytes[1] !== 0x20 || width === undefined) return fail('type');
