@@ -25,7 +25,7 @@ import { createTasks } from './tasks/index.ts';
 const operatorRetryMs = 2_000;
 
 async function main(config: ApiConfig): Promise<void> {
-  const log = createLog('api', config.logLevel);
+  const log = createLog('api', config.logLevel, config.loggly);
   const management = createManagement(config, log);
   const tasks = createTasks(config);
   const objects = openObjectStore(config, log);

@@ -34,7 +34,7 @@ import { untilQueue } from './until-queue.ts';
 const elapsedMs = (): number => performance.now();
 
 async function main(config: WorkerConfig): Promise<void> {
-  const log = createLog('worker', config.logLevel);
+  const log = createLog('worker', config.logLevel, config.loggly);
   const management = createManagement(config, log);
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
   const queue = new TaskQueue(sqs);

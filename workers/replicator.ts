@@ -22,7 +22,7 @@ import { ZoneWriter } from './zone-writer.ts';
 const zoneDeadlineMs = 1_000;
 
 async function main(config: WatchedConfig): Promise<void> {
-  const log = createLog('replicator', config.logLevel);
+  const log = createLog('replicator', config.logLevel, config.loggly);
   const elapsedMs = (): number => performance.now();
   // Asked again behind its back, it would not see that the queue was away for a moment.
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint, maxAttempts: 1 });

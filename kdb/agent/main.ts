@@ -25,7 +25,7 @@ import { StartTurns } from './start-turns.ts';
 
 async function main(config: AgentConfig): Promise<void> {
   const { hostId, region, zone, host, slots } = config;
-  const log = createLog('agent', config.logLevel);
+  const log = createLog('agent', config.logLevel, config.loggly);
   let registration: Registration | undefined;
   let hostServer: HostServer | undefined;
   const management = createManagement(config, log);

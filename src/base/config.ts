@@ -33,8 +33,16 @@ export interface RegionConfig {
   readonly regionEndpoints: Readonly<Record<string, string>>;
   readonly objectStore: ObjectStoreConfig;
   readonly logLevel: string;
+  /** Undefined: the log goes to standard error alone. */
+  readonly loggly: LogglyConfig | undefined;
   /** Stop when standard input ends: the parent is gone. */
   readonly stopWithParent: boolean;
+}
+
+/** Where lines of the log go too. */
+export interface LogglyConfig {
+  readonly url: string;
+  readonly token: string;
 }
 
 export type ObjectStoreConfig =
@@ -233,8 +241,14 @@ function readRegionConfig(env: Environment): RegionConfig {
     regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS', web)),
     objectStore: Object.freeze(objectStore(env, 'TSG_OBJECT_STORE', text(env, 'TSG_OBJECT_STORE'))),
     logLevel: oneOf(env, 'TSG_LOG_LEVEL', logLevels, 'info'),
+    loggly: env['LOGGLY_TOKEN'] ? Object.freeze(loggly(env, env['LOGGLY_TOKEN'])) : undefined,
     stopWithParent: flag(env, 'TSG_STOP_WITH_PARENT'),
   };
+}
+
+function loggly(env: Environment, token: string): LogglyConfig {
+  const url = optionalUrl(env, 'LOGGLY_URL', ['https:']) ?? 'https://logs-01.loggly.com';
+  return { url: url.replace(/\/$/, ''), token };
 }
 
 function topicArn(env: Environment): string | undefined {

@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { ConfigError } from './config.ts';
-import type { Log } from './log.ts';
+import { flushLog, type Log } from './log.ts';
 
 /** A stop that takes longer than this is cut short: a parent, systemd or the load balancer, which drains for 45 s, would not wait much longer. */
 const stopDeadlineMs = 30_000;
@@ -40,13 +40,17 @@ export function onStop(stop: () => Promise<void>, { stopWithParent, log }: StopO
       process.exit(1);
     }, stopDeadlineMs);
     deadline.unref();
-    stop().then(
-      () => process.exit(0),
+    const stopped = stop().then(
+      () => 0,
       (error: unknown) => {
         log.error('the stop failed', { error });
-        process.exit(1);
+        return 1;
       },
     );
+    void stopped.then(async (code) => {
+      await flushLog(log);
+      process.exit(code);
+    });
   };
 
   // By itself Node keeps compiled code at an orderly end only; what is killed before its first has to start fast too.

@@ -1,5 +1,7 @@
 import { stderr } from 'node:process';
 import winston from 'winston';
+import type { LogglyConfig } from './config.ts';
+import { Loggly } from './loggly.ts';
 
 export type Log = winston.Logger;
 
@@ -7,8 +9,24 @@ export type Log = winston.Logger;
 const text = Symbol.for('message');
 
 /** JSON lines on stderr, so that stdout stays for people. `process` names who writes (api, worker, agent, database). */
-export function createLog(process: string, level: string): Log {
-  return winston.createLogger({ level, defaultMeta: { process }, format: jsonLine(), transports: [new Lines()] });
+export function createLog(process: string, level: string, loggly?: LogglyConfig): Log {
+  const log = winston.createLogger({
+    ...{ level, defaultMeta: { process }, format: jsonLine() },
+    transports: [new Lines()],
+  });
+  if (loggly)
+    log.add(
+      new Loggly(loggly, `tsg-${process}`, {
+        away: (reason) => log.warn('Loggly does not take lines', { reason }),
+        back: (dropped) => log.info('Loggly takes lines again', { dropped }),
+      }),
+    );
+  return log;
+}
+
+/** The last lines get a moment to be where they go. */
+export async function flushLog(log: Log): Promise<void> {
+  await Promise.all(log.transports.map((transport) => transport instanceof Loggly && transport.flush()));
 }
 
 /** A line that goes to the transports at once: winston's streams, which keep lines for slow transports, take 10 µs and more of every request. */

@@ -83,6 +83,13 @@ test('figures are shown where a port is given', () => {
   assert.throws(() => readWorkerConfig({ ...least, TSG_METRICS_PORT: '0' }), ConfigError);
 });
 
+test('Loggly', () => {
+  const { loggly } = readWorkerConfig({ ...least, LOGGLY_TOKEN: 't' });
+  assert.deepEqual(loggly, { url: 'https://logs-01.loggly.com', token: 't' });
+  assert.equal(readWorkerConfig({ ...least, LOGGLY_URL: 'https://x/' }).loggly, undefined);
+  assert.throws(() => readWorkerConfig({ ...least, LOGGLY_TOKEN: 't', LOGGLY_URL: 'http://x' }), /LOGGLY_URL must be/);
+});
+
 test('a worker serves no requests and needs no addresses', () => {
   assert.deepEqual(readWorkerConfig({ ...least, TSG_REGION_ENDPOINTS: '' }).regionEndpoints, {});
 });
