@@ -73,6 +73,7 @@ export class RegionStack extends Stack {
       qArchive: deployment.q?.archive,
     };
     const environment = regionVariables(this, region, deployment);
+    const figureLines = { TSG_CLOUDWATCH_FIGURES: '1' };
     const told = { AWS_DEFAULT_REGION: region, LOGGLY_SECRET: secretNames.logglyToken };
     const nodes = {
       IMAGE: image,
@@ -118,7 +119,7 @@ export class RegionStack extends Stack {
       ]),
       scripts: ['common.sh', 'redis.sh', 'worker.sh'],
       settings: { ...told, ...nodes, AGENT_SECRET: secretNames.agentSecret },
-      environment: { ...environment, TSG_OBJECT_STORES: objectStores(deployment) },
+      environment: { ...environment, ...figureLines, TSG_OBJECT_STORES: objectStores(deployment) },
     });
     const hosts = new Hosts(this, 'Hosts', {
       network,
@@ -137,7 +138,7 @@ export class RegionStack extends Stack {
         AGENT_SECRET: secretNames.agentSecret,
         Q_LICENCE_SECRET: secretNames.qLicence,
       },
-      environment: { ...environment, TSG_AGENT_PORT: String(ports.agent) },
+      environment: { ...environment, ...figureLines, TSG_AGENT_PORT: String(ports.agent) },
     });
     new Dashboard(this, 'Watch', { region, operators, balancer, api, workers, hosts, queues, cache });
   }

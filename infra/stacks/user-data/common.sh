@@ -60,7 +60,7 @@ aws ecr get-login-password | docker login --username AWS --password-stdin "${ima
 docker pull -q "$image"
 
 # A unit for a program: started again when it ends, given the time that it needs to end in order. It lives until the next boot, which comes here again.
-# Its lines never wait for CloudWatch.
+# Its lines never wait for CloudWatch, which makes figures of those that have the embedded metric format.
 # Usage: run_program NAME STOP_SECONDS DOCKER_OPTION... -- COMMAND...
 run_program() {
   local name=$1 stop_s=$2
@@ -82,7 +82,7 @@ ExecStartPre=-/usr/bin/docker rm -f tsg-$name
 ExecStart=/usr/bin/docker run --name tsg-$name --rm --init --network host --read-only --tmpfs /tmp --cap-drop ALL \\
   --security-opt no-new-privileges --ulimit nofile=65536 --env-file /run/tsg/environment \\
   --log-driver awslogs --log-opt awslogs-region=$AWS_DEFAULT_REGION --log-opt awslogs-group=$LOG_GROUP \\
-  --log-opt awslogs-stream=$instance/$name --log-opt mode=non-blocking --log-opt max-buffer-size=16m \\
+  --log-opt awslogs-stream=$instance/$name --log-opt awslogs-format=json/emf --log-opt mode=non-blocking --log-opt max-buffer-size=16m \\
   ${options[*]} $image $*
 ExecStop=/usr/bin/docker stop --time $stop_s tsg-$name
 TimeoutStopSec=$((stop_s + 15))
