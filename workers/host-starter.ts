@@ -1,3 +1,4 @@
+import type { HostGroups } from '../src/management/host-groups.ts';
 import { Permanent } from './kinds/kind.ts';
 
 /** Where hosts come from. */
@@ -12,3 +13,17 @@ export const hostsByHand: HostStarter = {
     throw new Permanent(`no host in ${region} has room: start another host agent, or delete or move databases`);
   },
 };
+
+/** On AWS: a slot of the region that is empty (infra/stacks/hosts.ts). */
+export function hostsOfGroups(groups: Pick<HostGroups, 'startHost'>): HostStarter {
+  return {
+    async startHost(region, signal) {
+      const name = await groups.startHost(signal);
+      if (name === undefined)
+        throw new Permanent(
+          `no empty slot in ${region}: add slots in infra/stacks/regions.ts and deploy, or delete or move databases`,
+        );
+      return name;
+    },
+  };
+}

@@ -1,6 +1,7 @@
 // A worker of a region: takes tasks from the management queue, and sweeps up those that nobody takes care of.
 
 import { randomUUID } from 'node:crypto';
+import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { FigureLines } from '../src/base/cloudwatch.ts';
 import { readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { enter, onStop } from '../src/base/lifecycle.ts';
@@ -11,6 +12,7 @@ import { figures, queues } from '../src/base/names.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { createEngineClient } from '../src/kdb/client.ts';
+import { HostGroups } from '../src/management/host-groups.ts';
 import { createManagement } from '../src/management/index.ts';
 import { UsageMeter } from '../src/management/usage-meter.ts';
 import { createTasks } from '../src/tasks/index.ts';
@@ -18,7 +20,7 @@ import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/q
 import { AgentClient } from './agent-client.ts';
 import { addQueueFigures, addSweeps } from './figures.ts';
 import { FileExpiry } from './file-expiry.ts';
-import { hostsByHand } from './host-starter.ts';
+import { type HostStarter, hostsByHand, hostsOfGroups } from './host-starter.ts';
 import { kinds } from './kinds/index.ts';
 import { Permanent, type WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
@@ -45,7 +47,7 @@ async function main(config: WorkerConfig): Promise<void> {
     management,
     announce: (task) => tasks.announce(task, log),
     agents: new AgentClient(config.agentSecret),
-    hostStarter: hostsByHand,
+    hostStarter: hostStarterOf(config),
     objects: openObjectStore(config, log),
     objectsOf: objectsOfRegions(config, log),
     hello,
@@ -124,6 +126,11 @@ async function main(config: WorkerConfig): Promise<void> {
     consumer.start();
   }
   log.info('listening', { owner });
+}
+
+function hostStarterOf({ region, hostGroups }: WorkerConfig): HostStarter {
+  if (hostGroups === undefined) return hostsByHand;
+  return hostsOfGroups(new HostGroups(new AutoScalingClient({ region }), hostGroups));
 }
 
 /** Opened when they are asked for: most workers never need another region's. */

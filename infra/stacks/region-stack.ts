@@ -6,6 +6,7 @@ import { HostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { CfnParameter as SsmParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import { hostGroupPrefix } from '../../src/base/names.ts';
 import { operatorsTopic } from './alarms.ts';
 import { Balancer } from './balancer.ts';
 import { Cache } from './cache.ts';
@@ -119,7 +120,12 @@ export class RegionStack extends Stack {
       ]),
       scripts: ['common.sh', 'redis.sh', 'worker.sh'],
       settings: { ...told, ...nodes, AGENT_SECRET: secretNames.agentSecret },
-      environment: { ...environment, ...figureLines, TSG_OBJECT_STORES: objectStores(deployment) },
+      environment: {
+        ...environment,
+        ...figureLines,
+        TSG_OBJECT_STORES: objectStores(deployment),
+        TSG_HOST_GROUPS: hostGroupPrefix,
+      },
     });
     const hosts = new Hosts(this, 'Hosts', {
       network,

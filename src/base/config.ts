@@ -71,6 +71,8 @@ export interface WatchedConfig extends RegionConfig {
   readonly metricsPort: number | undefined;
   /** Lines for CloudWatch in the log, once a minute. */
   readonly cloudwatchFigures: boolean;
+  /** What the names of Auto Scaling groups that have a database host each begin with; undefined: hosts are started by hand. */
+  readonly hostGroups: string | undefined;
 }
 
 export interface WorkerConfig extends WatchedConfig {
@@ -219,6 +221,7 @@ function readWatchedConfig(env: Environment): WatchedConfig {
     ...readRegionConfig(env),
     metricsPort: optionalInteger(env, 'TSG_METRICS_PORT', 1, 65_535),
     cloudwatchFigures: flag(env, 'TSG_CLOUDWATCH_FIGURES'),
+    hostGroups: env['TSG_HOST_GROUPS'] || undefined,
   };
 }
 
