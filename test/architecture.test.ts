@@ -118,7 +118,8 @@ function sourcesOf(tree: string): string[] {
     })
     .filter((entry) => entry.isFile() && /\.(ts|mts|mjs|js)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
     .map((entry) => relative(tree, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-    .filter((path) => !path.includes('node_modules/'));
+    // What npm and the synthesis of templates made.
+    .filter((path) => !path.includes('node_modules/') && !path.startsWith('infra/cdk.out/'));
 }
 
 test('imports point one way and no folder is a stranger', () => {
