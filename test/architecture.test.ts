@@ -108,6 +108,7 @@ function faultsOf(tree: string): string[] {
 }
 
 function sourcesOf(tree: string): string[] {
+  // Without what npm and the synthesis of templates made.
   return folders
     .flatMap((folder) => {
       try {
@@ -118,7 +119,6 @@ function sourcesOf(tree: string): string[] {
     })
     .filter((entry) => entry.isFile() && /\.(ts|mts|mjs|js)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
     .map((entry) => relative(tree, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-    // What npm and the synthesis of templates made.
     .filter((path) => !path.includes('node_modules/') && !path.startsWith('infra/cdk.out/'));
 }
 
