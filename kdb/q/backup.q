@@ -4,49 +4,82 @@
 .tsg.tenDigits:{[number] -10#"0000000000",string number}
 .tsg.flatJournal:{[generation] "journal-",.tsg.tenDigits[generation],".log"}
 
-/ A column of texts is two files, f0 and f0#, and .d names the columns [kb/splayed-tables].
-.tsg.flatColumn:{[file] $[file~".d";"d";"#"=last file;(-1_file),"-text";file]}
 .tsg.columnOfFlat:{[text] $[text~enlist "d";".d";text like "*-text";(-5_text),"#";text]}
 
-/ ---- backup ----
+/ ---- backup: its instant is links, made in the call; backup.sh does the rest on each volume, the timer answers [basics/internal#-30x] ----
 
+.tsg.backups:([]handle:0#0i;name:0#`)                 / those under way; of a client that is gone none, whatever its backup.sh still does
 .tsg.backupPath:{[volume;name] .tsg.joinPath[volume;`$"backup-",string name]}
+.tsg.workPath:{[name;volume;file] .tsg.joinPath[.tsg.joinPath[.tsg.backupPath[volume;name];`work];file]}
 
-/ Links to parts, copies of the manifest and of the journal as far as it is whole now: an instant. Checksums take longer than a writer may.
 .tsg.backup:{[name]
   text:string name;
   if[(0=count text)|not all text in .Q.an,"-";.tsg.badCall ".tsg.backup: name has other characters than letters, digits, - and _"];
-  .tsg.shell each "mkdir -p ",/:.tsg.quoted each .tsg.backupPath[;name] each .tsg.volumes;
-  .tsg.linkPart[name] each (.tsg.readManifest `manifest)`.tsg.parts;               / those it names: a retention may have taken some since
-  home:.tsg.backupPath[first .tsg.volumes;name];
-  .tsg.shell "cp ",.tsg.quoted[.tsg.manifestPath `manifest]," ",.tsg.quoted .tsg.joinPath[home;`manifest];
-  .tsg.copyJournal[name] each .tsg.journalsFrom .tsg.mergedGeneration;
-  raze .tsg.backupFiles[name] each til count .tsg.volumes}
+  if[name in .tsg.backups`name;.tsg.refuse enlist `EngineBusy];
+  .tsg.beginBackup each .tsg.quoted each .tsg.backupPath[;name] each .tsg.volumes;
+  .tsg.linkParts[name;(.tsg.readManifest `manifest)`.tsg.parts] each til count .tsg.volumes;           / those it names: a retention may have taken some since
+  .tsg.link[.tsg.manifestPath `manifest;.tsg.joinPath[.tsg.backupPath[first .tsg.volumes;name];`manifest]];
+  .tsg.linkJournal[name] each .tsg.journalsFrom .tsg.mergedGeneration;
+  .tsg.startSums[name] each til count .tsg.volumes;
+  `.tsg.backups insert (.z.w;name);
+  -30!(::)}
 
-/ One command for a part: target is the beginning of all names.
-.tsg.linkPart:{[name;part]
-  source:.tsg.partPath part;
-  target:.tsg.joinPath[.tsg.backupPath[.tsg.volumes part`volume;name];`$"part-",.tsg.tenDigits[part`serial],"-"];
-  links:{[file] "ln -f '",file,"' \"$target\"'",.tsg.flatColumn[file],"'"} each string key source;
-  .tsg.shell "(cd ",.tsg.quoted[source]," && target=",.tsg.quoted[target]," && ",(" && " sv links),")";}
+/ What an attempt before left goes.
+.tsg.beginBackup:{[home] .tsg.shell "rm -rf ",home," && mkdir -p ",home,"/work && touch ",home,"/work/running";}
+.tsg.link:{[source;target] .tsg.shell "ln ",.tsg.quoted[source]," ",.tsg.quoted target;}
 
-.tsg.copyJournal:{[name;generation]
-  source:.tsg.journalPath generation;
+/ Whole directories, a thousand in a command: a process for each part would be long, and a command has at most 128 KB.
+.tsg.linkParts:{[name;parts;place]
+  names:"part-",/:string exec serial from parts where volume=place;
+  begin:"(cd ",.tsg.quoted[.tsg.volumes place]," && cp -rl -t backup-",string[name],"/work ";
+  {[begin;names] .tsg.shell begin,(" " sv names),")";}[begin] each (1000*til ceiling count[names]%1000)_names;}
+
+/ The current file grows: backup.sh copies what is whole now.
+.tsg.linkJournal:{[name;generation]
   volume:.tsg.volumes generation mod count .tsg.volumes;
-  bytes:$[generation=.tsg.generation;.tsg.offset;hcount source];
-  target:.tsg.joinPath[.tsg.backupPath[volume;name];`$.tsg.flatJournal generation];
-  .tsg.shell "(head -c ",string[bytes]," ",.tsg.quoted[source]," > ",.tsg.quoted[target],")";}            / behind a semicolon its failure would be lost [ref/system]
+  flat:`$.tsg.flatJournal generation;
+  target:$[generation=.tsg.generation;.tsg.workPath[name;volume;flat];.tsg.joinPath[.tsg.backupPath[volume;name];flat]];
+  .tsg.link[.tsg.journalPath generation;target];}
+
+.tsg.startSums:{[name;place]
+  volume:.tsg.volumes place;
+  current:$[place=.tsg.generation mod count .tsg.volumes;" ",.tsg.flatJournal[.tsg.generation]," ",string .tsg.offset;""];
+  command:"script=$(realpath ",.tsg.quoted[hsym `$.tsg.directory,"backup.sh"],") && cd ",.tsg.quoted[.tsg.backupPath[volume;name]]," && sh \"$script\"",current;
+  .tsg.startShell[command;.tsg.workPath[name;volume;`log]];}
+
+/ From the timer.
+.tsg.watchBackups:{
+  if[0=count .tsg.backups;:(::)];
+  .tsg.answerBackup each .tsg.backups where .tsg.isSummed each .tsg.backups`name;}
+
+.tsg.isSummed:{[name] not any .tsg.isThere each .tsg.workPath[name;;`running] each .tsg.volumes}
+
+/ Whatever fails takes nothing else of the timer along.
+.tsg.answerBackup:{[asked]
+  .tsg.backups:.tsg.backups where .tsg.backups[`name]<>asked`name;
+  answer:@[{[name] (0b;raze .tsg.backupFiles[name] each til count .tsg.volumes)};asked`name;.tsg.backupFailed];
+  if[not asked[`handle] in key .z.W;:(::)];
+  @[{[reply] -30!reply};(asked`handle),answer;{[reason] .tsg.log "backup: ",reason}];}
+
+.tsg.backupFailed:{[reason]
+  .tsg.log "backup: ",reason;
+  (1b;.tsg.wireError reason)}
 
 / (volume; path below the database's directory; bytes; sha256) of every file.
-.tsg.backupFiles:{[name;volume]
-  directory:.tsg.volumes volume;
-  folder:"backup-",string name;
-  here:"(cd ",.tsg.quoted[directory]," && ";           / in brackets, or q would take it for its own command \cd
-  lines:.tsg.shell here,"find ",folder," -type f -printf '%s %p\\n' | LC_ALL=C sort -k 2)";
-  checksums:.tsg.shell here,"find ",folder," -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum)";
-  {[volume;line;checksum]
-    place:line?" ";
-    (volume;(1+place)_line;"J"$place#line;64#checksum)}[volume]'[lines;checksums]}
+.tsg.backupFiles:{[name;place]
+  volume:.tsg.volumes place;
+  checksums:.tsg.workPath[name;volume;`checksums];
+  if[not .tsg.isThere checksums;.tsg.refuseSums .tsg.workPath[name;volume;`log]];
+  lines:read0 .tsg.workPath[name;volume;`sizes];
+  files:{[place;folder;line;checksum]
+    blank:line?" ";
+    (place;folder,"/",(1+blank)_line;"J"$blank#line;64#checksum)}[place;"backup-",string name]'[lines;read0 checksums];
+  .tsg.removePath .tsg.joinPath[.tsg.backupPath[volume;name];`work];
+  files}
+
+.tsg.refuseSums:{[logFile]
+  reason:$[.tsg.isThere logFile;" " sv read0 logFile;"it is gone"];
+  .tsg.refuse $[reason like "*No space left*";enlist `StorageFull;(`StorageFailed;"backup: ",reason)]}
 
 / ---- shipping: the host agent takes closed files to the object store, and removes their links ----
 

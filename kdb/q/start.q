@@ -32,6 +32,7 @@
   .tsg.followers:.tsg.followers except handle;
   .tsg.waiting:.tsg.waiting except handle;
   .tsg.waitingNext:.tsg.waitingNext except handle;
+  .tsg.backups:.tsg.backups where handle<>.tsg.backups`handle;
   if[handle=.tsg.writerHandle;.tsg.log "the writer is gone";exit 1];}                / the host agent starts both again
 
 / With a record missing nothing that it answers would be true.
@@ -87,6 +88,7 @@
 / ---- timer ----
 
 .tsg.tick:{
+  .tsg.watchBackups[];
   .tsg.watchMerge[];
   .tsg.watchConfig[];
   .tsg.dropSlowReaders[];
