@@ -82,21 +82,22 @@
   if[gone>0;.tsg.enter[`.tsg.applyRetain;firstDay]];
   gone}
 
-/ Of parts that nothing in memory touches the manifest knows the rows; the others are resolved, so that a point counts once.
+/ The manifest knows the rows of parts. Only tag sets that have rows or deletions of such a day in memory are read, so that a point counts once.
 .tsg.countOld:{[firstDay;series]
   wanted:.tsg.numbers series;
-  stored:select number,day,slice,rows from .tsg.parts where number=wanted,day<firstDay;
-  touched:.tsg.touched series;
-  touched:touched where firstDay>touched`day;
-  untouched:count[touched]=touched?`day`slice#stored;
-  sum[stored[`rows] where untouched]+sum 0,.tsg.countDay[series] each distinct touched`day}
+  stored:exec rows from .tsg.parts where number=wanted,day<firstDay;
+  points:raze {[rows] `id`time#rows} each (.tsg.hot series;.tsg.late series;.tsg.gone series);
+  points:points where points[`time]<firstDay*.tsg.dayNs;
+  if[0=count points;:sum 0,stored];
+  days:group points[`time] div .tsg.dayNs;
+  sum 0,stored,.tsg.gainOf[series]'[key days;distinct each points[`id] .tsg.valuesOf days]}
 
-.tsg.countDay:{[series;day]
-  touched:.tsg.touched series;
-  slices:touched[`slice] where day=touched`day;
-  ids:raze .tsg.idsOfSlice[series] each slices;
+/ How many points more there are of the ids in a day than parts say.
+.tsg.gainOf:{[series;day;ids]
   start:.tsg.dayNs*day;
-  count .tsg.rowsOf[series;0#0;ids;start;.tsg.endOfDay start]}
+  stop:.tsg.endOfDay start;
+  stored:.tsg.readPart[.tsg.lettersOf[series;0#0];ids;start;stop] each .tsg.partsOf[series;ids;start;stop];
+  count[.tsg.rowsOf[series;0#0;ids;start;stop]]-sum 0,count each stored}
 
 .tsg.applyRetain:{[arrival;firstDay]
   .tsg.parts:delete from .tsg.parts where day<firstDay;
@@ -115,7 +116,7 @@
   .tsg.newest[series;`time;old]:0N;
   .tsg.retainField[series;start]'[til count .tsg.fieldTypes series;.tsg.fieldTypes series];}
 
-.tsg.since:{[start;rows] update id:`g#id from select from rows where time>=start}
+.tsg.since:{[start;rows] $[any start>rows`time;update id:`g#id from select from rows where time>=start;rows]}        / mostly none is
 
 .tsg.retainField:{[series;start;field;letter]
   timeName:.tsg.timeColumn field;
