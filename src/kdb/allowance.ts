@@ -104,13 +104,18 @@ export class Allowance {
 
   #limit(): number {
     if (!this.#ask) return Number.POSITIVE_INFINITY;
-    if (performance.now() - this.#askedMs < staleAfterMs) return this.#share;
-    this.#asking ??= this.#refresh();
-    return 0;
+    if (performance.now() - this.#askedMs >= staleAfterMs) {
+      this.#asking ??= this.#refresh();
+      return 0;
+    }
+    // Who went idle has stopped to ask, and may have come back before the answer is stale.
+    if (!this.#timer && !this.#asking) this.#askAgain(askEveryMs.changing);
+    return this.#share;
   }
 
   async #refresh(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     const askedMs = performance.now();
     const used = Math.max(...this.#processes.map(({ taken }) => taken));
     // An agent that is away counts nobody: what was, holds, and reads go on with one connection.
@@ -124,7 +129,11 @@ export class Allowance {
     const isChanging = this.#processes.some(({ taken, isStarving }) => taken > this.#share || isStarving);
     const isUsed = this.#processes.some(({ taken }) => taken > 0);
     if (!isChanging && !isUsed) return;
-    const afterMs = isChanging ? askEveryMs.changing : askEveryMs.settled;
+    this.#askAgain(isChanging ? askEveryMs.changing : askEveryMs.settled);
+  }
+
+  #askAgain(afterMs: number): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#asking ??= this.#refresh();
     }, afterMs).unref();

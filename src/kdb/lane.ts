@@ -135,6 +135,8 @@ export class Lane implements Holder {
   }
 
   #enqueue(job: WaitingJob, where: 'front' | 'back' = 'back'): void {
+    // Who came before and was refused does not shorten the patience with this one.
+    if (this.waiting === 0) this.#starvingSinceMs = undefined;
     const queue = job.kind === 'insert' ? this.#inserts : this.#others;
     if (where === 'back') queue.push(job);
     else queue.unshift(job);

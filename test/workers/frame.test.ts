@@ -169,7 +169,7 @@ test('a time limit holds over all attempts, and wrong parameters fail at once', 
   const kind: Partial<Kind> = {
     run: () => assert.fail('it ran'),
     giveUp,
-    params: { properties: { rows: { type: 'number' } } },
+    params: { type: 'object', properties: { rows: { type: 'number' } } },
   };
   await region.worker({ kind }).runner.run({ taskId: wrong.id });
   assert.match((await tasks.getTask(wrong.id))!.error!, /params\/rows must be number/);
