@@ -27,6 +27,7 @@ const hourMs = 3_600_000;
 /** Parts of an upload may come for so long. */
 const waitForPartsMs = importKeptDays * 24 * hourMs;
 const lookAgainMs = 5_000;
+const lookForPartsMs = 60_000;
 const maxShownUrl = 500;
 
 type Checkpoint = Partial<ImportCheckpoint> & { readonly download?: DownloadState };
@@ -206,7 +207,9 @@ async function uploadedParts(run: Run, prefix: string): Promise<Piece[]> {
       throw new Permanent(
         'there is no upload of that name, or it was not started, or its time is over; upload it once more',
       );
-    if (services.management.clock() < until) throw new Postponed(until, 'it waits for its parts');
+    const nowMs = services.management.clock();
+    // Who starts it wakes it. Should that be lost, it is found a minute later.
+    if (nowMs < until) throw new Postponed(Math.min(until, nowMs + lookForPartsMs), 'it waits for its parts');
     throw new Permanent('it was not started within 7 days; upload it once more, and start it');
   }
   return started.parts
