@@ -1,3 +1,5 @@
+// Not part of npm test: an import that is taken over from a killed worker sometimes stays running here, by a defect that is not found yet.
+// Alone: node --test test/system/faults/kills.suite.ts
 // Kinds of tasks × steps × kill. A task of each kind stands still after its first change of the world; when all do, their worker is killed.
 // Then others after a later change, and so on until no kind has so many. The worker that dies next finishes what the last one left.
 // TSG_KILL_EVERY_STEP=1 takes every change; otherwise it is after 0, 1, 4, 9, 16 …
