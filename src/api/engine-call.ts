@@ -10,6 +10,15 @@ import type { Context } from './step.ts';
  * carry a batch id.
  */
 export async function engineCall<T>(context: Context, call: (engine: Engine) => Promise<T>): Promise<T> {
+  const startedMs = performance.now();
+  try {
+    return await callWhereItIs(context, call);
+  } finally {
+    context.engineMs = (context.engineMs ?? 0) + performance.now() - startedMs;
+  }
+}
+
+async function callWhereItIs<T>(context: Context, call: (engine: Engine) => Promise<T>): Promise<T> {
   const { engines, management } = context.services;
   try {
     return await call(engines.client(context.database!));

@@ -1,5 +1,5 @@
 import { ApiError } from '../base/errors.ts';
-import type { Engine, SeriesDefinition } from '../kdb/engine.ts';
+import type { Engine, QueryResult, QuerySpec, SeriesDefinition } from '../kdb/engine.ts';
 import { buildLatest, buildSpec } from '../query/parameters.ts';
 import { dataAccess, withinRate } from './access.ts';
 import { definition } from './definition.ts';
@@ -7,6 +7,7 @@ import { engineCall } from './engine-call.ts';
 import { askedPosition } from './position.ts';
 import { replyRows } from './rows.ts';
 import { queryString } from './schema.ts';
+import { logSlowQuery } from './slow-query.ts';
 import { type Context, clientGone, type Step } from './step.ts';
 
 export const query: Step[] = [
@@ -19,10 +20,11 @@ export const query: Step[] = [
     // All fields means all that there are now, so a remembered definition will not do.
     const { built, result } = await withDefinition(context, parameters['field'] === undefined, async (series) => {
       const built = buildSpec(series, parameters, context.services.nowNs());
-      return { built, result: await measured(context, (engine) => engine.query({ ...built.spec, ...seen }, signal)) };
+      return { built, result: await ask(context, { ...built.spec, ...seen }, signal) };
     });
-    await replyRows(context, result, built);
+    context.rows = { result, format: built };
   },
+  reply,
 ];
 
 export const latest: Step[] = [
@@ -36,9 +38,24 @@ export const latest: Step[] = [
       const built = buildLatest(series, parameters);
       return { built, result: await measured(context, (engine) => engine.latest({ ...built.spec, ...seen }, signal)) };
     });
-    await replyRows(context, result, built);
+    context.rows = { result, format: built };
   },
+  reply,
 ];
+
+function reply(context: Context): Promise<void> {
+  const { result, format } = context.rows!;
+  return replyRows(context, result, format);
+}
+
+async function ask(context: Context, spec: QuerySpec, signal: AbortSignal): Promise<QueryResult> {
+  const startedMs = performance.now();
+  try {
+    return await measured(context, (engine) => engine.query(spec, signal));
+  } finally {
+    logSlowQuery(context, spec, performance.now() - startedMs);
+  }
+}
 
 /** The time that the engine took counts also when it ends in an error. */
 async function measured<T>(context: Context, call: (engine: Engine) => Promise<T>): Promise<T> {

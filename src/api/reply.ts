@@ -24,7 +24,10 @@ export function replyNothing(context: Context): void {
   context.response.end();
 }
 
-/** Answers with the error and gives what the log should say of it. An error of ours shows nothing of itself to the caller. */
+/**
+ * Answers with the error and gives what the log should say of it: of a refusal no more than its code, since the sentence may repeat what the
+ * caller sent. An error of ours shows nothing of itself to the caller.
+ */
 export function replyError(context: Context, thrown: unknown): unknown {
   const error = thrown instanceof ApiError ? thrown : apiError('InternalError', {}, { cause: thrown });
   const { response } = context;
@@ -41,7 +44,7 @@ export function replyError(context: Context, thrown: unknown): unknown {
   } else {
     writeError(response, error, context.requestId);
   }
-  return error.code === 'InternalError' ? error.code : `${error.code}: ${error.message}`;
+  return error.status === 503 ? `${error.code}: ${error.message}` : error.code;
 }
 
 /** Also for what restify itself refuses, before there is a context. */

@@ -1,6 +1,9 @@
 import type { Request, RequestHandler, Response } from 'restify';
 import { type Log, logAtOnce } from '../base/log.ts';
+import type { Batch } from '../ingest/index.ts';
+import type { QueryResult } from '../kdb/engine.ts';
 import type { Account, Database, Token, User } from '../management/records.ts';
+import type { ResultFormat } from '../query/json-result.ts';
 import { replyError } from './reply.ts';
 import { nextRequestId } from './request-id.ts';
 import type { Services } from './services.ts';
@@ -30,6 +33,12 @@ export interface Context {
   json?: unknown;
   /** Set by `readParameters`: the query string, checked. */
   parameters?: Parameters;
+  /** Set by `decode`: the points of the body. */
+  batch?: Batch;
+  /** Set by `query` and `latest`. */
+  rows?: { readonly result: QueryResult; readonly format: ResultFormat };
+  /** What calls of the engine took so far, added up. */
+  engineMs?: number;
 }
 
 export type Parameters = Readonly<Record<string, string | readonly string[]>>;
@@ -54,24 +63,46 @@ export function handler(services: Services, route: string, steps: readonly Step[
       params: request.params as Record<string, string>,
     };
 
+    let stepMs = startedMs;
+    let shownSteps: Record<string, number> | undefined;
+
     // A promise per request would cost 5 µs, and most steps wait for nothing.
     function run(from: number): void {
       for (let i = from; i < steps.length; i++) {
         const step = steps[i]!;
         try {
           const pending = step(context);
-          if (!pending) continue;
-          pending.then(
-            () => run(i + 1),
-            (error: unknown) => finish(step.name, replyError(context, error)),
-          );
-          return;
+          if (pending) {
+            pending.then(
+              () => {
+                ended(step);
+                run(i + 1);
+              },
+              (error: unknown) => fail(step, error),
+            );
+            return;
+          }
+          ended(step);
         } catch (error) {
-          finish(step.name, replyError(context, error));
+          fail(step, error);
           return;
         }
       }
       finish();
+    }
+
+    function ended({ name }: Step): void {
+      const nowMs = performance.now();
+      if (nowMs - stepMs >= leastShownMs) {
+        shownSteps ??= {};
+        shownSteps[name] = toThousandths(nowMs - stepMs);
+      }
+      stepMs = nowMs;
+    }
+
+    function fail(step: Step, error: unknown): void {
+      ended(step);
+      finish(step.name, replyError(context, error));
     }
 
     function finish(failedIn?: string, fault?: unknown): void {
@@ -84,7 +115,9 @@ export function handler(services: Services, route: string, steps: readonly Step[
         requestId,
         route,
         status: response.statusCode,
-        durationMs: Math.round(durationMs * 1000) / 1000,
+        durationMs: toThousandths(durationMs),
+        ...(shownSteps && { stepsMs: shownSteps }),
+        ...(context.engineMs !== undefined && { engineMs: toThousandths(context.engineMs) }),
         ...(context.token && { account: context.token.accountId }),
         ...(context.database && { database: context.database.id }),
         ...(failedIn && { failedIn, error: fault }),
@@ -93,6 +126,13 @@ export function handler(services: Services, route: string, steps: readonly Step[
 
     run(0);
   };
+}
+
+/** Steps that take less are not in the line of a request: most of the dozen wait for nothing. */
+const leastShownMs = 0.1;
+
+function toThousandths(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 /** Asked every few seconds by whatever watches the process. */

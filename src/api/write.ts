@@ -27,22 +27,22 @@ export const write: Step[] = [
     properties: { precision: { enum: ['ns', 'us', 'ms', 's'] }, ...tableParameters },
   }),
   readBody,
-  async function write(context: Context): Promise<void> {
-    const batch = decode(context);
-    if (batch.points > 0) await insert(context, batch);
-    else takeUnwritten(context, batch.lines);
+  decode,
+  insert,
+  function reply(context: Context): void {
+    const batch = context.batch!;
     if (batch.faultCount > 0) throw invalidLines(batch);
     replyJson(context, 200, { accepted: batch.points, rejected: 0, errors: [] });
   },
 ];
 
-function decode(context: Context): Batch {
+function decode(context: Context): void {
   const { nowNs } = context.services;
   const decoder = decoderFor(context.request.headers['content-type']);
   const precision = (context.parameters!['precision'] ?? 'ns') as Precision;
   const table = tableOf(context.parameters!);
   try {
-    return decoder(context.body!, { precision, nowNs: nowNs(), ...(table && { table }) });
+    context.batch = decoder(context.body!, { precision, nowNs: nowNs(), ...(table && { table }) });
   } catch (error) {
     takeUnwritten(context, 0);
     throw error;
@@ -53,8 +53,10 @@ function takeUnwritten({ services, account, body }: Context, lines: number): voi
   services.throttle.take(account!, 'pointsPerSecond', Math.max(lines, Math.ceil(body!.length / bytesPerPoint)));
 }
 
-async function insert(context: Context, batch: Batch): Promise<void> {
+async function insert(context: Context): Promise<void> {
   const { throttle, meter } = context.services;
+  const batch = context.batch!;
+  if (batch.points === 0) return takeUnwritten(context, batch.lines);
   const batchId = batchIdOf(context);
   // Others of the account may have come in while the body did. From here to the count nothing else runs.
   throttle.check(context.account!, 'pointsPerSecond');

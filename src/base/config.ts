@@ -63,6 +63,8 @@ export interface ApiConfig extends RegionConfig {
   readonly maxPartBytes: number;
   /** Proxies before the API that each add the address they were called from to X-Forwarded-For: 1 behind a load balancer. */
   readonly trustedProxies: number;
+  /** A query that takes longer is in the log, with what the engine did for it. */
+  readonly slowQueryMs: number;
 }
 
 /** Of processes that have no API of their own. */
@@ -152,6 +154,7 @@ export function readApiConfig(env: Environment): ApiConfig {
     maxBodyBytes: integer(env, 'TSG_MAX_BODY_BYTES', 32 * 1024 * 1024, 1024, 1024 * 1024 * 1024),
     maxPartBytes: integer(env, 'TSG_MAX_PART_BYTES', 1024 ** 3, 1024, 64 * 1024 ** 3),
     trustedProxies: integer(env, 'TSG_TRUSTED_PROXIES', 0, 0, 10),
+    slowQueryMs: integer(env, 'TSG_SLOW_QUERY_MS', 2_000, 0, 3_600_000),
   });
 }
 

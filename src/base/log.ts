@@ -50,6 +50,7 @@ const jsonLine = winston.format((info) => {
 const anyJson = winston.format.json({ replacer: shownError });
 
 function isPlain(value: unknown): boolean {
+  if (typeof value === 'object' && value?.constructor === Object) return Object.values(value).every(isPlain);
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || value === undefined;
 }
 

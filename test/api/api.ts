@@ -7,6 +7,7 @@ import { SeriesFollower } from '../../src/api/series-follower.ts';
 import type { Services } from '../../src/api/services.ts';
 import { Throttle } from '../../src/auth/throttle.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
+import type { Log } from '../../src/base/log.ts';
 import { Metrics } from '../../src/base/metrics.ts';
 import type { Engine, SchemaMode } from '../../src/kdb/engine.ts';
 import { Engines } from '../../src/kdb/engines.ts';
@@ -33,7 +34,11 @@ const operatorSecret = 'operator-of-this-test';
 
 export async function openApi(
   t: { readonly after: (stop: () => void | Promise<void>) => void },
-  { engine = stubEngine(), config = {} }: { engine?: Engine; config?: Partial<ApiConfig> } = {},
+  {
+    engine = stubEngine(),
+    config = {},
+    log = silent,
+  }: { engine?: Engine; config?: Partial<ApiConfig>; log?: Log } = {},
 ): Promise<TestApi> {
   const dynoxide = await startDynoxide();
   t.after(dynoxide.stop);
@@ -47,8 +52,12 @@ export async function openApi(
   const follower = new SeriesFollower({ engines, management, log: silent });
   addFigures({ metrics, engines, management, follower, throttle, meter });
   const services = {
-    config: { region, regionEndpoints: { [region]: 'http://here' }, maxBodyBytes: 1e6, trustedProxies: 0, ...config },
-    log: silent,
+    config: {
+      ...{ region, regionEndpoints: { [region]: 'http://here' } },
+      ...{ maxBodyBytes: 1e6, trustedProxies: 0, slowQueryMs: 60_000 },
+      ...config,
+    },
+    log,
     management,
     tasks: { announce: async () => {}, close: () => {} },
     engines,
