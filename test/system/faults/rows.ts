@@ -30,10 +30,13 @@ export interface Operator {
 
 export const hostToDrain = 'to-drain';
 export const movingDatabases = ['moving-0', 'moving-1', 'moving-2'];
+/** In turns: in one database the commit of an import that stands still would hold up the one that is taken over. */
+export const importedDatabases = ['imported-0', 'imported-1'];
 
 export function rowsOf({ service, management, sqs, also }: Operator): Record<TaskKind, Row> {
   const { databases, tasks, hosts } = management;
   let last = 0;
+  let imports = 0;
   /** Of databases that may go, of backups that may go. */
   const [spare, old]: [string[], string[]] = [[], []];
   let kept: string | undefined;
@@ -108,7 +111,8 @@ export function rowsOf({ service, management, sqs, also }: Operator): Record<Tas
     },
     import: {
       async begin() {
-        const path = '/v1/databases/plant/imports';
+        const name = importedDatabases[imports++ % importedDatabases.length]!;
+        const path = `/v1/databases/${name}/imports`;
         const text = someLines.replaceAll(/^m,/gm, `imported${++last},`);
         const id = await ask(path, { source: { upload: true }, format: 'line-protocol' });
         const { status } = await service.ask(`${path}/${id}/parts/1`, { method: 'PUT', body: Buffer.from(text) });
