@@ -60,12 +60,12 @@ export const startImport: Step[] = [
         });
       await fromStore(started, objects.put(started, JSON.stringify({ parts })));
     }
-    // A worker that looked before now is about to let it wait.
+    // A worker that looked before now is about to let it wait, perhaps between these two looks.
     let current = task;
     for (let look = 0; look < maxLooks; look++) {
       current = (await management.tasks.wake(task.id)) ?? (await management.tasks.getTask(task.id)) ?? task;
-      if (current.state !== 'running') break;
-      await delay(lookEveryMs);
+      if (current.state !== 'running' && current.waits === null) break;
+      if (current.state === 'running') await delay(lookEveryMs);
     }
     if (current.state === 'queued') await tasks.announce(current, log);
     replyJson(context, 202, { task: shownTask(current) });

@@ -166,12 +166,20 @@ export class Tasks {
     });
   }
 
-  /** What a task waits for has come: it need not wait until its time. Its message is still to be sent. Undefined when it does not wait. */
+  /**
+   * What a task waits for has come: it need not wait until its time. Its message is still to be sent. Undefined when it does not wait, or
+   * somebody changes it at the same time.
+   */
   async wake(id: string): Promise<Task | undefined> {
     const task = await this.getTask(id);
     if (task?.state !== 'queued' || task.waits === null) return undefined;
     const set = { waits: null, sends: task.sends + 1, dueAt: this.#iso() };
-    await transact(this.#dynamo, [{ Update: taskUpdate(id, { set, ...sameVersion(task) }, this.#clock()) }]);
+    try {
+      await transact(this.#dynamo, [{ Update: taskUpdate(id, { set, ...sameVersion(task) }, this.#clock()) }]);
+    } catch (error) {
+      if (error instanceof ConditionFailed) return undefined;
+      throw error;
+    }
     return this.getTask(id);
   }
 

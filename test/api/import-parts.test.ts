@@ -88,6 +88,35 @@ test('parts of an import: sent in any order, checked, sent again, listed, and cl
   assert.equal((await other.service.ask(`${path}/parts`)).status, 404);
 });
 
+test('a worker that lets an import wait for its parts while it is started does not let it sleep', async (t) => {
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const api = await openApi(t);
+  Object.assign(api.services, { objects: new DirectoryStore({ path: folder.path, link: () => '' }) });
+  const { id, service } = await api.account('acme');
+  const subject = await api.database(id, 'plant');
+  const { tasks, claims, clock } = api.management;
+  const getTask = tasks.getTask.bind(tasks);
+  // The start looks at the task some four times; the worker lets go before each of them once.
+  for (let look = 1; look <= 6; look++) {
+    const params = { source: { upload: true } };
+    const task = await tasks.createTask({ kind: 'import', subject, params, requestedBy: theService });
+    const path = `/v1/databases/plant/imports/${task.id}`;
+    assert.equal((await service.ask(`${path}/parts/1`, { method: 'PUT', body: 'm v=1' })).status, 200);
+    const claimed = (await claims.claim(task.id, 'worker'))!;
+    let looks = 0;
+    tasks.getTask = async (asked) => {
+      if (++looks === look) await claims.postpone(claimed, clock() + 60_000, 'it waits for its parts');
+      return getTask(asked);
+    };
+    const started = await service.ask(`${path}/start`, { method: 'POST' });
+    tasks.getTask = getTask;
+    assert.equal(started.status, 202, started.text);
+    const { state, waits } = (await getTask(task.id))!;
+    assert.deepEqual([look, state, waits], [look, 'queued', null]);
+  }
+});
+
 /** Sends the head and half of the body, then nothing. */
 function hungUpPut(url: string, path: string, token: string): Promise<void> {
   const { hostname, port } = new URL(url);
