@@ -1,10 +1,7 @@
-// Tasks of every kind while the processes that work on them are killed and the object store fails.
+// Tasks that move bytes while the processes that work on them are killed and the object store fails; kills.test.ts has every kind.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { createSqs, TaskQueue } from '../../../src/tasks/queue.ts';
-import { until } from '../../until.ts';
 import { StoredRegion } from './stored-region.ts';
 
 const rows = 60_000;
@@ -71,14 +68,6 @@ function killAt(
 
 const workers = (...requests: number[]) => requests.map((each): [Victim, number] => ['worker', each]);
 
-async function message(body: object): Promise<string> {
-  const sqs = createSqs({ region: 'eu-west-1', endpoint: stored.region.environment()['TSG_SQS_ENDPOINT'] });
-  const QueueUrl = await new TaskQueue(sqs).url('bulk');
-  const { MessageId } = await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(body) }));
-  sqs.destroy();
-  return `ops-${MessageId}`;
-}
-
 test('import: its worker is killed at the beginning, on its way and at the end; no row is lost or there twice', async () => {
   const id = await stored.upload('plant', contents, 4);
   const { left } = killAt(/imports\//, workers(2, 5, 3));
@@ -111,14 +100,6 @@ test('restore: its worker and its agent are killed while the files come', async 
   const { result } = await stored.succeeded(id);
   assert.deepEqual([left(), result.rows], [[], rows]);
   await stored.sameContents('copy', contents);
-});
-
-test('restore drill: the workers of the drill and of its restore are killed', async () => {
-  const { left } = killAt(/backups\//, workers(3, 4));
-  const id = await message({ kind: 'restore-drill', database: plantId, params: {}, requestedBy: 'test' });
-  await until('the drill to be a task', async () => (await stored.service.ask(`/v1/tasks/${id}`)).status === 200);
-  const { result } = await stored.succeeded(id);
-  assert.deepEqual([left(), result.different], [[], 0]);
 });
 
 test('backup, import and export while their database, the agent and the store fail, 1 request in 5', async () => {
@@ -174,29 +155,4 @@ test('expiry of backups: its worker is killed while objects go, and what another
   assert.deepEqual(left(), []);
   const restored = await stored.begin('/v1/restores', { backup, name: 'kept', volumes: 1 });
   assert.equal((await stored.succeeded(restored)).result.rows, rows);
-});
-
-test('provision and deprovision: their worker is killed at each step that can be seen', async () => {
-  for (const name of ['one', 'two']) {
-    const known = new Set(Object.keys(stored.region.pids().databases));
-    const id = await stored.begin('/v1/databases', { name });
-    if (name === 'one')
-      await until('it runs', async () => (await stored.service.ask(`/v1/tasks/${id}`)).json.task.startedAt);
-    const added = () => Object.keys(stored.region.pids().databases).find((each) => !known.has(each));
-    if (name === 'two') await until('its process', added);
-    kill(pidOf('worker'));
-    await stored.succeeded(id);
-    await stored.service.write(name, 'a v=1 1');
-  }
-  for (const name of ['one', 'two']) {
-    const count = () => Object.keys(stored.region.pids().databases).length;
-    const before = count();
-    const id = await stored.begin(`/v1/databases/${name}?confirm=${name}`, undefined, 'DELETE');
-    if (name === 'one')
-      await until('it runs', async () => (await stored.service.ask(`/v1/tasks/${id}`)).json.task.startedAt);
-    if (name === 'two') await until('its process to go', () => count() < before);
-    kill(pidOf('worker'));
-    await stored.succeeded(id);
-    assert.equal((await stored.service.ask(`/v1/databases/${name}`)).status, 404);
-  }
 });
