@@ -14,6 +14,7 @@ import { JsonValues } from './json-value.ts';
 import { Refusal } from './refusal.ts';
 import type { SeriesRows } from './series.ts';
 import type { TableOptions } from './table.ts';
+import { TagRuns } from './tag-run.ts';
 import type { TagColumn } from './tag-sets.ts';
 
 const tab = 9;
@@ -91,8 +92,8 @@ interface Member {
   /** Where its name stood last, with the closing quote: the next row most likely has the same bytes there. */
   keyStart: number;
   keyLength: number;
-  /** The row that gave it last. */
-  line: number;
+  /** The reading of a row that met it last. */
+  reading: number;
 }
 
 class RowsDecoder {
@@ -106,7 +107,13 @@ class RowsDecoder {
   /** As the row before had them. */
   private readonly order: Member[] = [];
   private readonly tagValues: ByteTable<TagColumn>;
+  private readonly tagRuns: TagRuns;
+  /** No row has tags in two places so far. */
+  private hasRuns = true;
+  /** Of the row at hand, when its tags are known as they stand; else -1. */
+  private run = -1;
   private hasTime = false;
+  private reading = 0;
 
   constructor(body: Buffer, options: DecodeOptions, table: TableOptions) {
     this.json = new JsonText(body);
@@ -115,25 +122,34 @@ class RowsDecoder {
     this.values = new JsonValues(this.json, precisions[options.precision]);
     this.table = table;
     this.tagValues = new ByteTable(this.view);
+    this.tagRuns = new TagRuns(body, this.view);
     const series = this.batch.seriesRows(table.series);
     if (series instanceof Refusal) throw apiError('InvalidRequest', { reason: series.message });
     this.series = series;
   }
 
   readLine(line: number, isWhole: () => Refusal | null): Refusal | null {
-    const { series, values } = this;
-    this.hasTime = false;
-    series.tagSets.begin();
+    const { series, values, json } = this;
+    const start = json.pos;
     let refusal: Refusal | null = null;
     try {
-      refusal = this.readMembers(line) ?? isWhole();
-      const key = series.tagSets.end();
+      let read = this.readMembers();
+      if (read === 'again') {
+        this.hasRuns = false;
+        for (const field of series.columns) field.unset(series.rows);
+        json.pos = start;
+        read = this.readMembers();
+      }
+      refusal = (read as Refusal | null) ?? isWhole();
+      const key = this.run < 0 ? series.tagSets.end() : this.tagRuns.tagSet(this.run);
       if (refusal === null && !this.hasTime) refusal = new Refusal('InvalidTimestamp', 'The row has no time', 'time');
       if (refusal === null && series.columns.every((field) => !field.reaches(series.rows))) {
         refusal = new Refusal('MissingFields', 'The row gives no field');
       }
-      if (refusal === null) series.commit(key, values.time, line);
-      return refusal;
+      if (refusal !== null) return refusal;
+      if (this.run < 0 && this.hasRuns) this.tagRuns.learn(key);
+      series.commit(key, values.time, line);
+      return null;
     } catch (error) {
       refusal = error as Refusal;
       throw error;
@@ -142,15 +158,35 @@ class RowsDecoder {
     }
   }
 
-  private readMembers(line: number): Refusal | null {
-    const { json, series } = this;
+  /** `again`: tags were passed as a run, and there are more. */
+  private readMembers(): Refusal | 'again' | null {
+    const { json, series, tagRuns, order } = this;
+    const reading = ++this.reading;
+    this.hasTime = false;
+    this.run = -1;
+    series.tagSets.begin();
+    tagRuns.begin();
     let refusal: Refusal | null = null;
     for (let first = true, index = 0; json.nextMember(first); first = false, index++) {
+      const start = json.pos;
+      if (this.hasRuns && tagRuns.isEmpty && order[index]?.tag) {
+        this.run = tagRuns.expected(start);
+        if (this.run >= 0) {
+          json.pos = start + tagRuns.length(this.run);
+          const members = tagRuns.memberCount(this.run);
+          tagRuns.add(index, start, json.pos);
+          index += members - 1;
+          continue;
+        }
+      }
       const member = this.readName(index);
+      if (member.tag !== null && this.run >= 0) return 'again';
       refusal ??= member.refusal;
       const kind = json.kind();
-      if (member.line === line) refusal ??= new Refusal('InvalidPoint', 'The row gives it twice', this.nameOf(member));
-      member.line = line;
+      if (member.reading === reading) {
+        refusal ??= new Refusal('InvalidPoint', 'The row gives it twice', this.nameOf(member));
+      }
+      member.reading = reading;
       if (refusal !== null) json.passValue();
       else if (kind === 'null') json.passWord('null');
       else if (member.field !== null) refusal = this.values.readField(member.field, series.rows);
@@ -159,6 +195,7 @@ class RowsDecoder {
         refusal = this.values.readTime();
         this.hasTime = true;
       }
+      if (member.tag !== null) tagRuns.add(index, start, json.pos);
     }
     return refusal;
   }
@@ -203,7 +240,7 @@ class RowsDecoder {
       refusal,
       keyStart: 0,
       keyLength: 0,
-      line: 0,
+      reading: 0,
     };
   }
 

@@ -62,6 +62,38 @@ for (const [line, code, column] of bad) {
   });
 }
 
+test('rows whose tags stand as in rows before are read as if each came alone', () => {
+  // Of few members, so that tags come again: side by side, apart, twice, as a number that goes on, before white space.
+  const members = ['"h":"a"', '"h":"b"', '"r":"a"', '"r":1', '"r":12', '"h":null', '"v":1', '"w":2', '"time":3'];
+  const some = [...members, '"h":"a","r":1', '"h":"a","r":1 ', '"time":3,"h":"a","r":1,"v":1', '"h":"b","r":"a"'];
+  const row = fc.array(fc.constantFrom(...some), { maxLength: 5 }).map((given) => `{${given.join(',')}}`);
+  const partial = { ...options, table, partial: true };
+  const told = (text: string) => {
+    const batch = decodeNdjson(Buffer.from(text), partial);
+    return {
+      points: pointsOf(batch).map(({ line: _, ...point }) => point),
+      faults: batch.faults.map(({ line: _, ...fault }) => fault),
+    };
+  };
+  fc.assert(
+    fc.property(fc.array(row, { minLength: 1, maxLength: 12 }), (rows) => {
+      // Three times: what is learned of the first reading is used for the second.
+      const lines = [...rows, ...rows, ...rows];
+      const alone = lines.map(told);
+      const { points, faults } = told(lines.join('\n'));
+      assert.deepEqual(
+        points,
+        alone.flatMap((each) => each.points),
+      );
+      assert.deepEqual(
+        faults,
+        alone.flatMap((each) => each.faults),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('points that name their series are those of JSON', () => {
   const points = ['{"series":"a","tags":{"h":"x"},"time":1,"fields":{"v":1}}', '{"fields":{"w":"y"},"series":"b"}'];
   const lines = pointsOf(decodeNdjson(Buffer.from(points.join('\n')), options));
