@@ -18,6 +18,7 @@ interface NewDatabase {
   readonly volumes?: number;
   readonly schema?: SchemaMode;
   readonly region?: string;
+  readonly futureHours?: number | null;
 }
 
 const defaultVolumes = 2;
@@ -25,6 +26,7 @@ const defaultVolumes = 2;
 export const maxVolumes = 16;
 /** All the time that there is. */
 const maxRetentionDays = 203_000;
+const futureHours = { type: 'integer', nullable: true, minimum: 0, maximum: 24 * maxRetentionDays } as const;
 
 export const createDatabase: Step[] = [
   ...accountAccess,
@@ -38,17 +40,19 @@ export const createDatabase: Step[] = [
       volumes: { type: 'integer', minimum: 1, maximum: maxVolumes },
       schema: { enum: ['flexible', 'strict'] },
       region: { type: 'string', minLength: 1, maxLength: 64 },
+      futureHours,
     },
   }),
   async function createDatabase(context: Context): Promise<void> {
     const { config, management, tasks, log } = context.services;
-    const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = context.json as NewDatabase;
+    const asked = context.json as NewDatabase;
+    const { name, volumes = defaultVolumes, schema = 'flexible', region = config.region } = asked;
     requireName(name);
     requireRegion(context, region);
     const { id: accountId } = context.account!;
     const maxDatabases = limitsOf(context.account!).databases;
     const { database, task } = await management.databases.createDatabase(
-      { accountId, name, volumes, schema, region, maxDatabases },
+      { ...asked, accountId, volumes, schema, region, maxDatabases },
       actorOf(context),
     );
     await tasks.announce(task, log);
@@ -89,6 +93,7 @@ export const changeDatabase: Step[] = [
     additionalProperties: false,
     properties: {
       retentionDays: { type: 'integer', nullable: true, minimum: 1, maximum: maxRetentionDays },
+      futureHours,
       schedules: {
         type: 'object',
         additionalProperties: false,
@@ -138,7 +143,7 @@ export function requireRegion({ services }: Context, region: string): void {
 
 /** `endpoint` is the API of its region; the process behind it stays inside. */
 export function shownDatabase(context: Context, database: Database): object {
-  const { name, region, status, volumes, schema, retentionDays, schedules, createdAt } = database;
+  const { name, region, status, volumes, schema, retentionDays, futureHours, schedules, createdAt } = database;
   const endpoint = context.services.config.regionEndpoints[region] ?? null;
-  return { name, region, endpoint, status, volumes, schema, retentionDays, schedules, createdAt };
+  return { name, region, endpoint, status, volumes, schema, retentionDays, futureHours, schedules, createdAt };
 }

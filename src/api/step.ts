@@ -4,6 +4,7 @@ import type { Batch } from '../ingest/index.ts';
 import type { QueryResult } from '../kdb/engine.ts';
 import type { Account, Database, Token, User } from '../management/records.ts';
 import type { ResultFormat } from '../query/json-result.ts';
+import type { Written } from './insert.ts';
 import { replyError } from './reply.ts';
 import { nextRequestId } from './request-id.ts';
 import type { Services } from './services.ts';
@@ -35,6 +36,10 @@ export interface Context {
   parameters?: Parameters;
   /** Set by `decode`: the points of the body. */
   batch?: Batch;
+  /** Set by `decode`: good points are written beside bad ones. */
+  isPartial?: boolean;
+  /** Set by `insert`. */
+  written?: Written;
   /** Set by `query` and `latest`. */
   rows?: { readonly result: QueryResult; readonly format: ResultFormat };
   /** What calls of the engine took so far, added up. */

@@ -19,6 +19,11 @@ export const errorRegistry = {
     message:
       '{rejected} of {lines} lines are bad and nothing was written; `errors` names the first of them. Mend them and send the request again',
   },
+  PartialWrite: {
+    status: 400,
+    message:
+      '{rejected} of {lines} lines are bad and were left out; `errors` names the first of them. The other {accepted} are written: send only the mended ones again',
+  },
   InvalidPoints: { status: 400, message: 'The points were refused and nothing was written: {reason}' },
   InvalidTime: {
     status: 400,

@@ -1,10 +1,11 @@
 import type { PointFault } from '../base/errors.ts';
 import type { InsertPart } from '../kdb/engine.ts';
 import { EngineError } from '../kdb/engine-error.ts';
+import type { AllowedTimes } from './allowed-times.ts';
 import { Budget } from './budget.ts';
-import { Faults } from './fault-list.ts';
+import { Faults, shown } from './fault-list.ts';
 import { refusedPoints, withoutRefused } from './faults.ts';
-import { withoutLines } from './part-rows.ts';
+import { withoutRows } from './part-rows.ts';
 import type { Refusal } from './refusal.ts';
 import { checkSeriesName, SeriesRows } from './series.ts';
 import type { TableOptions } from './table.ts';
@@ -19,9 +20,15 @@ export interface DecodeOptions {
   readonly nowNs: bigint;
   /** What the columns of rows are that do not say it themselves: CSV, and NDJSON of plain rows. */
   readonly table?: TableOptions;
-  /** Good points stay beside bad ones, and every fault is named. */
+  /** Good points stay beside bad ones. */
   readonly partial?: boolean;
+  /** How many faults are named: 100. */
+  readonly maxNamed?: number;
+  /** Without it, all that an int64 holds. */
+  readonly times?: AllowedTimes;
 }
+
+export type BatchOptions = Pick<DecodeOptions, 'partial' | 'maxNamed' | 'times'>;
 
 /** One decoded request. With any fault nothing of it is to be written, and there are no parts, unless `partial` was asked for. */
 export interface Batch {
@@ -29,7 +36,7 @@ export interface Batch {
   readonly points: number;
   /** Points that the body holds, bad ones included. */
   readonly lines: number;
-  /** The first 100, or all (`partial`). */
+  /** The first of them by name, in the order of their lines. */
   readonly faults: readonly PointFault[];
   readonly faultCount: number;
   /** Line numbers of each part's points, by row. */
@@ -44,11 +51,15 @@ export class BatchBuilder {
   private readonly series: SeriesRows[] = [];
   private readonly byName = new Map<string, SeriesRows>();
   private readonly partial: boolean;
+  private readonly maxNamed: number | undefined;
+  private readonly times: AllowedTimes | undefined;
 
-  constructor(bodyBytes: number, { partial = false }: Pick<DecodeOptions, 'partial'> = {}) {
+  constructor(bodyBytes: number, { partial = false, maxNamed, times }: BatchOptions = {}) {
     this.budget = new Budget(bodyBytes);
     this.partial = partial;
-    this.faults = new Faults(partial ? Number.POSITIVE_INFINITY : undefined);
+    this.maxNamed = maxNamed;
+    this.times = times;
+    this.faults = new Faults(maxNamed);
   }
 
   /** The rows of a series, made when it is new. */
@@ -65,7 +76,8 @@ export class BatchBuilder {
 
   finish(): Batch {
     const { lines } = this;
-    const { named: faults, count: faultCount } = this.faults;
+    if (this.times !== undefined) for (const rows of this.series) this.checkTimes(rows, this.times);
+    const { faults, faultCount } = this.faults.found;
     if (faultCount > 0 && !this.partial) return { parts: [], points: 0, lines, faults, faultCount, lineNumbers: [] };
     const given = this.series.filter(({ rows }) => rows > 0);
     const batch: Batch = {
@@ -76,12 +88,21 @@ export class BatchBuilder {
       faultCount,
       lineNumbers: given.map((rows) => rows.lines),
     };
-    const clash = tagFieldClash(batch);
-    // Bad points may have left tag sets behind.
-    if (clash === null) return faultCount > 0 ? withoutLines(batch, new Set()) : batch;
+    // They have left tag sets behind, at least.
+    const good = faultCount > 0 ? withoutRows(batch, (part, row) => given[part]!.isSpoiled(row)) : batch;
+    const clash = tagFieldClash(good);
+    if (clash === null) return good;
     return this.partial
-      ? withoutRefused(batch, clash)!
-      : { ...batch, parts: [], points: 0, ...refusedPoints(batch, clash) };
+      ? withoutRefused(good, clash, this.maxNamed)!
+      : { ...good, parts: [], points: 0, ...refusedPoints(good, clash) };
+  }
+
+  private checkTimes(rows: SeriesRows, times: AllowedTimes): void {
+    rows.eachRefusedTime(times, (line, code, timeNs) => {
+      if (!this.faults.wanted) this.faults.count++;
+      else
+        this.faults.add({ line, series: shown(rows.name), column: 'time', code, message: times.message(code, timeNs) });
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { apiError, type PointFault } from '../base/errors.ts';
 import { maxStringBytes, maxTagValueBytes } from '../base/limits.ts';
 import { maxTimeNs, minTimeNs, parseIsoNs } from '../base/time.ts';
 import type { FieldColumn, FieldValues } from '../kdb/engine.ts';
+import type { AllowedTimes } from './allowed-times.ts';
 import type { Batch } from './batch.ts';
 import { Budget } from './budget.ts';
 import { shown } from './fault-list.ts';
@@ -50,12 +51,13 @@ export function batchOfCells(
   rows: number,
   table: TableOptions,
   unitNs: bigint,
+  allowed?: AllowedTimes,
 ): Batch {
   const fault = checkSeriesName(table.series);
   if (fault !== null) throw apiError('InvalidRequest', { reason: fault.message });
   const series = new SeriesRows(table.series, 0, new Budget(rows * columns.size * bytesPerCell));
   const refused: Refused = new Map();
-  const timeNs = timesOf(columns.get(table.timeColumn)!, from, rows, table, unitNs, refused);
+  const timeNs = timesOf(columns.get(table.timeColumn)!, from, rows, table, unitNs, refused, allowed);
   const tags: [TagColumn, Int32Array][] = [];
   const fields: FieldColumn[] = [];
   const gives = new Uint8Array(rows);
@@ -113,6 +115,7 @@ function timesOf(
   { timeFormat }: TableOptions,
   unitNs: bigint,
   refused: Refused,
+  allowed: AllowedTimes | undefined,
 ): BigInt64Array {
   const times = new BigInt64Array(rows);
   const pattern = timeFormat === null ? parseIsoNs : timePattern(timeFormat);
@@ -129,7 +132,11 @@ function timesOf(
     if (time === undefined) refused.set(row, new Refusal('InvalidTimestamp', 'The row has no time', 'time'));
     else if (stateOf(cells, at) === cellStates.outside || time < minTimeNs || time > maxTimeNs)
       refused.set(row, new Refusal('TimeOutOfRange', 'The time is outside 1707-09-22 to 2262-04-11', 'time'));
-    else times[row] = time;
+    else {
+      times[row] = time;
+      const code = allowed?.refusal(time);
+      if (code) refused.set(row, new Refusal(code, allowed!.message(code, time), 'time'));
+    }
   }
   return times;
 }

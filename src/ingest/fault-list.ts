@@ -1,7 +1,8 @@
 import type { PointFault } from '../base/errors.ts';
+import type { TimeRefusal } from './allowed-times.ts';
 
 /** How many faults an answer names; the others are only counted. */
-const maxNamed = 100;
+export const maxNamed = 100;
 
 /** Codes of `errors` in a receipt. */
 export type FaultCode =
@@ -15,30 +16,46 @@ export type FaultCode =
   | 'InvalidUtf8'
   | 'NotFinite'
   | 'TimeOutOfRange'
+  | TimeRefusal
   | 'ValueTooLong'
   | 'DuplicateTag'
   | 'FieldTypeClash'
   | 'TagFieldClash'
   | 'TooManyFields';
 
+export interface FoundFaults {
+  readonly faults: readonly PointFault[];
+  readonly faultCount: number;
+}
+
+const noFaults: FoundFaults = { faults: [], faultCount: 0 };
+
 /** Bad lines of one request. */
 export class Faults {
-  readonly named: PointFault[] = [];
-  count = 0;
+  readonly named: PointFault[];
+  count: number;
   private readonly most: number;
 
-  constructor(most = maxNamed) {
+  /** With those that were found before. */
+  constructor(most = maxNamed, { faults, faultCount }: FoundFaults = noFaults) {
     this.most = most;
+    this.named = [...faults];
+    this.count = faultCount;
   }
 
   /** False once enough are named: the caller need not make a message. */
   get wanted(): boolean {
-    return this.count < this.most;
+    return this.named.length < this.most;
   }
 
   add(fault: PointFault): void {
     if (this.wanted) this.named.push(fault);
     this.count++;
+  }
+
+  /** In the order of their lines. */
+  get found(): FoundFaults {
+    return { faults: this.named.toSorted((a, b) => a.line - b.line), faultCount: this.count };
   }
 }
 

@@ -4,8 +4,8 @@ import { type ErrorCode, type PointFault, sentence } from '../base/errors.ts';
 import type { InsertPart } from '../kdb/engine.ts';
 import type { EngineError, EngineErrorCode } from '../kdb/engine-error.ts';
 import type { Batch } from './batch.ts';
-import { Faults } from './fault-list.ts';
-import { withoutLines } from './part-rows.ts';
+import { Faults, type FoundFaults } from './fault-list.ts';
+import { withoutRows } from './part-rows.ts';
 
 type Details = Readonly<Record<string, string>>;
 /** Whether a point of the part is one that the engine means. */
@@ -26,22 +26,30 @@ const meantBy: Partial<Record<EngineErrorCode & ErrorCode, (part: InsertPart, de
 };
 
 /** The batch's faults after the engine refused it; null when the refusal is about the whole request. */
-export function refusedPoints(batch: Batch, error: EngineError): Pick<Batch, 'faults' | 'faultCount'> | null {
-  const faults = new Faults();
+export function refusedPoints(batch: Batch, error: EngineError): FoundFaults | null {
+  const faults = new Faults(undefined, batch);
   eachRefused(batch, error, (fault) => faults.add(fault));
-  return faults.count === 0 ? null : { faults: faults.named, faultCount: faults.count };
+  return faults.count === batch.faultCount ? null : faults.found;
 }
 
-/** The batch without the points that the engine refused, which become faults of it; null when the refusal is about the whole request. */
-export function withoutRefused(batch: Batch, error: EngineError): Batch | null {
-  const faults: PointFault[] = [];
-  eachRefused(batch, error, (fault) => faults.push(fault));
-  if (faults.length === 0) return null;
-  const kept = withoutLines(batch, new Set(faults.map(({ line }) => line)));
-  return { ...kept, faults: [...batch.faults, ...faults], faultCount: batch.faultCount + faults.length };
+/**
+ * The batch without the points that the engine refused, which become faults of it, up to so many by name; null when the refusal is about the
+ * whole request.
+ */
+export function withoutRefused(batch: Batch, error: EngineError, maxNamed?: number): Batch | null {
+  const faults = new Faults(maxNamed, batch);
+  const refused = batch.parts.map(({ row }) => new Uint8Array(row.length));
+  eachRefused(batch, error, (fault, part, row) => {
+    faults.add(fault);
+    refused[part]![row] = 1;
+  });
+  if (faults.count === batch.faultCount) return null;
+  return { ...withoutRows(batch, (part, row) => refused[part]![row] === 1), ...faults.found };
 }
 
-function eachRefused(batch: Batch, error: EngineError, add: (fault: PointFault) => void): void {
+type AddRefused = (fault: PointFault, part: number, row: number) => void;
+
+function eachRefused(batch: Batch, error: EngineError, add: AddRefused): void {
   const { details } = error;
   const code = error.code as EngineErrorCode & ErrorCode;
   const column = details['field'] ?? details['tag'] ?? details['name'];
@@ -52,7 +60,7 @@ function eachRefused(batch: Batch, error: EngineError, add: (fault: PointFault) 
     const message = sentence(code, details);
     for (const [row, line] of batch.lineNumbers[i]!.entries()) {
       if (!meant(row)) continue;
-      add({ line, series: part.series, ...(column === undefined ? {} : { column }), code, message });
+      add({ line, series: part.series, ...(column === undefined ? {} : { column }), code, message }, i, row);
     }
   }
 }

@@ -209,7 +209,7 @@ export class PointsDecoder {
     this.batch.lines += Math.max(times, 1);
     const refusal = this.readIdentity();
     if (refusal !== null) {
-      this.fault(0, refusal);
+      this.faultAll(times, refusal);
       return;
     }
     const series = this.series!;
@@ -219,7 +219,7 @@ export class PointsDecoder {
     for (let first = true, index = 0; json.nextMember(first); first = false, index++) {
       const column = this.names.readField(series, index);
       if (column instanceof Refusal) {
-        this.fault(0, column);
+        this.faultAll(times, column);
         json.passValue();
       } else {
         this.readColumn(column, series.rows, given);
@@ -250,7 +250,7 @@ export class PointsDecoder {
     if (!array || column.reaches(base)) {
       json.passValue();
       const reason = array ? 'The field is given twice' : 'The times are an array, so each field must be one';
-      this.fault(0, new Refusal('InvalidPoint', reason, column.name));
+      this.faultAll(given.length, new Refusal('InvalidPoint', reason, column.name));
       return;
     }
     column.reserve(base + given.length);
@@ -268,17 +268,18 @@ export class PointsDecoder {
     }
     if (row !== given.length) {
       const message = `The field has ${row} values for ${given.length} times`;
-      this.fault(0, new Refusal('InvalidPoint', message, column.name));
+      this.faultAll(given.length, new Refusal('InvalidPoint', message, column.name));
     }
   }
 
-  /** With faults too: what the columns hold for these points stays theirs, and nothing of the batch is written. */
+  /** With faults too: what the columns hold for these points stays theirs, and is not written. */
   private commitColumns(series: SeriesRows, given: Uint8Array): void {
     const { time } = this.values;
     for (let row = 0; row < given.length; row++) {
       if (given[row] === 0) this.fault(row, new Refusal('MissingFields', 'The point gives no field'));
       time.low = this.timeWords[2 * row]!;
       time.high = this.timeWords[2 * row + 1]!;
+      if (this.faulty[row] === 1) series.spoil(series.rows);
       series.commit(this.key, time, this.base + row + 1);
     }
   }
@@ -286,6 +287,11 @@ export class PointsDecoder {
   private kindAt(pos: number): JsonKind {
     this.json.pos = pos;
     return this.json.kind();
+  }
+
+  /** Notes a fault of all points of the object. */
+  private faultAll(points: number, refusal: Refusal): void {
+    for (let row = 0; row < Math.max(points, 1); row++) this.fault(row, refusal);
   }
 
   /** Notes a fault of a point of the object, unless the point has one. */

@@ -3,19 +3,33 @@
 import type { FieldColumn, FieldValues, InsertPart } from '../kdb/engine.ts';
 import type { Batch } from './batch.ts';
 
-/** Tag sets and fields that no point of it gives go too: the engine would make them. */
+/** Which points of a part go. */
+export type Leaves = (part: number, row: number) => boolean;
+
 export function withoutLines(batch: Batch, lines: ReadonlySet<number>): Batch {
+  return withoutRows(batch, (part, row) => lines.has(batch.lineNumbers[part]![row]!));
+}
+
+/** Tag sets and fields that no point of it gives go too: the engine would make them. */
+export function withoutRows(batch: Batch, leaves: Leaves): Batch {
   const parts: InsertPart[] = [];
   const lineNumbers: Int32Array[] = [];
   for (const [i, part] of batch.parts.entries()) {
     const numbers = batch.lineNumbers[i]!;
-    const rows = Int32Array.from(numbers.keys()).filter((row) => !lines.has(numbers[row]!));
+    const rows = stayingRows(numbers.length, (row) => leaves(i, row));
     if (rows.length === 0) continue;
     parts.push(onlyRows(part, rows));
     lineNumbers.push(rows.map((row) => numbers[row]!));
   }
   const points = lineNumbers.reduce((sum, { length }) => sum + length, 0);
   return { ...batch, parts, lineNumbers, points };
+}
+
+function stayingRows(count: number, leaves: (row: number) => boolean): Int32Array {
+  const rows = new Int32Array(count);
+  let staying = 0;
+  for (let row = 0; row < count; row++) if (!leaves(row)) rows[staying++] = row;
+  return rows.slice(0, staying);
 }
 
 function onlyRows(part: InsertPart, rows: Int32Array): InsertPart {

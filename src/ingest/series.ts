@@ -1,5 +1,6 @@
 import { columnNameFault, maxFieldsPerSeries, nameFault } from '../base/limits.ts';
 import type { FieldColumn, InsertPart } from '../kdb/engine.ts';
+import type { AllowedTimes, TimeRefusal } from './allowed-times.ts';
 import type { Budget } from './budget.ts';
 import { Column, firstOf, grown, longsOf } from './column.ts';
 import { shown } from './fault-list.ts';
@@ -26,6 +27,8 @@ export class SeriesRows {
   private lineOfRow = new Int32Array(0);
   /** Halves of the times. */
   private timeWords = new Int32Array(0);
+  /** 1 for rows that have a fault although they are committed; null while there are none. */
+  private spoiled: Uint8Array | null = null;
 
   constructor(name: string, index: number, budget: Budget) {
     this.name = name;
@@ -68,6 +71,30 @@ export class SeriesRows {
     this.timeWords[2 * row] = time.low;
     this.timeWords[2 * row + 1] = time.high;
     this.rows = row + 1;
+  }
+
+  /** What was read by columns has a row for each of its points, bad ones too. */
+  spoil(row: number): void {
+    this.spoiled = grown(this.spoiled ?? new Uint8Array(this.capacity), this.capacity);
+    this.spoiled[row] = 1;
+  }
+
+  isSpoiled(row: number): boolean {
+    return this.spoiled?.[row] === 1;
+  }
+
+  /** Spoils the rows whose time is not allowed. */
+  eachRefusedTime(times: AllowedTimes, refused: (line: number, code: TimeRefusal, timeNs: bigint) => void): void {
+    const { timeWords, rows } = this;
+    for (let row = 0; row < rows; row++) {
+      const high = timeWords[2 * row + 1]!;
+      if (times.surelyAllows(high) || this.isSpoiled(row)) continue;
+      const timeNs = (BigInt(high) << 32n) | BigInt(timeWords[2 * row]! >>> 0);
+      const code = times.refusal(timeNs);
+      if (code === null) continue;
+      this.spoil(row);
+      refused(this.lineOfRow[row]!, code, timeNs);
+    }
   }
 
   finish(): InsertPart {

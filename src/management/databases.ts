@@ -26,12 +26,17 @@ import { firstSchedules, scheduleDeletes, schedulePuts } from './schedules.ts';
 import { type NewTask, newTask, taskPut } from './task-item.ts';
 import type { Tasks } from './tasks.ts';
 
+/** Enough for every clock and time zone that is not wrong. */
+const defaultFutureHours = 24;
+
 export interface NewDatabase {
   readonly accountId: string;
   readonly name: string;
   readonly region: string;
   readonly volumes: number;
   readonly schema: SchemaMode;
+  /** A day when it is not said. */
+  readonly futureHours?: number | null;
   /** That the account may have; without it, any number. */
   readonly maxDatabases?: number | null;
   /** It is filled from a backup, by a task of this id if one is given; without it, it begins empty. */
@@ -47,6 +52,7 @@ export interface DatabaseChange {
 /** What its owner may change. */
 export interface DatabaseSettings {
   readonly retentionDays?: number | null;
+  readonly futureHours?: number | null;
   readonly schedules?: Partial<Schedules>;
 }
 
@@ -93,6 +99,7 @@ export class Databases {
       user: id,
       password: randomBytes(24).toString('base64url'),
       retentionDays: null,
+      futureHours: fields.futureHours === undefined ? defaultFutureHours : fields.futureHours,
       schedules: { backup: null, retention: null },
       move: null,
       version: before.version + 1,

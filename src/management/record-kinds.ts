@@ -33,8 +33,9 @@ export interface RecordKindDefinition<T> {
 const minuteMs = 60_000;
 const dayMs = 24 * 3_600_000;
 
-const laterMembers: Pick<Database, 'retentionDays' | 'schedules' | 'move'> = {
+const laterMembers: Pick<Database, 'retentionDays' | 'futureHours' | 'schedules' | 'move'> = {
   retentionDays: null,
+  futureHours: null,
   schedules: { backup: null, retention: null },
   move: null,
 };

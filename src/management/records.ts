@@ -106,6 +106,8 @@ export interface Database extends Versioned {
   readonly password: string;
   /** Points older than this are removed; null: none. */
   readonly retentionDays: number | null;
+  /** How far ahead of the service's clock the time of a point may be; null: any time. */
+  readonly futureHours: number | null;
   readonly schedules: Schedules;
   /** It is on its way to another host, or to another number of volumes. */
   readonly move: Move | null;

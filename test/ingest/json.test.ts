@@ -119,11 +119,11 @@ describe('columns', () => {
     { line: 4, fields: { w: [4] } },
   );
   check('{"series":"a","time":[],"fields":{"v":[]}}');
-  refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2],"w":[1]}}', '1 InvalidPoint w');
-  refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2,3]}}', '1 InvalidPoint v');
+  refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2],"w":[1]}}', '1 InvalidPoint w', '2 InvalidPoint w');
+  refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2,3]}}', '1 InvalidPoint v', '2 InvalidPoint v');
   refuse('{"series":"a","time":[1,2],"fields":{"v":[1,null],"w":[2,null]}}', '2 MissingFields undefined');
-  refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2],"v":[1,2]}}', '1 InvalidPoint v');
-  refuse('{"series":"a","time":[1,2],"fields":{"v":1}}', '1 InvalidPoint v', '2 MissingFields undefined');
+  refuse('{"series":"a","time":[1,2],"fields":{"v":[1,2],"v":[1,2]}}', '1 InvalidPoint v', '2 InvalidPoint v');
+  refuse('{"series":"a","time":[1,2],"fields":{"v":1}}', '1 InvalidPoint v', '2 InvalidPoint v');
   refuse('{"series":"a","time":1,"fields":{"v":[1]}}', '1 InvalidValue v');
   refuse('{"series":"a","fields":{"v":[1]}}', '1 InvalidTimestamp time');
   refuse(

@@ -12,7 +12,7 @@ let service: Service;
 before(async () => {
   region = await startRegion();
   service = new Service(region.url, region.adminToken);
-  await service.database('plant', { volumes: 2 });
+  await service.database('plant', { volumes: 2, futureHours: null });
   await service.database('strict', { schema: 'strict' });
 });
 after(() => region?.stop());

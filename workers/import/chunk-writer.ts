@@ -71,7 +71,7 @@ export class ChunkWriter {
       if (refusal === null) break;
       // Not applied before, and what is refused is not what was: all of it anew.
       if (known) batch = given.batch;
-      const rest = known ? batch : withoutRefused(batch, refusal);
+      const rest = known ? batch : withoutRefused(batch, refusal, Number.POSITIVE_INFINITY);
       known = undefined;
       if (rest === null) throw permanent(refusal);
       batch = rest;

@@ -1,6 +1,7 @@
 // What a file is, found out once: its beginning is looked at, and what the import was told stands above that.
 
 import { ApiError } from '../../src/base/errors.ts';
+import type { TimeLimits } from '../../src/ingest/allowed-times.ts';
 import { csvHeader } from '../../src/ingest/csv.ts';
 import { shown } from '../../src/ingest/fault-list.ts';
 import type { Compression, ImportFormat, ImportParams } from '../../src/ingest/import.ts';
@@ -24,6 +25,8 @@ export interface Plan {
   readonly table: TableOptions | null;
   /** Of the first record with a point. */
   readonly start: Position;
+  /** What the database took when the plan was made: an import that goes on leaves out the same rows. */
+  readonly times?: TimeLimits;
 }
 
 export async function planOf(

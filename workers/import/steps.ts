@@ -1,3 +1,4 @@
+import { AllowedTimes } from '../../src/ingest/allowed-times.ts';
 import type { Batch } from '../../src/ingest/batch.ts';
 import type { ImportParams } from '../../src/ingest/import.ts';
 import type { Position } from './chunks.ts';
@@ -29,12 +30,13 @@ export async function* stepsOf(
   params: ImportParams,
   { position, section, nowNs }: StepsFrom,
 ): AsyncGenerator<Step> {
+  const times = plan.times && new AllowedTimes(plan.times, nowNs);
   if (plan.format === 'parquet') {
     // Loaded where it is needed: it brings decompressors of its own.
     const { ParquetFile } = await import('./parquet/file.ts');
     const parquet = await ParquetFile.open(file);
     let { chunk } = position;
-    for await (const { row, rows, batch } of parquet.chunks(position.offset, plan.table!, params)) {
+    for await (const { row, rows, batch } of parquet.chunks(position.offset, plan.table!, params, times)) {
       const next = { offset: row + rows, line: row + rows + 1, chunk: ++chunk };
       const progress = { done: next.offset, total: parquet.rows, unit: 'rows' } as const;
       yield { firstLine: row + 1, bytes: null, batch, next, section: noSection, progress };
@@ -45,6 +47,7 @@ export async function* stepsOf(
     from: position,
     section,
     nowNs,
+    times,
   })) {
     const progress = { done: file.consumed, total: file.bytes, unit: 'bytes' } as const;
     yield { firstLine: chunk.at.line, bytes: chunk.bytes, batch, next: chunk.next, section: after, progress };

@@ -1,7 +1,8 @@
 // CSV, NDJSON and line protocol: chunk after chunk is decoded while the one before is written.
 
 import { ApiError } from '../../src/base/errors.ts';
-import type { Batch } from '../../src/ingest/batch.ts';
+import type { AllowedTimes } from '../../src/ingest/allowed-times.ts';
+import type { Batch, DecodeOptions } from '../../src/ingest/batch.ts';
 import { decodeCsv } from '../../src/ingest/csv.ts';
 import type { ImportParams } from '../../src/ingest/import.ts';
 import { decodeLineProtocol } from '../../src/ingest/line-protocol.ts';
@@ -29,15 +30,29 @@ export interface DecodedChunk {
 
 const decoders = { 'line-protocol': decodeLineProtocol, csv: decodeCsv, ndjson: decodeNdjson };
 
-/** `nowNs` is the time of points that give none: always the same for an import, or one that goes on would write other points. */
+interface DecodeFrom {
+  readonly from: Position;
+  readonly section: Section;
+  /** The time of points that give none: always the same for an import, or one that goes on would write other points. */
+  readonly nowNs: bigint;
+  readonly times: AllowedTimes | undefined;
+}
+
 export async function* decodedChunks(
   file: SourceFile,
   { format, compression, table }: Plan,
   params: ImportParams,
-  { from, section: first, nowNs }: { from: Position; section: Section; nowNs: bigint },
+  { from, section: first, nowNs, times }: DecodeFrom,
 ): AsyncGenerator<DecodedChunk> {
   const text = format as TextFormat;
-  const options = { precision: params.precision ?? 'ns', nowNs, partial: true, ...(table && { table }) } as const;
+  const options: DecodeOptions = {
+    precision: params.precision ?? 'ns',
+    nowNs,
+    partial: true,
+    maxNamed: Number.POSITIVE_INFINITY,
+    ...(times && { times }),
+    ...(table && { table }),
+  };
   let section = first;
   const stream = file.text(compression, from.offset);
   for await (const chunk of chunksOf(stream, { format: text, delimiter: table?.delimiter ?? ',', from })) {

@@ -156,8 +156,10 @@ async function planned(
   if (known) return known;
   const pieces = await piecesOf(run, database, limits);
   const info = params.series === undefined ? null : await described(engine, params.series);
-  let plan = await decoding.plan(pieces, params, info);
-  if (plan.format === 'parquet') plan = await decoding.columns(await unpacked(run, database, plan), params);
+  const { retentionDays, futureHours } = database;
+  let plan = { ...(await decoding.plan(pieces, params, info)), times: { retentionDays, futureHours } };
+  if (plan.format === 'parquet')
+    plan = { ...plan, ...(await decoding.columns(await unpacked(run, database, plan), params)) };
   await objects.put(key, JSON.stringify(plan));
   return plan;
 }

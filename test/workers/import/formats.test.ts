@@ -119,3 +119,39 @@ test('what becomes too large when it is unpacked is refused while it is unpacked
     /times as large/,
   );
 });
+
+test('rows that the database would remove, or that are too far ahead, are bad rows', async (t) => {
+  const bench = await importBench(t);
+  const [old, good, ahead] = ['2025-01-01', '2025-12-31', '2027-01-01'].map((day) => Date.parse(day) * 1e6);
+  const files: readonly (readonly [name: string, bytes: Buffer])[] = [
+    ['times.lp', Buffer.from([old, good, ahead].map((time) => `t v=1 ${time}`).join('\n'))],
+    [
+      'times.parquet',
+      Buffer.from(
+        parquetWriteBuffer({
+          columnData: [
+            { name: 'time', data: [old, good, ahead].map((time) => BigInt(time!)), type: 'INT64' },
+            { name: 'v', data: [1, 1, 1], type: 'DOUBLE' },
+          ],
+        }),
+      ),
+    ],
+  ];
+  const times = { retentionDays: 30, futureHours: 24 };
+  for (const [i, [name, bytes]] of files.entries()) {
+    const params = { series: 't', maxRejects: 2 };
+    const taskId = `times-${i}`;
+    assert.partialDeepStrictEqual(await bench.importFile(name, bytes, params, { times, taskId }), {
+      rows: 1,
+      rejected: 2,
+    });
+    const rejects = (await bench.text(`imports/db-1/${taskId}/rejects.ndjson`)).trim().split('\n');
+    assert.deepEqual(
+      rejects.map((line) => [JSON.parse(line).line, JSON.parse(line).code]),
+      [
+        [1, 'OlderThanRetention'],
+        [3, 'TooFarInFuture'],
+      ],
+    );
+  }
+});

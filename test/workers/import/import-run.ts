@@ -6,6 +6,7 @@ import type { Store } from '../../../kdb/embedded/store.ts';
 import type { ObjectStore } from '../../../src/base/object-store.ts';
 import { DirectoryStore } from '../../../src/base/objects/directory.ts';
 import { endOfTimeNs, minTimeNs } from '../../../src/base/time.ts';
+import type { TimeLimits } from '../../../src/ingest/allowed-times.ts';
 import type { ImportParams } from '../../../src/ingest/import.ts';
 import type { QueryResult } from '../../../src/kdb/engine.ts';
 import { type DownloadLimits, publicDownloads } from '../../../workers/import/download.ts';
@@ -23,6 +24,8 @@ const database = {
   status: 'active',
   schema: 'flexible',
   endpoint: { host: 'h', port: 1 },
+  retentionDays: null,
+  futureHours: null,
 };
 
 export interface ImportBench {
@@ -55,6 +58,8 @@ export interface RunOptions {
   readonly sliceOver?: () => boolean;
   /** Not its work, but what is done at its end. */
   readonly end?: 'giveUp' | 'cancel';
+  /** Of the database. */
+  readonly times?: Partial<TimeLimits>;
 }
 
 export async function importBench(t: TestContext): Promise<ImportBench> {
@@ -79,7 +84,7 @@ export async function importBench(t: TestContext): Promise<ImportBench> {
     });
     const management = {
       clock: () => Date.parse(createdAt) + 1_000,
-      databases: { getDatabase: async () => database },
+      databases: { getDatabase: async () => ({ ...database, ...options.times }) },
       accounts: { findAccount: () => ({ plan: 'unlimited', limits: {}, overStorageBytes: null }) },
       series: { follow: async () => {} },
     };

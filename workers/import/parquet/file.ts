@@ -3,6 +3,7 @@
 
 import { type FileMetaData, parquetMetadata, type SchemaElement } from 'hyparquet';
 import { ApiError } from '../../../src/base/errors.ts';
+import type { AllowedTimes } from '../../../src/ingest/allowed-times.ts';
 import { type Batch, precisions } from '../../../src/ingest/batch.ts';
 import { batchOfCells, type Cells } from '../../../src/ingest/cells.ts';
 import { shown } from '../../../src/ingest/fault-list.ts';
@@ -102,7 +103,12 @@ export class ParquetFile {
   }
 
   /** From a row on, which begins a chunk. */
-  async *chunks(from: number, table: TableOptions, params: ImportParams): AsyncGenerator<ParquetChunk> {
+  async *chunks(
+    from: number,
+    table: TableOptions,
+    params: ImportParams,
+    times?: AllowedTimes,
+  ): AsyncGenerator<ParquetChunk> {
     const held = new Held();
     const readers = this.columns.flatMap((name, i) =>
       table.types[name] === 'skip' ? [] : [new ColumnReader(this.#file, this.#metadata, i, held)],
@@ -123,7 +129,7 @@ export class ParquetFile {
       });
       for (let at = 0; row < end; ) {
         const rows = rowsWithin(columns, at, end - row);
-        yield { row, rows, batch: batchOf(columns, at, rows, table, this.#unitNs(table, params)) };
+        yield { row, rows, batch: batchOf(columns, at, rows, table, this.#unitNs(table, params), times) };
         row += rows;
         at += rows;
       }
@@ -154,9 +160,10 @@ function batchOf(
   rows: number,
   table: TableOptions,
   unitNs: bigint,
+  times: AllowedTimes | undefined,
 ): Batch {
   try {
-    return batchOfCells(columns, from, rows, table, unitNs);
+    return batchOfCells(columns, from, rows, table, unitNs, times);
   } catch (error) {
     throw error instanceof ApiError
       ? new Permanent(`${error.message}; correct it, or the parameters of the import`)
