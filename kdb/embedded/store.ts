@@ -31,6 +31,7 @@ import { Catalogue } from './memory/catalogue.ts';
 import type { SeriesStore } from './memory/series-store.ts';
 import { Pace } from './pace.ts';
 import { aggregate } from './query/aggregate.ts';
+import { fieldsOfSelect } from './query/cells/of-select.ts';
 import { fieldNumber, filterFields } from './query/filter.ts';
 import { latestPoints } from './query/latest-points.ts';
 import { rawPoints } from './query/raw.ts';
@@ -335,9 +336,12 @@ export class Store implements Engine, FrameSink {
   async #query(spec: QuerySpec, signal: AbortSignal | undefined, cost: ReadCost | null): Promise<QueryResult> {
     const pace = new Pace(signal);
     const series = this.#catalogue.get(spec.series);
-    const names = spec.select.length > 0 ? spec.select.map(({ field }) => field) : spec.fields;
     const named =
-      names.length > 0 ? names.map((name) => fieldNumber(series, name)) : series.fields.map((_, field) => field);
+      spec.select.length > 0
+        ? fieldsOfSelect(spec.select, series)
+        : spec.fields.length > 0
+          ? spec.fields.map((name) => fieldNumber(series, name))
+          : series.fields.map((_, field) => field);
     const fields = [...new Set([...named, ...filterFields(spec.where, series)])];
     const source = new Source(series, this.#storage.parts, this.#cache, fields, cost);
     this.#readers.add(source);

@@ -80,9 +80,8 @@
   .tsg.checkDistinct[`fields;query`fields];
   asked:query`select;
   if[not 0h=type asked;.tsg.badCall "select is not a list"];
-  if[not all {[item] $[(type item) in 0 11h;-11 -11 -11h~type each item;0b]} each asked;.tsg.badCall "aggregate is not three symbols"];
-  if[not all (first each asked) in key .tsg.aggregators;.tsg.badCall "operator is not one of count sum avg min max first last"];
-  .tsg.checkDistinct[`$"result names";last each asked];
+  .tsg.checkAggregateTypes each asked;
+  .tsg.checkDistinct[`$"result names";asked[;2]];
   series:query`series;
   .tsg.mustExist series;
   .tsg.fieldNumber[series] each query`fields;

@@ -36,53 +36,22 @@
   behind:behind+width*behind<0;
   ?[(time<0)&behind>time+0W;-0W;time-behind]}
 
-.tsg.aggregators:`count`sum`avg`min`max`first`last!(
-  {[field;column] sum "j"$.tsg.isGiven column};
-  {[field;column] $[7h=type column;.tsg.sumLongs[field;column];any not null column;sum column;0n]};
-  {[field;column] avg $[7h=type column;.tsg.toFloat column;column]};
-  {[field;column] .tsg.ofGiven[min;column]};
-  {[field;column] .tsg.ofGiven[max;column]};
-  {[field;column] .tsg.ofGiven[first;column]};
-  {[field;column] .tsg.lastGiven column})
-
-/ q's own min and max of nothing but nulls are infinities, and first and last do not pass nulls over [ref/min], [ref/first].
-.tsg.ofGiven:{[function;column]
-  given:where .tsg.isGiven column;
-  $[count given;function column given;.tsg.lastGiven 0#column]}
-
-/ Longs wrap silently: upper and lower halves are summed apart, exact for 2^31 rows, and joined when the sum fits.
-.tsg.sumLongs:{[field;column]
-  given:column where not null column;
-  if[0=count given;:0N];
-  highs:given div 4294967296;
-  low:sum given mod 4294967296;
-  high:sum[highs]+low div 4294967296;
-  rest:low mod 4294967296;
-  if[not high within -2147483648 2147483647;.tsg.refuse (`LongOverflow;field)];
-  $[high<0;(4294967296*high+1)+rest-4294967296;(4294967296*high)+rest]}             / 4294967296*-2147483648 would be null
-
-.tsg.checkAggregate:{[series;aggregate]
-  letter:.tsg.fieldTypes[series] .tsg.fieldNumber[series;aggregate 1];
-  if[(aggregate[0] in `sum`avg`min`max)&not letter in "fj";
-    .tsg.refuse (`AggregationNotSupported;aggregate 0;aggregate 1;.tsg.typeNames letter)];}
-
 .tsg.aggregate:{[query]
   series:query`series; asked:query`select; tags:query`by;
-  fields:.tsg.fieldNumber[series] each asked[;1];
-  rows:.tsg.queryRows[query;fields];
+  rows:.tsg.queryRows[query;.tsg.selectFields[series;asked]];
   start:$[(::)~query`bucket;count[rows]#0;.tsg.bucketStart[query`bucket;rows`time]];
   cells:flip flip[rows],`cell`start!(.tsg.groupsOf[series;tags] rows`id;start);
   cells:cells where not null start;
   if[any asked[;0] in `first`last;cells:`time`id xasc cells];                       / of equal times first takes the lowest id, last the highest
   names:`$"a",/:string til count asked;
-  trees:{[aggregate;field] (.tsg.aggregators[aggregate 0] aggregate 1;.tsg.valueColumn field)}'[asked;fields];
+  trees:.tsg.aggregateTree[series] each asked;
   found:0!?[cells;();`cell`start!`cell`start;(`anyId,names)!enlist[(first;`id)],trees];         / sorted by cell, then start [ref/select]
   if[`desc=query`order;found:`cell xasc `start xdesc found];                        / both sorts are stable
   if[(not query`cut)&count[found]>query`limit;.tsg.refuse (`ResultTooLarge;string query`limit)];
   found:query[`limit] sublist found;
   columns:.tsg.encodeTag[series;found`anyId] each tags;
   if[not (::)~query`bucket;columns,:enlist (`time;"t";"j"$found`start)];
-  letters:{[letter;operator] $[operator=`count;"j";operator=`avg;"f";letter]}'[.tsg.fieldTypes[series] fields;asked[;0]];
+  letters:(.tsg.fieldTypes[series] .tsg.fieldNumber[series] each asked[;1])^.tsg.aggregateGives asked[;0];         / [ref/fill] " " is the null of chars
   columns,:.tsg.encodeField'[asked[;2];letters;found names];
   (columns;count found;::)}
 
@@ -149,7 +118,8 @@
   ended:.z.p;
   ids:first .tsg.selected[series;query`where];
   parts:.tsg.partsOf[series;ids;query`from;query`to];
-  fields:distinct .tsg.filterFields[series;query`where],.tsg.fieldNumber[series] each $[count query`select;query[`select][;1];count query`fields;query`fields;.tsg.fieldNames series];
+  asked:$[count query`select;.tsg.selectFields[series;query`select];.tsg.fieldNumber[series] each $[count query`fields;query`fields;.tsg.fieldNames series]];
+  fields:distinct .tsg.filterFields[series;query`where],asked;
   bytes:.tsg.readBytes[`id`time,.tsg.valueColumn each fields] each parts;
   (rows;count parts;.tsg.perVolume[parts`volume;bytes];0;count .tsg.hot series;count .tsg.late series;0;1|"j"$ended-began)}
 

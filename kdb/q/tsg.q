@@ -12,4 +12,4 @@
 .tsg.startTimer:{[ms] system "t ",string ms;}
 .tsg.quoted:{[path] "'",ssr[1_string path;"'";"'\\''"],"'"}
 
-.tsg.loadScript each ("settings.q";"catalogue.q";"journal.q";"memory.q";"parts.q";"filters.q";"query.q";"maintenance.q";"checkpoint.q";"backup.q";"access.q";"start.q");
+.tsg.loadScript each ("settings.q";"catalogue.q";"journal.q";"memory.q";"parts.q";"filters.q";"aggregates.q";"query.q";"maintenance.q";"checkpoint.q";"backup.q";"access.q";"start.q");

@@ -33,7 +33,7 @@ export const grammar = {
   bucket: ':: | (`width; j width; j origin) | (`edges; J edges)',
   /** In the journal. A reader that has not come so far answers ReaderBehind; who has all of it does not look. */
   position: '(j generation; j offset)',
-  aggregate: '(s operator: count sum avg min max first last; s field; s as)',
+  aggregate: '(s operator of aggregates.ts; s field; s as [; f p | s weight, where the operator needs it])',
   column: `${column}; kind t: J · g: (S dictionary; I index) · f: F · j: J · b: X · s: (:: | B validity; I lengths; C bytes)`,
   result: '([column]; j rows; :: | (j time; j id))',
   series: '(s series; S tags; S fields; C types; j tagSets; j first; j last; j rows)',

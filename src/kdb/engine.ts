@@ -1,5 +1,6 @@
 // What a database can do. Two engines implement it: kdb+ and the embedded one; both are reached through EngineClient (client.ts),
 // and the embedded process answers with its Store, which implements the same interface.
+import type { AggregateOp } from './aggregates.ts';
 
 export type FieldType = 'float' | 'long' | 'boolean' | 'string';
 export type SchemaMode = 'flexible' | 'strict';
@@ -101,13 +102,17 @@ export type Filter =
   | { readonly op: Comparison; readonly field: string; readonly value: FieldConstant }
   | { readonly op: 'null'; readonly field: string };
 
-export type AggregateOp = 'count' | 'sum' | 'avg' | 'min' | 'max' | 'first' | 'last';
+export type { AggregateOp };
 
 export interface Aggregate {
   readonly op: AggregateOp;
   readonly field: string;
   /** Name of the result column; unique in the spec. */
   readonly as: string;
+  /** Of a percentile: from 0 to 100. */
+  readonly p?: number;
+  /** Of a weighted average: the field of the weights. */
+  readonly weight?: string;
 }
 
 export type Bucket =
@@ -126,6 +131,10 @@ export interface Cursor {
  * Result columns: aggregates: `by` tags, time (bucket start; only with `bucket`), then one per aggregate; rows sorted by the `by` tags (as text, by
  * code point), then time. Raw: time, tags (`by` when given, else every tag of the series), then `fields` (all when empty); rows sorted by the
  * `by` tags, then time, then tag-set id. A bucket or group without any value of a field holds null there; one without points is not in the result.
+ *
+ * Aggregates pass over nulls. `first` and `last` are by time, of equal times the lowest and the highest tag-set id. `spread` is max - min; `stddev` and
+ * `variance` are those of a sample (n - 1), null for fewer than two values; `wavg` is the sum of value · weight by the sum of weights, over points that have
+ * both, null where the weights sum to 0.
  */
 export interface QuerySpec extends Seen {
   readonly series: string;

@@ -289,6 +289,32 @@ export function engineBehaves(name: string, open: Open): void {
     await refuses(sum(3n), /^LongOverflow l/);
   });
 
+  check('spread, sample variance and weighted averages, over longs of any size', async (engine, series) => {
+    const longs = [2n ** 62n, -(2n ** 62n) + 1n, 7n, 2n ** 53n + 1n];
+    await engine.insert(
+      batchOf([
+        ...longs.map((l, i) => point(series, {}, BigInt(i), { l, x: 1e9 + i, w: i })),
+        point(series, {}, 4n, { x: 5 }),
+        point(series, {}, 5n, { w: 5 }),
+        point(series, {}, 6n, { w: -5, x: 3 }),
+        point(series, {}, 7n, { w: 5, x: 4 }),
+        point(series, {}, 8n, { low: -(2n ** 62n) - 1n }),
+        point(series, {}, 9n, { low: 2n ** 62n }),
+      ]),
+    );
+    const ask = async (select: QuerySpec['select'], fromNs: bigint, toNs: bigint): Promise<Cell[]> =>
+      rowsOf(await engine.query(queryOf(series, { select, fromNs, toNs })))[0]!;
+    const of = (op: 'spread' | 'variance' | 'stddev', field: string) => ({ op, field, as: `${op} ${field}` });
+    const weighted = { op: 'wavg', field: 'x', as: 'weighted', weight: 'w' } as const;
+    // The variance of 1e9 + 0, 1, 2, 3: squares of the values themselves would lose it.
+    const found = await ask([of('spread', 'l'), of('variance', 'x'), of('stddev', 'x'), weighted], 0n, 4n);
+    assert.deepEqual(found, [2n ** 63n - 1n, 5 / 3, Math.sqrt(5 / 3), 1e9 + (1 + 4 + 9) / 6]);
+    assert.deepEqual(await ask([of('spread', 'x'), of('variance', 'x'), weighted], 4n, 6n), [0, null, null]);
+    assert.deepEqual(await ask([weighted, of('spread', 'l')], 6n, 8n), [null, null]);
+    assert.deepEqual(await ask([{ ...weighted, field: 'l', weight: 'l' }], 2n, 3n), [7]);
+    await refuses(ask([of('spread', 'low')], 0n, 10n), /^LongOverflow low/);
+  });
+
   const unasked: [string, Partial<QuerySpec>, RegExp][] = [
     ['a field that is not', { fields: ['none'] }, /^FieldNotFound .* none/],
     ['a tag that is not', { by: ['none'] }, /^TagNotFound .* none/],
@@ -297,6 +323,16 @@ export function engineBehaves(name: string, open: Open): void {
       'the maximum of booleans',
       { select: [{ op: 'max', field: 'b', as: 'a' }] },
       /^AggregationNotSupported max b boolean/,
+    ],
+    [
+      'text as a weight',
+      { select: [{ op: 'wavg', field: 'f', as: 'a', weight: 's' }] },
+      /^AggregationNotSupported wavg s string/,
+    ],
+    [
+      'a weight that is not',
+      { select: [{ op: 'wavg', field: 'f', as: 'a', weight: 'none' }] },
+      /^FieldNotFound .* none/,
     ],
     ['text less than a number', { where: { op: 'lt', field: 's', value: 1 } }, /^FilterNotSupported lt s string/],
     [

@@ -1,6 +1,6 @@
 // Random points and queries, dense enough to meet each other.
 import fc from 'fast-check';
-import type { Filter, QuerySpec } from '../../src/kdb/engine.ts';
+import type { Aggregate, Filter, QuerySpec } from '../../src/kdb/engine.ts';
 import type { Point } from './points.ts';
 
 const hourNs = 3_600_000_000_000n;
@@ -73,13 +73,14 @@ const bucket = fc.oneof(
     .uniqueArray(time, { minLength: 2, maxLength: 5 })
     .map((edges) => ({ kind: 'edges' as const, edgesNs: BigInt64Array.from(edges).sort() })),
 );
-const aggregates = [
-  ...(['count', 'sum', 'avg', 'min', 'max', 'first', 'last'] as const).flatMap((op) =>
+const aggregates: readonly Aggregate[] = [
+  ...(['count', 'sum', 'avg', 'min', 'max', 'first', 'last', 'spread', 'stddev', 'variance'] as const).flatMap((op) =>
     ['f', 'l'].map((field) => ({ op, field, as: `${op}_${field}` })),
   ),
   ...(['count', 'first', 'last'] as const).flatMap((op) =>
     ['b', 's'].map((field) => ({ op, field, as: `${op}_${field}` })),
   ),
+  { op: 'wavg', field: 'f', as: 'wavg_f', weight: 'f' },
 ];
 export const range = fc
   .tuple(fc.option(time), fc.option(time))
@@ -91,7 +92,7 @@ export const query: fc.Arbitrary<QuerySpec> = fc
     where: filter,
     by: fc.subarray(['host', 'rack']),
     bucket,
-    select: fc.oneof(fc.constant([]), fc.subarray(aggregates, { minLength: 1 })),
+    select: fc.oneof(fc.constant([]), fc.subarray([...aggregates], { minLength: 1 })),
     fields: fc.subarray([...fieldNames]),
     order: fc.constantFrom('asc' as const, 'desc' as const),
     limit: fc.constantFrom(3, 1000),

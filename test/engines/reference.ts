@@ -1,5 +1,5 @@
 // The semantics of an engine, as plainly as they can be written: a list of points, and loops over it.
-import type { AggregateOp, Filter, LatestSpec, QuerySpec } from '../../src/kdb/engine.ts';
+import type { Aggregate, Filter, LatestSpec, QuerySpec } from '../../src/kdb/engine.ts';
 import type { Cell, Point, Value } from './points.ts';
 
 interface Row {
@@ -137,13 +137,7 @@ export class Reference {
       .map((cell) => [
         ...spec.by.map((tag) => cell.rows[0]!.tags[tag] ?? ''),
         ...(spec.bucket ? [cell.bucket] : []),
-        ...spec.select.map(({ op, field }) =>
-          reduce(
-            op,
-            cell.rows.filter((row) => row.fields.has(field)),
-            field,
-          ),
-        ),
+        ...spec.select.map((aggregate) => reduce(aggregate, cell.rows)),
       ]);
   }
 }
@@ -160,7 +154,8 @@ function bucketStart({ bucket }: QuerySpec, timeNs: bigint): bigint | null {
   return i < 0 || i === edges.length - 1 ? null : edges[i]!;
 }
 
-function reduce(op: AggregateOp, rows: readonly Row[], field: string): Cell {
+function reduce({ op, field, weight }: Aggregate, all: readonly Row[]): Cell {
+  const rows = all.filter((row) => row.fields.has(field) && (weight === undefined || row.fields.has(weight)));
   if (op === 'count') return BigInt(rows.length);
   if (rows.length === 0) return null;
   const values = rows.map((row) => row.fields.get(field)!);
@@ -184,7 +179,33 @@ function reduce(op: AggregateOp, rows: readonly Row[], field: string): Cell {
         .toSorted((a, b) => byTime(a, b) || a.id - b.id)
         .at(-1)!
         .fields.get(field)!;
+    case 'spread': {
+      const sorted = values.toSorted(compare);
+      const [low, high] = [sorted[0]!, sorted.at(-1)!];
+      return typeof high === 'bigint' ? high - (low as bigint) : (high as number) - (low as number);
+    }
+    case 'variance':
+      return variance(values.map(Number));
+    case 'stddev': {
+      const square = variance(values.map(Number));
+      return square === null ? null : Math.sqrt(square);
+    }
+    case 'wavg': {
+      const weights = rows.map((row) => Number(row.fields.get(weight!)));
+      const total = sum(weights);
+      return total === 0 ? null : sum(values.map((value, i) => Number(value) * weights[i]!)) / total;
+    }
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+function variance(values: readonly number[]): number | null {
+  if (values.length < 2) return null;
+  const mean = sum(values) / values.length;
+  return sum(values.map((value) => (value - mean) ** 2)) / (values.length - 1);
 }
 
 export function matches(

@@ -1,7 +1,7 @@
 // Aggregates by bucket and tags. Rows of a tag set lie together in time order, so a bucket is a range of a column and its loop is as tight as can be.
 // What a filter on fields lets pass is copied together first; only tag sets with late rows in the range are resolved row by row.
 
-import type { AggregateOp, QueryResult, QuerySpec, Column as ResultColumn } from '../../../src/kdb/engine.ts';
+import type { QueryResult, QuerySpec, Column as ResultColumn } from '../../../src/kdb/engine.ts';
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import type { Column } from '../memory/columns.ts';
 import { offsetWithin } from '../memory/era.ts';
@@ -12,8 +12,9 @@ import { RunBuilder } from '../memory/run-builder.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
 import { type Buckets, bucketsOf, type Cuts } from './buckets.ts';
-import { checkAggregate, type FieldCells, fieldCells, NeedsBigInts } from './cells.ts';
-import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
+import { NeedsBigInts } from './cells/cells.ts';
+import { cellsOfSelect, fieldsOfSelect, type Selected } from './cells/of-select.ts';
+import { compileFilter, tagNumber } from './filter.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import { passingRows } from './passing-rows.ts';
 import { tagColumn } from './result.ts';
@@ -33,7 +34,9 @@ interface Aggregation {
   readonly ids: readonly number[] | null;
   readonly buckets: Buckets;
   readonly cells: CellMap;
-  readonly fields: readonly { readonly field: number; readonly cells: FieldCells }[];
+  readonly selected: Selected;
+  /** What rows are asked for. */
+  readonly fields: readonly number[];
   readonly cuts: Cuts;
   cutCells: Int32Array;
 }
@@ -49,20 +52,14 @@ export async function aggregate(source: Source, spec: QuerySpec, pace: Pace): Pr
 
 async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean): Promise<QueryResult> {
   const { series } = source;
-  const ops = new Map<number, Set<AggregateOp>>();
-  for (const { op, field } of spec.select) {
-    const number = fieldNumber(series, field);
-    checkAggregate(op, series.fields[number]!);
-    ops.set(number, (ops.get(number) ?? new Set()).add(op));
-  }
+  const selected = cellsOfSelect(spec.select, series, exact);
   const filter = compileFilter(spec.where, series);
   const by = spec.by.map((tag) => tagNumber(series, tag));
   const groups = groupTagSets(series, by, filter, spec.where !== null);
   const span = source.span(spec);
   const buckets = bucketsOf(spec.bucket, span?.firstNs ?? 0n, span?.lastNs ?? 0n);
-  const fields = [...ops].map(([field, set]) => ({ field, cells: fieldCells(series.fields[field]!, set, exact) }));
   const cells = new CellMap(groups.count, buckets.count, (room) => {
-    for (const field of fields) field.cells.grow(room);
+    for (const field of selected.fields) field.cells.grow(room);
   });
   const state: Aggregation = {
     series,
@@ -71,12 +68,13 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
     ids: groups.isEverything ? null : groups.ids,
     buckets,
     cells,
-    fields,
+    selected,
+    fields: fieldsOfSelect(spec.select, series),
     cuts: { ends: new Int32Array(64), buckets: new Float64Array(64) },
     cutCells: new Int32Array(64),
   };
   if (span && groups.ids.length > 0) {
-    const wanted = [...new Set([...ops.keys(), ...filter.fields])];
+    const wanted = [...new Set([...state.fields, ...filter.fields])];
     for await (const window of source.windows(spec, groups.ids, 'asc', false))
       await addWindow(state, window, wanted, pace);
   }
@@ -84,11 +82,10 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
 }
 
 async function addWindow(state: Aggregation, window: Window, wanted: readonly number[], pace: Pace): Promise<void> {
-  const { groups, ids } = state;
+  const { groups, ids, fields } = state;
   const { covers } = window;
   const isWanted = (id: number) => groups.ofId[id]! >= 0 && (covers === null || covers(id));
   const late = window.late.length > 0 ? segmentsById(window.late, window, ids, isWanted) : none;
-  const fields = state.fields.map(({ field }) => field);
   const isPlain = late.size > 0 ? (id: number) => isWanted(id) && !late.has(id) : isWanted;
 
   for (const run of window.base) {
@@ -168,7 +165,7 @@ function addSegment(state: Aggregation, { run, start, end }: Segment, id: number
   if (state.cutCells.length < count) state.cutCells = new Int32Array(2 * count);
   const group = state.groups.ofId[id]!;
   for (let cut = 0; cut < count; cut++) state.cutCells[cut] = cells.cell(group, cuts.buckets[cut]!);
-  for (const field of state.fields) {
+  for (const field of state.selected.fields) {
     const column: Column | undefined = run.columns[field.field];
     if (column) field.cells.add(run, id, column, start, cuts.ends, state.cutCells, count);
   }
@@ -240,7 +237,7 @@ class CellMap {
   }
 }
 
-function assemble({ series, spec, groups, buckets, cells, fields }: Aggregation): QueryResult {
+function assemble({ series, spec, groups, buckets, cells, selected }: Aggregation): QueryResult {
   const all = cells.rows(buckets.compare, spec.order === 'desc');
   if (all.cell.length > spec.limit && !spec.cut) throw new EngineError('ResultTooLarge', String(spec.limit));
   const rows = Math.min(all.cell.length, spec.limit);
@@ -264,10 +261,7 @@ function assemble({ series, spec, groups, buckets, cells, fields }: Aggregation)
         BigInt.asIntN(64, clamp(buckets.startNs(all.bucket[row]!))),
       ),
     });
-  for (const { op, field, as } of spec.select) {
-    const number = fieldNumber(series, field);
-    columns.push(fields.find((candidate) => candidate.field === number)!.cells.result(op, as, order));
-  }
+  for (const [i, aggregate] of spec.select.entries()) columns.push(selected.sources[i]!.result(aggregate, order));
   return { columns, rows, next: null };
 }
 

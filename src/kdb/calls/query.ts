@@ -1,4 +1,5 @@
-import type { Aggregate, AggregateOp, Bucket, Explanation, LatestSpec, QueryResult, QuerySpec } from '../engine.ts';
+import { aggregateOps, isAggregateOp, needOf } from '../aggregates.ts';
+import type { Aggregate, Bucket, Explanation, LatestSpec, QueryResult, QuerySpec } from '../engine.ts';
 import { Dict, type QValue, Sym, Symbols } from '../qvalue.ts';
 import { decodeFilter, encodeFilter } from './filter.ts';
 import {
@@ -17,8 +18,6 @@ import {
 import { decodePosition, encodePosition, withPosition } from './position.ts';
 import { decodeCursor, decodeResult, encodeCursor, encodeResult } from './result.ts';
 
-const operators: ReadonlySet<string> = new Set<AggregateOp>(['count', 'sum', 'avg', 'min', 'max', 'first', 'last']);
-
 export const query: CallCodec<QuerySpec, QueryResult> = {
   name: '.tsg.query',
   encodeArguments: (spec) => [
@@ -29,7 +28,7 @@ export const query: CallCodec<QuerySpec, QueryResult> = {
       where: spec.where && encodeFilter(spec.where),
       by: new Symbols(spec.by),
       bucket: encodeBucket(spec.bucket),
-      select: spec.select.map(({ op, field, as }) => [new Sym(op), new Sym(field), new Sym(as)]),
+      select: spec.select.map(encodeAggregate),
       fields: new Symbols(spec.fields),
       order: new Sym(spec.order),
       limit: BigInt(spec.limit),
@@ -152,11 +151,25 @@ function decodeBucket(value: QValue): Bucket | null {
   return { kind, edgesNs };
 }
 
+function encodeAggregate({ op, field, as, p, weight }: Aggregate): QValue {
+  const named = [new Sym(op), new Sym(field), new Sym(as)];
+  if (p !== undefined) return [...named, p];
+  return weight === undefined ? named : [...named, new Sym(weight)];
+}
+
 function decodeAggregate(value: QValue): Aggregate {
-  const [op, field, as] = list(value, 'aggregate', 3) as [QValue, QValue, QValue];
+  const items = list(value, 'aggregate');
+  const [op, field, as, more] = items as [QValue, QValue, QValue, QValue];
+  if (items.length < 3) throw fault('aggregate', 'a list of at least 3');
   const operator = symbol(op, 'operator');
-  if (!operators.has(operator)) throw fault('operator', 'one of count sum avg min max first last');
-  return { op: operator as AggregateOp, field: symbol(field, 'field'), as: symbol(as, 'as') };
+  if (!isAggregateOp(operator)) throw fault('operator', `one of ${aggregateOps.join(' ')}`);
+  const need = needOf(operator);
+  if (items.length !== (need ? 4 : 3)) throw new GrammarFault(`aggregate ${operator} does not have its operands`);
+  const aggregate = { op: operator, field: symbol(field, 'field'), as: symbol(as, 'as') };
+  if (need === 'weight') return { ...aggregate, weight: symbol(more, 'weight') };
+  if (need === undefined) return aggregate;
+  if (typeof more !== 'number' || !(more >= 0 && more <= 100)) throw fault('p', 'a float from 0 to 100');
+  return { ...aggregate, p: more };
 }
 
 function distinct(names: readonly string[], what: string): readonly string[] {

@@ -11,7 +11,7 @@ import { chars, float, list, long, longs, type Q, Signal, symbol, symbols, vecto
 const folder = join(import.meta.dirname, '../../../kdb/q');
 readings.doesDoubtSignal = true;
 const machine = createMachine();
-for (const file of ['catalogue', 'journal', 'memory', 'parts', 'filters', 'query'])
+for (const file of ['catalogue', 'journal', 'memory', 'parts', 'filters', 'aggregates', 'query'])
   load(machine, readFileSync(join(folder, `${file}.q`), 'latin1'));
 
 const call = (name: string, ...args: Q[]): Q => apply(machine.value(name), args);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { columnNameFault } from '../../../src/base/limits.ts';
+import { aggregateOps, needOf } from '../../../src/kdb/aggregates.ts';
 import type {
   Bucket,
   Column,
@@ -211,11 +212,14 @@ export const querySpec: fc.Arbitrary<QuerySpec> = record({
   select: names(0, 4).chain((aliases) =>
     fc.tuple(
       ...aliases.map((as) =>
-        record({
-          op: fc.constantFrom('count', 'sum', 'avg', 'min', 'max', 'first', 'last'),
-          field: symbol,
-          as: fc.constant(as),
-        }),
+        fc.oneof(
+          record({
+            op: fc.constantFrom(...aggregateOps.filter((op) => needOf(op) === undefined)),
+            field: symbol,
+            as: fc.constant(as),
+          }),
+          record({ op: fc.constant('wavg' as const), field: symbol, as: fc.constant(as), weight: symbol }),
+        ),
       ),
     ),
   ),

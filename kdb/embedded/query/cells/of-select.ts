@@ -1,0 +1,76 @@
+import { supportsField } from '../../../../src/kdb/aggregates.ts';
+import type { Aggregate, AggregateOp } from '../../../../src/kdb/engine.ts';
+import { EngineError } from '../../../../src/kdb/engine-error.ts';
+import type { SeriesStore } from '../../memory/series-store.ts';
+import { fieldNumber } from '../filter.ts';
+import type { FieldCells } from './cells.ts';
+import { MomentCells } from './moments.ts';
+import { NumberCells } from './numbers.ts';
+import { ValueCells } from './values.ts';
+import { WeightedCells } from './weighted.ts';
+
+export interface Selected {
+  /** What rows are added to, and by which field. */
+  readonly fields: readonly { readonly field: number; readonly cells: FieldCells }[];
+  /** What each aggregate is asked of. */
+  readonly sources: readonly FieldCells[];
+}
+
+/** The numbers of the fields that aggregates read, each once. */
+export function fieldsOfSelect(select: readonly Aggregate[], series: SeriesStore): readonly number[] {
+  return [...new Set(select.flatMap(({ field, weight }) => (weight === undefined ? [field] : [field, weight])))].map(
+    (name) => fieldNumber(series, name),
+  );
+}
+
+/** Aggregates of one field that have something in common share their cells. `exact`: longs may be any. */
+export function cellsOfSelect(select: readonly Aggregate[], series: SeriesStore, exact: boolean): Selected {
+  const ops = new Map<number, Set<AggregateOp>>();
+  for (const aggregate of select) {
+    checkAggregate(aggregate, series);
+    const field = fieldNumber(series, aggregate.field);
+    ops.set(field, (ops.get(field) ?? new Set()).add(aggregate.op));
+  }
+  const known = new Map<string, { readonly field: number; readonly cells: FieldCells }>();
+  const sources = select.map((aggregate) => {
+    const field = fieldNumber(series, aggregate.field);
+    const [kind, create] = cellsOf(aggregate, series, ops.get(field)!, exact);
+    const key = `${field} ${kind}`;
+    let entry = known.get(key);
+    if (!entry) {
+      entry = { field, cells: create() };
+      known.set(key, entry);
+    }
+    return entry.cells;
+  });
+  return { fields: [...known.values()], sources };
+}
+
+function checkAggregate({ op, field, weight }: Aggregate, series: SeriesStore): void {
+  for (const name of weight === undefined ? [field] : [field, weight]) {
+    const { type } = series.fields[fieldNumber(series, name)]!;
+    if (!supportsField(op, type)) throw new EngineError('AggregationNotSupported', op, name, type);
+  }
+}
+
+function cellsOf(
+  { op, field: name, weight }: Aggregate,
+  series: SeriesStore,
+  ops: ReadonlySet<AggregateOp>,
+  exact: boolean,
+): [kind: string, create: () => FieldCells] {
+  switch (op) {
+    case 'stddev':
+    case 'variance':
+      return ['moments', () => new MomentCells()];
+    case 'wavg': {
+      const number = fieldNumber(series, weight!);
+      return [`weighted ${number}`, () => new WeightedCells(number)];
+    }
+    default: {
+      const field = series.fields[fieldNumber(series, name)]!;
+      const isNumber = field.type === 'float' || (field.type === 'long' && !exact);
+      return ['values', () => (isNumber ? new NumberCells(field, ops) : new ValueCells(field))];
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/ Aggregates: what becomes of the rows of a cell (group and bucket). Nulls are passed over; of nothing given the result is null.
+
+/ Of one column, which is that of the field given by name.
+.tsg.aggregators:`count`sum`avg`min`max`first`last`spread`variance`stddev!(
+  {[field;column] sum "j"$.tsg.isGiven column};
+  {[field;column] $[7h=type column;.tsg.sumLongs[field;column];any not null column;sum column;0n]};
+  {[field;column] avg $[7h=type column;.tsg.toFloat column;column]};
+  {[field;column] .tsg.ofGiven[min;column]};
+  {[field;column] .tsg.ofGiven[max;column]};
+  {[field;column] .tsg.ofGiven[first;column]};
+  {[field;column] .tsg.lastGiven column};
+  {[field;column] .tsg.spread[field;column]};
+  {[field;column] .tsg.variance .tsg.givenFloats column};
+  {[field;column] sqrt .tsg.variance .tsg.givenFloats column})
+
+/ All of them, and what they give: j, f, or the type of the field.
+.tsg.aggregateGives:(key[.tsg.aggregators],`wavg)!"jffffffffff"
+.tsg.aggregateGives[`sum`min`max`first`last`spread]:" "
+
+/ Those that do of text and booleans too.
+.tsg.ofAnyType:`count`first`last
+
+/ q's own min and max of nothing but nulls are infinities, and first and last do not pass nulls over [ref/min], [ref/first].
+.tsg.ofGiven:{[function;column]
+  given:where .tsg.isGiven column;
+  $[count given;function column given;.tsg.lastGiven 0#column]}
+
+/ Longs wrap silently: upper and lower halves are summed apart, exact for 2^31 rows, and joined when the sum fits.
+.tsg.sumLongs:{[field;column]
+  given:column where not null column;
+  if[0=count given;:0N];
+  highs:given div 4294967296;
+  low:sum given mod 4294967296;
+  high:sum[highs]+low div 4294967296;
+  rest:low mod 4294967296;
+  if[not high within -2147483648 2147483647;.tsg.refuse (`LongOverflow;field)];
+  $[high<0;(4294967296*high+1)+rest-4294967296;(4294967296*high)+rest]}             / 4294967296*-2147483648 would be null
+
+.tsg.floatsOf:{[column] $[7h=type column;.tsg.toFloat column;column]}
+.tsg.givenFloats:{[column] .tsg.floatsOf column where not null column}
+.tsg.finite:{[number] $[number in -0w 0w;0n;number]}
+
+.tsg.spread:{[field;column]
+  if[all null column;:.tsg.lastGiven 0#column];
+  given:column where not null column;
+  spread:max[given]-min given;
+  if[7h=type column;if[(spread<0)|null spread;.tsg.refuse (`LongOverflow;field)];:spread];
+  .tsg.finite spread}
+
+/ Of a sample. Distances from the mean are squared, not the values: those lose what the difference of two large squares does.
+.tsg.variance:{[floats]
+  if[2>count floats;:0n];
+  distances:floats-avg floats;
+  .tsg.finite sum[distances*distances]%count[floats]-1}
+
+.tsg.weighted:{[column;weights]
+  given:where not null[column]|null weights;
+  heavy:.tsg.floatsOf weights given;
+  .tsg.finite sum[heavy*.tsg.floatsOf column given]%sum heavy}
+
+/ The parse tree of an aggregate over columns of rows.
+.tsg.aggregateTree:{[series;aggregate]
+  column:.tsg.valueColumn .tsg.fieldNumber[series;aggregate 1];
+  $[`wavg=first aggregate;
+    (.tsg.weighted;column;.tsg.valueColumn .tsg.fieldNumber[series;aggregate 3]);
+    (.tsg.aggregators[first aggregate] aggregate 1;column)]}
+
+/ Names of the fields that an aggregate reads.
+.tsg.aggregateFields:{[aggregate] $[`wavg=first aggregate;aggregate 1 3;enlist aggregate 1]}
+
+/ Numbers of those that all read.
+.tsg.selectFields:{[series;asked] distinct .tsg.fieldNumber[series] each raze .tsg.aggregateFields each asked}
+
+.tsg.checkAggregateTypes:{[aggregate]
+  if[not (type aggregate) in 0 11h;.tsg.badCall "aggregate is not a list"];
+  if[not -11 -11 -11h~type each 3#aggregate;.tsg.badCall "aggregate does not begin with three symbols"];
+  operator:first aggregate;
+  if[not operator in key .tsg.aggregateGives;.tsg.badCall "operator is not one of "," " sv string key .tsg.aggregateGives];
+  isWhole:$[operator=`wavg;(4=count aggregate)&-11h=type last aggregate;3=count aggregate];
+  if[not isWhole;.tsg.badCall "aggregate ",string[operator]," does not have its operands"];}
+
+.tsg.checkAggregate:{[series;aggregate] .tsg.checkAggregateField[series;first aggregate] each .tsg.aggregateFields aggregate;}
+
+.tsg.checkAggregateField:{[series;operator;field]
+  letter:.tsg.fieldTypes[series] .tsg.fieldNumber[series;field];
+  if[not (letter in "fj")|operator in .tsg.ofAnyType;
+    .tsg.refuse (`AggregationNotSupported;operator;field;.tsg.typeNames letter)];}
