@@ -26,7 +26,7 @@ export function kill(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   }
 }
 
-/** When the process started; null when there is none. A zombie counts as none. */
+/** When the process started; null when there is none. A zombie counts as none when its last thread is gone: until then its ports are taken. */
 function startOf(pid: number): string | null {
   try {
     return process.platform === 'linux' ? linuxStartOf(pid) : posixStartOf(pid);
@@ -37,9 +37,10 @@ function startOf(pid: number): string | null {
 
 function linuxStartOf(pid: number): string | null {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name, in brackets, may hold anything; the state is the third field of proc(5), the start time the 22nd.
+  // The name, in brackets, may hold anything; the state is the third field of proc(5), the threads are the 20th, the start time the 22nd.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return /[ZX]/.test(fields[0]!) ? null : fields[19]!;
+  const isGone = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1);
+  return isGone ? null : fields[19]!;
 }
 
 function posixStartOf(pid: number): string | null {

