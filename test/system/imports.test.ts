@@ -126,7 +126,8 @@ test('two files in parts, and a worker that is killed twice while it imports the
     const { task } = (await service.ask(`/v1/tasks/${tasks[i]}`)).json;
     const bad = Array.from({ length: rows }, (_, row) => row).filter(isBad);
     assert.deepEqual([task.result.rows, task.result.rejected], [rows - bad.length, bad.length]);
-    assert.ok(task.history.length > 1, `${task.history.length} attempts`);
+    // It ran when the worker was killed; the other one may not have begun by then.
+    if (series === 'cells') assert.ok(task.history.length > 1, `${task.history.length} attempts`);
     const found = await service.rows('plant', series, { 'group-by': 'host', 'time-format': 'ns', field: 'v,n,note' });
     assert.equal(found.length, want.length);
     for (const [row, values] of want.entries())
