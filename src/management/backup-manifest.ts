@@ -22,6 +22,8 @@ export interface BackupManifest {
   readonly databaseName: string;
   readonly region: string;
   readonly createdAt: string;
+  /** The files have all that came before. */
+  readonly begunAt: string;
   /** The files have nothing that came later. */
   readonly takenAt: string;
   readonly volumes: number;

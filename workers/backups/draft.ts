@@ -40,9 +40,11 @@ export async function makeDraft({ backup, database, agent, base, services, signa
   const engine = await connect(database);
   try {
     const before = await storeFigures(objects, own(`figures-before-${attempt}`), figuresOf(engine, signal), signal);
+    // By the clock that says when points arrive: they are compared with that.
+    const now = async (): Promise<string> => new Date((await agents.health(agent, signal)).clockMs).toISOString();
+    const begunAt = await now();
     const files = await engine.backup(backup.id);
-    // By the clock that says when points arrive: it is compared with that.
-    const takenAt = new Date((await agents.health(agent, signal)).clockMs).toISOString();
+    const takenAt = await now();
     const after = await storeFigures(objects, own(`figures-after-${attempt}`), figuresOf(engine, signal), signal);
     let rows = 0n;
     for await (const series of allSeries(engine)) rows += series.rows;
@@ -60,6 +62,7 @@ export async function makeDraft({ backup, database, agent, base, services, signa
       databaseName: database.name,
       region: database.region,
       createdAt: backup.createdAt,
+      begunAt,
       takenAt,
       volumes: database.volumes,
       schema: database.schema,

@@ -193,7 +193,7 @@ function resultOf(manifest: BackupManifest, { recovered }: DatabaseReport, rows:
     bytes: manifest.files.reduce((sum, { bytes }) => sum + bytes, 0),
     until: recovered?.untilMs == null ? null : iso(recovered.untilMs),
     journalRecords: recovered?.records ?? 0,
-    recoveredUntil: iso(Math.max(Date.parse(manifest.takenAt), recovered?.lastArrivalMs ?? 0)),
+    recoveredUntil: iso(Math.max(Date.parse(manifest.begunAt), recovered?.lastArrivalMs ?? 0)),
   };
 }
 
