@@ -1,14 +1,12 @@
-import { gunzip } from 'node:zlib';
 import { apiError } from '../base/errors.ts';
 import type { Context } from './step.ts';
+import { encodingOf, unpack } from './unpack.ts';
 
-/** Step: the whole body, decompressed. The limit holds before and after decompression. */
+/** Step: the whole body, unpacked. The limit holds before and after that. */
 export async function readBody(context: Context): Promise<void> {
   const limitBytes = context.services.config.maxBodyBytes;
-  const encoding = context.request.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity' && encoding !== 'gzip') throw apiError('UnsupportedEncoding', { encoding });
-  const received = await receive(context, limitBytes);
-  context.body = encoding === 'gzip' ? await decompress(received, limitBytes) : received;
+  const encoding = encodingOf(context.request.headers['content-encoding']);
+  context.body = await unpack(await receive(context, limitBytes), encoding, limitBytes);
 }
 
 function receive({ request, response }: Context, limitBytes: number): Promise<Buffer> {
@@ -33,16 +31,5 @@ function receive({ request, response }: Context, limitBytes: number): Promise<Bu
         reject(apiError('InvalidRequest', { reason: 'the connection closed before the body was whole' }));
     };
     request.once('close', gone).once('error', gone);
-  });
-}
-
-function decompress(packed: Buffer, limitBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    gunzip(packed, { maxOutputLength: limitBytes }, (error, body) => {
-      if (!error) resolve(body);
-      else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-        reject(apiError('BodyTooLarge', { limitBytes }));
-      else reject(apiError('InvalidEncoding', { encoding: 'gzip', reason: error.message }));
-    });
   });
 }

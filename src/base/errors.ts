@@ -90,7 +90,10 @@ export const errorRegistry = {
     message: 'The body has more than {limitBytes} bytes (after decompression); send smaller batches',
   },
   UnsupportedMediaType: { status: 415, message: 'Content type {type} is not accepted here; use {accepted}' },
-  UnsupportedEncoding: { status: 415, message: 'Content-Encoding {encoding} is not accepted; use gzip or none' },
+  UnsupportedEncoding: {
+    status: 415,
+    message: 'Content-Encoding {encoding} is not accepted; use gzip, deflate, zstd or none',
+  },
   // Who asks
   TokenMissing: { status: 401, message: 'No token was given; send Authorization: Bearer <token>' },
   TokenUnknown: { status: 401, message: 'The token is unknown, expired or revoked; ask for a new one' },

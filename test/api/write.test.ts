@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { InsertBatch, InsertReceipt } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { stubEngine } from '../kdb/stub-engine.ts';
@@ -91,4 +92,46 @@ test('partial=true: good lines stay, what the engine refuses too is named; witho
   known = true;
   const again = await write('good v=1', '', { 'Idempotency-Key': 'k' });
   assert.deepEqual([again.status, again.json], [200, { accepted: 1, rejected: 0, errors: [], repeated: true }]);
+});
+
+test('bodies are unpacked by their Content-Encoding, within the limit', async (t) => {
+  const maxBodyBytes = 100_000;
+  const api = await openApi(t, { config: { maxBodyBytes } });
+  const { id, service } = await api.account('a');
+  await api.database(id, 'plant');
+  const [one, two] = ['cpu v=1 1\n', 'cpu v=2 2\ncpu v=3 3\n'];
+  const full = `#${' '.repeat(maxBodyBytes - one.length - 2)}\n${one}`;
+  const windowed = zstdCompressSync(one, { params: { [constants.ZSTD_c_windowLog]: 27 } });
+  const cases: readonly (readonly [encoding: string, body: Buffer, expected: number | string])[] = [
+    ['gzip', gzipSync(one), 1],
+    ['GZIP', Buffer.concat([gzipSync(one), gzipSync(two)]), 3],
+    ['x-gzip', gzipSync(one), 1],
+    ['deflate', deflateSync(one), 1],
+    ['deflate', deflateRawSync(one), 1],
+    ['zstd', zstdCompressSync(one), 1],
+    ['zstd', windowed, 1],
+    ['zstd', Buffer.concat([zstdCompressSync(one), zstdCompressSync(two)]), 3],
+    ['identity', Buffer.from(one), 1],
+    ...[gzipSync, deflateSync, zstdCompressSync].flatMap((pack, i): [string, Buffer, number | string][] => {
+      const encoding = ['gzip', 'deflate', 'zstd'][i]!;
+      return [
+        [encoding, pack(full), 1],
+        [encoding, pack(`${full}#`), 'BodyTooLarge'],
+        [encoding, pack('x'.repeat(50_000_000)), 'BodyTooLarge'],
+        [encoding, pack(one).subarray(0, -5), 'InvalidEncoding'],
+        [encoding, Buffer.concat([pack(one), Buffer.from('junk')]), 'InvalidEncoding'],
+        [encoding, Buffer.from('no such thing'), 'InvalidEncoding'],
+        [encoding, Buffer.alloc(0), 'InvalidEncoding'],
+      ];
+    }),
+    ['zstd', Buffer.concat([zstdCompressSync(full), zstdCompressSync('#')]), 'BodyTooLarge'],
+    ['br', brotliCompressSync(one), 'UnsupportedEncoding'],
+    ['gzip, gzip', gzipSync(gzipSync(one)), 'UnsupportedEncoding'],
+    ['constructor', gzipSync(one), 'UnsupportedEncoding'],
+  ];
+  for (const [encoding, body, expected] of cases) {
+    const headers = { 'Content-Encoding': encoding };
+    const { json, text } = await service.ask('/v1/databases/plant/write', { body, headers });
+    assert.equal(json.accepted ?? json.code, expected, `${encoding} ${text}`);
+  }
 });
