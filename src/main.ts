@@ -29,7 +29,7 @@ async function main(config: ApiConfig): Promise<void> {
   const management = createManagement(config, log);
   const tasks = createTasks(config);
   const objects = openObjectStore(config, log);
-  const engines = new Engines();
+  const engines = new Engines(log);
   const follower = new SeriesFollower({ engines, management, log });
   const rates = createRates(config.zone, management.redis);
   const { throttle } = rates;

@@ -20,7 +20,7 @@ import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
 import { latest, query } from './api/query.ts';
 import { writeError } from './api/reply.ts';
-import { nextRequestId } from './api/request-id.ts';
+import { nextRequestIds } from './api/request-ids.ts';
 import { defineSeries, describeSeries, dropSeries, listSeries } from './api/series.ts';
 import { health, ready, routeList } from './api/service.ts';
 import type { Services } from './api/services.ts';
@@ -126,7 +126,7 @@ export function createServer(services: Services): Server {
 /** What restify refuses by itself: no such route, a method that the route does not have, a path that cannot be decoded. */
 function refuse(request: Request, response: Response, error: Error & { statusCode?: number }): void {
   // The callback that restify gives is not called: it would send restify's own reply, since only replies of its own `send` count for it.
-  if (!response.headersSent) writeError(response, refusal(request, error), nextRequestId());
+  if (!response.headersSent) writeError(response, refusal(request, error), nextRequestIds(request));
 }
 
 function refusal(request: Request, error: Error & { statusCode?: number }): ApiError {

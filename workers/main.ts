@@ -11,9 +11,12 @@ import { serveMetrics } from '../src/base/metrics-port.ts';
 import { figures, queues } from '../src/base/names.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
-import { createEngineClient } from '../src/kdb/client.ts';
+import { unmeasured } from '../src/kdb/call-figures.ts';
+import { loggedCalls } from '../src/kdb/call-log.ts';
+import { createEngineClient, type EngineClient } from '../src/kdb/client.ts';
 import { HostGroups } from '../src/management/host-groups.ts';
 import { createManagement } from '../src/management/index.ts';
+import type { Database } from '../src/management/records.ts';
 import { UsageMeter } from '../src/management/usage-meter.ts';
 import { createTasks } from '../src/tasks/index.ts';
 import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
@@ -50,9 +53,16 @@ async function main(config: WorkerConfig): Promise<void> {
     hostStarter: hostStarterOf(config),
     objects: openObjectStore(config, log),
     objectsOf: objectsOfRegions(config, log),
-    hello,
+    hello: async ({ host, port }, database) => {
+      const client = clientOf({ ...database, endpoint: { host, port } }, log);
+      try {
+        return await client.hello();
+      } finally {
+        await client.close();
+      }
+    },
     meter,
-    connect,
+    connect: async (database) => clientOf(database, log),
   };
   const metrics = new Metrics({ region: config.region, zone: config.zone });
   const runner = new TaskRunner({
@@ -66,7 +76,7 @@ async function main(config: WorkerConfig): Promise<void> {
     topic && new OutboxSweeper({ lease: management.feed.lease(owner), outbox, topic, elapsedMs, log });
   const comparison = new SeriesComparison({
     management,
-    connect: ({ endpoint, user, password }) => createEngineClient({ ...endpoint!, user, password }),
+    connect: (database) => clientOf(database, log),
     log,
   });
   const fileExpiry = new FileExpiry({ objects: services.objects, tasks: management.tasks, clock: Date.now, log });
@@ -128,6 +138,8 @@ async function main(config: WorkerConfig): Promise<void> {
   log.info('listening', { owner });
 }
 
+type Placed = Pick<Database, 'id' | 'endpoint' | 'user' | 'password'>;
+
 function hostStarterOf({ region, hostGroups }: WorkerConfig): HostStarter {
   if (hostGroups === undefined) return hostsByHand;
   return hostsOfGroups(new HostGroups(new AutoScalingClient({ region }), hostGroups));
@@ -145,18 +157,9 @@ function objectsOfRegions(config: WorkerConfig, log: Log): (region: string) => O
   };
 }
 
-const hello: WorkerServices['hello'] = async ({ host, port }, { user, password }) => {
-  const client = createEngineClient({ host, port, user, password });
-  try {
-    return await client.hello();
-  } finally {
-    await client.close();
-  }
-};
-
-const connect: WorkerServices['connect'] = async ({ endpoint, user, password }) => {
+function clientOf({ id, endpoint, user, password }: Placed, log: Log): EngineClient {
   if (endpoint === null) throw new Error('the database has no process');
-  return createEngineClient({ ...endpoint, user, password });
-};
+  return createEngineClient({ ...endpoint, user, password, measure: loggedCalls(unmeasured, id, log) });
+}
 
 await enter(() => main(readWorkerConfig(process.env)));

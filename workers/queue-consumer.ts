@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GetQueueUrlCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
 import type { Log } from '../src/base/log.ts';
+import { traceAttribute } from '../src/tasks/queue.ts';
 import { Turns } from './turns.ts';
 
 const pollS = 20;
@@ -73,6 +74,7 @@ export class QueueConsumer {
       waitTimeSeconds: pollS,
       visibilityTimeout: visibilityS,
       heartbeatInterval: extendEveryS,
+      messageAttributeNames: [traceAttribute],
       messageSystemAttributeNames: ['SentTimestamp', 'ApproximateFirstReceiveTimestamp', 'ApproximateReceiveCount'],
       authenticationErrorTimeout: pauseMs,
       strictReturn: true,
@@ -131,7 +133,7 @@ function printable(reason: string): string {
   return reason.slice(0, maxReasonLength).replace(/[^ -~]/g, '?') || '?';
 }
 
-/** To the dead letters, beside what comes there by itself, with the reason. */
+/** To the dead letters, beside what comes there by itself, with the reason, which may repeat what is in the message. */
 export async function deadLetter(
   { sqs, log }: { sqs: SQSClient; log: Log },
   queue: string,
@@ -146,7 +148,7 @@ export async function deadLetter(
       MessageAttributes: { reason: { DataType: 'String', StringValue: printable(reason) } },
     }),
   );
-  log.error('a message went to the dead letters', { messageId: MessageId, reason });
+  log.error('a message went to the dead letters', { messageId: MessageId });
 }
 
 /** The content of a message; undefined: it is no JSON. */

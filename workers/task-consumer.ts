@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
-import { type TaskMessage, type TaskWish, visibilityS } from '../src/tasks/queue.ts';
+import { continueTrace, inTrace } from '../src/base/trace.ts';
+import { type TaskMessage, type TaskWish, traceAttribute, visibilityS } from '../src/tasks/queue.ts';
 import { deadLetter, QueueConsumer } from './queue-consumer.ts';
 import { InvalidMessage, readMessage } from './task-message.ts';
 
@@ -40,7 +41,10 @@ export class TaskConsumer {
       batch: 1,
       visibilityS,
       handle: async (messages) => {
-        for (const message of messages) await this.#handle(message);
+        for (const message of messages) {
+          const traceparent = continueTrace(message.MessageAttributes?.[traceAttribute]?.StringValue);
+          await inTrace(traceparent, {}, () => this.#handle(message));
+        }
         return messages;
       },
       log,

@@ -7,6 +7,7 @@ import { readBody } from './body.ts';
 import { fromStore } from './objects.ts';
 import { cursor, nextCursor, pageAfter } from './page.ts';
 import { replyJson } from './reply.ts';
+import { idHeaders } from './request-ids.ts';
 import { readJson, readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
 import { shownTask } from './tasks.ts';
@@ -49,7 +50,7 @@ export const listImports: Step[] = [
 export const getRejects: Step[] = [
   ...dataAccess('read'),
   async function getRejects(context: Context): Promise<void> {
-    const { response, requestId, services } = context;
+    const { response, services } = context;
     const id = context.params['import']!;
     const database = context.database!;
     const task = await services.management.tasks.getTask(id);
@@ -60,7 +61,7 @@ export const getRejects: Step[] = [
     if (!found) throw apiError('FileNotFound', { file });
     const stream = await fromStore(file, services.objects.get(key));
     response.writeHead(200, {
-      'X-Request-Id': requestId,
+      ...idHeaders(context),
       'Content-Type': 'application/x-ndjson',
       'Content-Length': found.bytes,
     });

@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { apiError } from '../base/errors.ts';
+import { idHeaders } from './request-ids.ts';
 import type { Context, Step } from './step.ts';
 
 /** Loopback, private and link-local addresses. */
@@ -21,10 +22,11 @@ export const metrics: Step[] = [
     if (!isNear || request.headers['x-forwarded-for'] !== undefined)
       throw apiError('RouteNotFound', { method: 'GET', path: '/metrics' });
   },
-  async function metrics({ services, response, requestId }: Context): Promise<void> {
+  async function metrics(context: Context): Promise<void> {
+    const { services, response } = context;
     const body = Buffer.from(await services.metrics.text());
     response.writeHead(200, {
-      'X-Request-Id': requestId,
+      ...idHeaders(context),
       'Content-Type': services.metrics.contentType,
       'Content-Length': body.length,
     });

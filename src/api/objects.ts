@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { apiError } from '../base/errors.ts';
 import { checkKey, ObjectNotFound, ObjectStoreFault } from '../base/object-store.ts';
 import { attachment, isSigned } from '../base/objects/links.ts';
+import { idHeaders } from './request-ids.ts';
 import { readParameters, single } from './schema.ts';
 import type { Context, Step } from './step.ts';
 
@@ -34,7 +35,7 @@ export const downloadObject: Step[] = [
     if (Date.now() >= untilMs) throw apiError('LinkExpired', { until: new Date(untilMs).toISOString() });
   },
   async function downloadObject(context: Context): Promise<void> {
-    const { request, response, requestId, services } = context;
+    const { request, response, services } = context;
     const key = checkKey(keyOf(context));
     const { name } = context.parameters as unknown as LinkParameters;
     const found = await fromStore(name, services.objects.head(key));
@@ -42,7 +43,7 @@ export const downloadObject: Step[] = [
     const span = spanOf(request.headers.range, found.bytes);
     if (span === null) {
       response.writeHead(416, {
-        'X-Request-Id': requestId,
+        ...idHeaders(context),
         'Content-Range': `bytes */${found.bytes}`,
         'Content-Length': 0,
       });
@@ -52,7 +53,7 @@ export const downloadObject: Step[] = [
     const { from, bytes } = span ?? { from: 0, bytes: found.bytes };
     const stream = await fromStore(name, services.objects.get(key, { from, bytes }));
     response.writeHead(span ? 206 : 200, {
-      'X-Request-Id': requestId,
+      ...idHeaders(context),
       'Content-Type': 'application/octet-stream',
       'Content-Disposition': attachment(name),
       'Content-Length': bytes,

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { Response } from 'restify';
 import { ApiError, apiError } from '../base/errors.ts';
+import { idHeaders, type RequestIds } from './request-ids.ts';
 import type { Context } from './step.ts';
 import { hasUnreadBody, sendBeforeBody } from './unread-body.ts';
 
@@ -8,19 +9,19 @@ import { hasUnreadBody, sendBeforeBody } from './unread-body.ts';
 const joinedBytes = 16_384;
 
 export function replyJson(context: Context, status: number, body: unknown): void {
-  send(context.response, status, context.requestId, JSON.stringify(body));
+  send(context.response, status, context, JSON.stringify(body));
 }
 
 /** JSON that stands ready as bytes. */
 export function replyBytes(context: Context, status: number, body: Buffer): void {
-  context.response.writeHead(status, jsonHeaders(context.requestId, body.length));
+  context.response.writeHead(status, jsonHeaders(context, body.length));
   // As text a body goes out joined to its head; latin1 keeps every byte.
   if (body.length <= joinedBytes) context.response.end(body.toString('latin1'), 'latin1');
   else context.response.end(body);
 }
 
 export function replyNothing(context: Context): void {
-  context.response.writeHead(204, { 'X-Request-Id': context.requestId });
+  context.response.writeHead(204, idHeaders(context));
   context.response.end();
 }
 
@@ -33,7 +34,6 @@ export function replyError(context: Context, thrown: unknown): unknown {
   const { response } = context;
   if (error.status >= 500 && error.status !== 503) {
     context.log.error('request failed', {
-      requestId: context.requestId,
       route: context.route,
       error: error.cause ?? error,
     });
@@ -42,28 +42,28 @@ export function replyError(context: Context, thrown: unknown): unknown {
     // The reply is half out: cutting the connection is the only way left to say that it is not whole.
     response.destroy();
   } else {
-    writeError(response, error, context.requestId);
+    writeError(response, error, context);
   }
   return error.status === 503 ? `${error.code}: ${error.message}` : error.code;
 }
 
 /** Also for what restify itself refuses, before there is a context. */
-export function writeError(response: Response, error: ApiError, requestId: string): void {
-  response.setHeader('X-Request-Id', requestId);
+export function writeError(response: Response, error: ApiError, ids: RequestIds): void {
+  for (const [name, value] of Object.entries(idHeaders(ids))) response.setHeader(name, value);
   if (error.retryAfterS !== undefined) response.setHeader('Retry-After', String(error.retryAfterS));
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-  const text = JSON.stringify({ code: error.code, message: error.message, requestId, ...error.extra });
+  const text = JSON.stringify({ code: error.code, message: error.message, requestId: ids.requestId, ...error.extra });
   if (hasUnreadBody(response.req)) sendBeforeBody(response, error.status, text);
-  else send(response, error.status, requestId, text);
+  else send(response, error.status, ids, text);
 }
 
 /** Head and body in one call each, so that Node sends them as one text by one write: by restify's own send they are three, 25 µs more. */
-function send(response: Response, status: number, requestId: string, text: string): void {
-  response.writeHead(status, jsonHeaders(requestId, Buffer.byteLength(text)));
+function send(response: Response, status: number, ids: RequestIds, text: string): void {
+  response.writeHead(status, jsonHeaders(ids, Buffer.byteLength(text)));
   response.end(text);
 }
 
 /** All at once, for writeHead: a header set before makes Node collect and check them one by one. */
-function jsonHeaders(requestId: string, bytes: number): OutgoingHttpHeaders {
-  return { 'X-Request-Id': requestId, 'Content-Type': 'application/json', 'Content-Length': bytes };
+function jsonHeaders(ids: RequestIds, bytes: number): OutgoingHttpHeaders {
+  return { ...idHeaders(ids), 'Content-Type': 'application/json', 'Content-Length': bytes };
 }

@@ -10,10 +10,10 @@ let nextPlanMs = 0;
  * customer's, and stays out.
  */
 export function logSlowQuery(context: Context, spec: QuerySpec, tookMs: number): void {
-  const { services, requestId, route, account, database, log } = context;
+  const { services, account, database, log } = context;
   if (tookMs < services.config.slowQueryMs) return;
   const line = {
-    ...{ requestId, route, account: account!.id, database: database!.id, series: spec.series },
+    ...{ account: account!.id, database: database!.id, series: spec.series },
     durationMs: Math.round(tookMs),
     fromNs: String(spec.fromNs),
     untilNs: String(spec.toNs),

@@ -1,22 +1,22 @@
 import type { Request, RequestHandler, Response } from 'restify';
 import { type Log, logAtOnce } from '../base/log.ts';
+import { inTrace } from '../base/trace.ts';
 import type { Batch } from '../ingest/index.ts';
 import type { QueryResult } from '../kdb/engine.ts';
 import type { Account, Database, Token, User } from '../management/records.ts';
 import type { ResultFormat } from '../query/json-result.ts';
 import type { Written } from './insert.ts';
 import { replyError } from './reply.ts';
-import { nextRequestId } from './request-id.ts';
+import { nextRequestIds, type RequestIds } from './request-ids.ts';
 import type { Services } from './services.ts';
 
 /** One request on its way through its steps. A step reads what earlier steps put here and adds its own. */
-export interface Context {
+export interface Context extends RequestIds {
   readonly services: Services;
   readonly request: Request;
   readonly response: Response;
   /** Name of the route: log field, metric label, test title. */
   readonly route: string;
-  readonly requestId: string;
   readonly log: Log;
   /** Path parameters, decoded. */
   readonly params: Readonly<Record<string, string>>;
@@ -57,13 +57,14 @@ export function handler(services: Services, route: string, steps: readonly Step[
   const level = probes.includes(route) ? 'debug' : 'info';
   return (request: Request, response: Response, next: () => void) => {
     const startedMs = performance.now();
-    const requestId = nextRequestId();
+    const { requestId, traceparent } = nextRequestIds(request);
     const context: Context = {
       services,
       request,
       response,
       route,
       requestId,
+      traceparent,
       log: services.log,
       params: request.params as Record<string, string>,
     };
@@ -117,7 +118,6 @@ export function handler(services: Services, route: string, steps: readonly Step[
       logAtOnce(services.log, {
         level,
         message: 'request',
-        requestId,
         route,
         status: response.statusCode,
         durationMs: toThousandths(durationMs),
@@ -129,7 +129,7 @@ export function handler(services: Services, route: string, steps: readonly Step[
       });
     }
 
-    run(0);
+    inTrace(traceparent, { requestId }, () => run(0));
   };
 }
 

@@ -2,13 +2,14 @@ import { stderr } from 'node:process';
 import winston from 'winston';
 import type { LogglyConfig } from './config.ts';
 import { Loggly } from './loggly.ts';
+import { currentLine } from './trace.ts';
 
 export type Log = winston.Logger;
 
 /** Where winston keeps the text that a format made of a line. */
 const text = Symbol.for('message');
 
-/** JSON lines on stderr, so that stdout stays for people. `process` names who writes (api, worker, agent, database). */
+/** JSON lines on stderr, so that stdout stays for people; each says which trace it belongs to. `process` names who writes (api, worker, agent, database). */
 export function createLog(process: string, level: string, loggly?: LogglyConfig): Log {
   const log = winston.createLogger({
     ...{ level, defaultMeta: { process }, format: jsonLine() },
@@ -41,6 +42,7 @@ function done(): void {}
 
 /** winston's own timestamp and json take 7 µs for the line of a request, this 2.5: they are for values of any kind, and most are plain. */
 const jsonLine = winston.format((info) => {
+  Object.assign(info, currentLine());
   info['timestamp'] = timestamp();
   if (!Object.values(info).every(isPlain)) return anyJson.transform(info, anyJson.options);
   info[text] = JSON.stringify(info);
@@ -54,9 +56,18 @@ function isPlain(value: unknown): boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' || value === undefined;
 }
 
+/** An error whose message may repeat what customers sent or stored: the log has no more of it than where it came from. */
+export interface RepeatsData {
+  readonly repeatsData: true;
+}
+
 /** JSON has no form for errors: what happened, where, and why. */
 function shownError(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value;
+  if ('repeatsData' in value) {
+    const { name, message, stack = '', repeatsData } = value;
+    return { name, repeatsData, stack: stack.slice(stack.indexOf(message) + message.length) };
+  }
   return { ...value, name: value.name, stack: value.stack, ...(value.cause !== undefined && { cause: value.cause }) };
 }
 

@@ -1,5 +1,5 @@
 import { Allowance } from './allowance.ts';
-import { CallFigures } from './call-figures.ts';
+import { type Measure, unmeasured } from './call-figures.ts';
 import type { CallCodec } from './calls/grammar.ts';
 import { insert } from './calls/insert.ts';
 import { furthest } from './calls/position.ts';
@@ -50,20 +50,20 @@ export interface SeenChanges {
 export class EngineClient implements Engine {
   readonly #pool: Pool;
   readonly #host: HostCalls | undefined;
-  readonly #figures: CallFigures;
+  readonly #measure: Measure;
   /** Also those of the client that it takes over from, some of which may still be under way. */
   readonly seen: SeenChanges;
 
   /** Without a host to ask, a change that is answered lasts. */
-  constructor(pool: Pool, seen: SeenChanges, figures: CallFigures, host?: HostCalls) {
+  constructor(pool: Pool, seen: SeenChanges, measure: Measure, host?: HostCalls) {
     this.#pool = pool;
-    this.#figures = figures;
+    this.#measure = measure;
     this.seen = seen;
     this.#host = host;
   }
 
   hello(): Promise<Hello> {
-    return this.#figures.measure('.tsg.hello', () => this.#pool.hello());
+    return this.#measure('.tsg.hello', () => this.#pool.hello());
   }
 
   define(definition: SeriesDefinition): Promise<SeriesInfo> {
@@ -170,9 +170,7 @@ export class EngineClient implements Engine {
       timeoutMs: timeoutMs + answerGraceMs,
       signal,
     };
-    const reply = await this.#figures.measure(codec.name, () =>
-      readable ? this.#pool.read(job) : this.#pool.call(lane, job),
-    );
+    const reply = await this.#measure(codec.name, () => (readable ? this.#pool.read(job) : this.#pool.call(lane, job)));
     try {
       return codec.decodeReply(reply);
     } catch (error) {
@@ -187,7 +185,7 @@ export interface EngineClientOptions extends Endpoint, Partial<PoolLimits> {
   /** Of processes that answer reads too. */
   readonly readerPorts?: readonly number[];
   readonly seen?: SeenChanges;
-  readonly figures?: CallFigures;
+  readonly measure?: Measure;
 }
 
 /** The first call connects. */
@@ -200,7 +198,7 @@ export function createEngineClient({
   durablePort,
   readerPorts = [],
   seen = { until: undefined },
-  figures = new CallFigures(),
+  measure = unmeasured,
   ...given
 }: EngineClientOptions): EngineClient {
   // node-q writes user:password as ASCII, and the first colon ends the user.
@@ -211,5 +209,5 @@ export function createEngineClient({
   const hostCalls = durablePort === undefined ? undefined : new HostCalls({ ...endpoint, port: durablePort }, limits);
   const allowance = new Allowance(hostCalls && ((used) => hostCalls.share(used)));
   const readers = readerPorts.map((readerPort) => ({ ...endpoint, port: readerPort }));
-  return new EngineClient(new Pool({ writer: endpoint, readers }, limits, allowance), seen, figures, hostCalls);
+  return new EngineClient(new Pool({ writer: endpoint, readers }, limits, allowance), seen, measure, hostCalls);
 }

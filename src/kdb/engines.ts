@@ -1,4 +1,6 @@
+import type { Log } from '../base/log.ts';
 import { CallFigures } from './call-figures.ts';
+import { loggedCalls } from './call-log.ts';
 import { createEngineClient, type EngineClient } from './client.ts';
 
 interface Address {
@@ -19,6 +21,11 @@ export interface EngineTarget {
 export class Engines {
   readonly #clients = new Map<string, { endpoint: Address; client: EngineClient }>();
   readonly figures = new CallFigures();
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
 
   /** The client of a placed database; a database that has moved gets a new one. */
   client(database: EngineTarget): EngineClient {
@@ -28,7 +35,8 @@ export class Engines {
     void known?.client.close();
     const { user, password } = database;
     const client = createEngineClient({
-      ...{ ...endpoint, user, password, figures: this.figures },
+      ...{ ...endpoint, user, password },
+      measure: loggedCalls(this.figures.measure, database.id, this.#log),
       ...(known && { seen: known.client.seen }),
     });
     this.#clients.set(database.id, { endpoint, client });

@@ -191,6 +191,8 @@ export interface Task extends Versioned {
   /** JSON, as the kind's schema has it. */
   readonly params: unknown;
   readonly requestedBy: Actor;
+  /** W3C trace context of what asked for it; null: it is from before there was one. */
+  readonly traceparent: string | null;
   /** JSON; null until it succeeds. */
   readonly result: unknown;
   /** JSON: where the work is; null: at its beginning. */

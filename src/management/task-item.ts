@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { tables } from '../base/names.ts';
+import { continueTrace, currentTraceparent } from '../base/trace.ts';
 import type { Actor } from './audit.ts';
 import { ConditionFailed, type Dynamo, type Item, type TransactionItem, updateItem } from './dynamo.ts';
 import type { Database, Task, TaskKind } from './records.ts';
@@ -42,6 +43,7 @@ export function newTask({ kind, subject, params = {}, requestedBy, id }: NewTask
     databaseId: subject.id ?? null,
     params,
     requestedBy,
+    traceparent: currentTraceparent() ?? continueTrace(undefined),
     result: null,
     checkpoint: null,
     progress: null,
@@ -98,7 +100,7 @@ export function toTask({
   ...item
 }: Item): Task {
   const texts = asText.map((name) => [name, JSON.parse((item[name] as string | undefined) ?? 'null') as unknown]);
-  const { progress, ...task } = { ...item, ...Object.fromEntries(texts) } as unknown as Task;
+  const { progress, ...task } = { traceparent: null, ...item, ...Object.fromEntries(texts) } as unknown as Task;
   if (!progress) return { ...task, progress: null };
   const { done, total, unit, ratePerS, etaS } = progress;
   return { ...task, progress: { done, total, unit, ratePerS, etaS } };

@@ -16,7 +16,7 @@ export const queueNames: Readonly<Record<TaskQueueName, string>> = { interactive
 export const taskQueueNames = ['interactive', 'bulk'] as const satisfies readonly TaskQueueName[];
 
 /** What a message needs of a task. */
-export type SentTask = Pick<Task, 'id' | 'kind' | 'sends'>;
+export type SentTask = Pick<Task, 'id' | 'kind' | 'sends' | 'traceparent'>;
 
 /** SQS's own limits. */
 const maxDelayS = 900;
@@ -27,6 +27,9 @@ export const visibilityS = 15;
 export const taskMaxReceives = 1_000;
 /** SQS's longest: 14 days. */
 export const deadRetentionS = 1_209_600;
+
+/** The attribute of a message that names the trace it belongs to, as the header of a request does. */
+export const traceAttribute = 'traceparent';
 
 /** What a message holds. `send`: only the task's newest message means something; without it, it is taken as that. */
 export interface TaskMessage {
@@ -142,7 +145,7 @@ export class TaskQueue {
     await this.#sqs.send(
       new SendMessageCommand({
         QueueUrl: await this.url(taskKinds[task.kind].queue),
-        MessageBody: messageOf(task),
+        ...messageOf(task),
         DelaySeconds: Math.min(Math.ceil(delayMs / 1_000), maxDelayS),
       }),
     );
@@ -167,9 +170,7 @@ export class TaskQueue {
         const { Failed = [] } = await this.#sqs.send(
           new SendMessageBatchCommand({
             QueueUrl: await this.url(name),
-            Entries: own
-              .slice(from, from + batchSize)
-              .map((task, i) => ({ Id: String(i), MessageBody: messageOf(task) })),
+            Entries: own.slice(from, from + batchSize).map((task, i) => ({ Id: String(i), ...messageOf(task) })),
           }),
         );
         if (Failed.length > 0) throw new Error(`${Failed.length} messages were not taken: ${Failed[0]!.Code}`);
@@ -178,7 +179,12 @@ export class TaskQueue {
   }
 }
 
-function messageOf({ id, sends }: SentTask): string {
+function messageOf({ id, sends, traceparent }: SentTask) {
   const message: TaskMessage = { taskId: id, send: sends };
-  return JSON.stringify(message);
+  return {
+    MessageBody: JSON.stringify(message),
+    ...(traceparent !== null && {
+      MessageAttributes: { [traceAttribute]: { DataType: 'String', StringValue: traceparent } },
+    }),
+  };
 }

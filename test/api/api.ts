@@ -48,7 +48,7 @@ export async function openApi(
   const { usage, clock } = management;
   const meter = new UsageMeter({ usage, bootId: 'boot', clock, log: silent });
   const metrics = new Metrics({ region, zone: 'a' });
-  const engines = Object.assign(new Engines(), { client: () => engine }) as unknown as Services['engines'];
+  const engines = Object.assign(new Engines(log), { client: () => engine }) as unknown as Services['engines'];
   const follower = new SeriesFollower({ engines, management, log: silent });
   addFigures({ metrics, engines, management, follower, throttle, meter });
   const services = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextRequestId } from '../../src/api/request-id.ts';
+import { nextRequestIds } from '../../src/api/request-ids.ts';
 import { isNamedBatch, namedBatchId, nextBatchId } from '../../src/kdb/batch-id.ts';
 
 test('ids are never the same', () => {
@@ -8,7 +8,9 @@ test('ids are never the same', () => {
   assert.ok(batches.every((id) => id.length === 16));
   assert.equal(new Set(batches.map((id) => id.toString('hex'))).size, batches.length);
   assert.ok(!batches.some(isNamedBatch));
-  assert.equal(new Set(Array.from({ length: 10_000 }, nextRequestId)).size, 10_000);
+  const requests = Array.from({ length: 10_000 }, () => nextRequestIds({ headers: {} }));
+  for (const name of ['requestId', 'traceparent'] as const)
+    assert.equal(new Set(requests.map((ids) => ids[name])).size, requests.length);
 });
 
 test('a key names one batch', () => {

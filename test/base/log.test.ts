@@ -34,6 +34,7 @@ test('lines keep their order, errors are shown, and the last ones are there afte
     log.child({ database: 'db-1' }).info('third');
     logAtOnce(log, { level: 'info', message: 'fourth', rows: 2 });
     logAtOnce(log, { level: 'debug', message: 'unseen' });
+    log.info('fifth', { error: Object.assign(new Error('of data', { cause: new Error('of data') }), { repeatsData: true }) });
     process.exit(3);
   `;
   const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
@@ -49,9 +50,12 @@ test('lines keep their order, errors are shown, and the last ones are there afte
       ['api', 'error', 'second', undefined],
       ['api', 'info', 'third', 'db-1'],
       ['api', 'info', 'fourth', 2],
+      ['api', 'info', 'fifth', undefined],
     ],
   );
   assert.deepEqual([lines[1].error.name, lines[1].error.cause.name], ['Error', 'Error']);
   assert.match(lines[1].error.stack, /broken/);
+  assert.match(lines[4].error.stack, /^\n {4}at /);
+  assert.doesNotMatch(JSON.stringify(lines[4]), /of data/);
   for (const { timestamp } of lines) assert.equal(new Date(timestamp).toISOString(), timestamp);
 });

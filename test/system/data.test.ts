@@ -1,8 +1,12 @@
 // Points in, points out: exactly what was written, computed a second time by the test.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { until } from '../until.ts';
 import { type LocalRegion, startRegion } from './region.ts';
 import { Service } from './service.ts';
 
@@ -10,7 +14,8 @@ let region: LocalRegion;
 let service: Service;
 
 before(async () => {
-  region = await startRegion();
+  // Every line that there can be.
+  region = await startRegion({ env: { TSG_LOG_LEVEL: 'debug', TSG_SLOW_QUERY_MS: '0' } });
   service = new Service(region.url, region.adminToken);
   await service.database('plant', { volumes: 2, futureHours: null });
   await service.database('strict', { schema: 'strict' });
@@ -256,4 +261,119 @@ test('series: list, describe, drop', async () => {
   assert.equal((await service.ask('/v1/databases/plant/series/gone', { method: 'DELETE' })).status, 204);
   assert.equal((await service.ask('/v1/databases/plant/series/gone')).status, 404);
   assert.equal((await service.ask('/v1/databases/plant/series/gone/query')).json.code, 'SeriesNotFound');
+});
+
+/** What a process of the region has logged by now. */
+function logLines(process: 'api' | 'worker'): Record<string, unknown>[] {
+  const text = readFileSync(join(region.dataDir, 'logs', `${region.names[0]}.${process}.log`), 'utf8');
+  return text.split('\n').flatMap((line) => (line.startsWith('{') && line.endsWith('}') ? [JSON.parse(line)] : []));
+}
+
+/** The lines of a trace, once these are among them. */
+function traced(process: 'api' | 'worker', traceId: string, wanted: readonly Record<string, unknown>[]) {
+  return until(`the lines of ${traceId} in the log of the ${process}`, () => {
+    const own = logLines(process).filter((line) => line['traceId'] === traceId);
+    const has = (members: Record<string, unknown>) =>
+      own.some((line) => Object.entries(members).every(([name, value]) => line[name] === value));
+    return wanted.every(has) && own;
+  });
+}
+
+test('one trace goes from a request over its task to the engine calls that a worker makes for it', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` };
+  const made = await service.ask('/v1/databases', { body: { name: 'traced' }, headers });
+  assert.match(made.headers.get('traceparent')!, new RegExp(`^00-${traceId}-(?!b7ad6b7169203331)[0-9a-f]{16}-01$`));
+  await service.taskDone(made.json.task.id);
+  const written = await service.ask('/v1/databases/traced/write', { body: 'a v=1 1', headers });
+  const requestId = written.headers.get('x-request-id');
+  const api = await traced('api', traceId, [
+    { message: 'request', route: 'createDatabase', requestId: made.headers.get('x-request-id') },
+    { message: 'request', route: 'write', requestId },
+    { message: 'engine call', call: '.tsg.insert', requestId },
+  ]);
+  const { id } = made.json.task;
+  await traced('worker', traceId, [
+    { message: 'task claimed', taskId: id },
+    { message: 'engine call', call: '.tsg.hello', databaseId: api.find((line) => line['database'])!['database'] },
+    { message: 'task succeeded', taskId: id },
+  ]);
+});
+
+test('a request without a trace begins one, and so does one that is refused before it has a route', async () => {
+  for (const path of ['/v1/databases', '/no-such-route']) {
+    const { headers } = await service.ask(path, { headers: { traceparent: '00-nonsense' } });
+    assert.match(headers.get('traceparent')!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  }
+});
+
+test('no log of the region has a token, a tag value or a field value that was sent', async () => {
+  const tag = (n: number) => `tag-value-${n}-83b1`;
+  const text = (n: number) => `field-value-${n}-83b1`;
+  const number = '90817263.5451';
+  const secrets = [/(tag|field|filter)-value-\d+-83b1/, /90817263\.?5?/, /wrong-token-83b1/];
+  const operator = service;
+  const { json } = await operator.ask('/v1/accounts', { body: { name: 'quiet' } });
+  const token: string = json.token;
+  const quiet = operator.as(token);
+  await quiet.database('quiet');
+  const path = '/v1/databases/quiet';
+  const csvHeaders = { 'Content-Type': 'text/csv' };
+  const tables = '/write?series=cpu&tag-columns=host';
+  const replies = [
+    quiet.ask(`${path}/write`, { body: `cpu,host=${tag(1)} usage=${number},note="${text(1)}" 1` }),
+    quiet.ask(`${path}/write`, {
+      body: `cpu,host=${tag(2)} usage="${text(2)}" 1\ncpu,host=${tag(2)} usage=${number}x 2`,
+    }),
+    quiet.ask(`${path}/write`, {
+      body: { series: 'cpu', tags: { host: tag(3) }, time: [text(3)], fields: { usage: [1] } },
+    }),
+    quiet.ask(`${path}/write`, { body: `{"tags":${tag(4)}}`, headers: { 'Content-Type': 'application/json' } }),
+    quiet.ask(path + tables, { body: `time,host,usage\n${text(5)},${tag(5)},${number}\n`, headers: csvHeaders }),
+    quiet.as('tsg_wrong-token-83b1').ask(`${path}/write`, { body: `cpu,host=${tag(6)} usage=${number} 1` }),
+  ];
+  await Promise.all(replies);
+  const queries = [
+    `?where=host=${tag(1)}`,
+    `?where=host~~filter-value-1-83b1`,
+    `?where=usage>=filter-value-2-83b1`,
+    `?from=filter-value-3-83b1`,
+    `?aggregation=avg&field=note&where=note=${text(1)}`,
+  ];
+  for (const query of queries) await quiet.ask(`${path}/series/cpu/query${query.replaceAll('>', '%3E')}`);
+  await quiet.ask(`${path}/series/cpu/latest?where=host=${tag(1)}`);
+  const asked = await quiet.ask(`${path}/imports`, {
+    body: { source: { upload: true }, series: 'cpu', tagColumns: ['host'] },
+  });
+  const importPath = `${path}/imports/${asked.json.task.id}`;
+  const file = `time,host,usage\n1,${tag(7)},${number}\n2,${tag(8)},${text(8)}\n`;
+  await quiet.ask(`${importPath}/parts/1`, { method: 'PUT', body: file });
+  await quiet.ask(`${importPath}/start`, { method: 'POST' });
+  const exported = await quiet.ask(`${path}/exports`, { body: { series: 'cpu', query: { where: `host=${tag(1)}` } } });
+  await quiet.taskDone(exported.json.task.id);
+  await until('the import to be given up', () =>
+    logLines('worker').some((line) => line['message'] === 'task given up' && line['taskId'] === asked.json.task.id),
+  );
+  const last = await quiet.ask('/v1/databases');
+  await until('the last line', () =>
+    logLines('api').some((line) => line['requestId'] === last.headers.get('x-request-id')),
+  );
+
+  const paths = globSync(join(region.dataDir, 'logs', '**', '*.log'));
+  const database = logLines('api').findLast((line) => line['route'] === 'write' && line['database'])!['database'];
+  for (const name of ['api', 'worker', 'agent', 'replicator'])
+    assert.ok(
+      paths.some((each) => each.endsWith(`.${name}.log`)),
+      name,
+    );
+  assert.ok(
+    paths.some((each) => each.endsWith(`${database}.log`)),
+    `the log of ${database}`,
+  );
+  for (const each of paths) {
+    const log = readFileSync(each, 'utf8');
+    for (const secret of [token, region.adminToken, region.agentSecret])
+      assert.ok(!log.includes(secret), `${each} has a secret`);
+    for (const secret of secrets) assert.doesNotMatch(log, secret, each);
+  }
 });

@@ -14,7 +14,7 @@ const sqs = createSqs({ region, endpoint: fauxqs.endpoint });
 after(() => sqs.destroy());
 
 function sent(id: string, kind: TaskKind): SentTask {
-  return { id, kind, sends: 3 };
+  return { id, kind, sends: 3, traceparent: null };
 }
 
 test('the queues are created once, and what fails too often goes to the dead letters', async () => {
@@ -33,15 +33,19 @@ test('the queues are created once, and what fails too often goes to the dead let
 test('a task is announced by its id', async () => {
   const queue = new TaskQueue(sqs);
   await queue.depths();
-  await queue.sendTask(sent('task-1', 'provision'));
+  await queue.sendTask({ ...sent('task-1', 'provision'), traceparent: 'its trace' });
   await queue.sendTask(sent('task-2', 'provision'), 60_000);
   await queue.sendTasks(Array.from({ length: 25 }, (_, i) => sent(`import-${i}`, 'import')));
   const { Messages } = await sqs.send(
-    new ReceiveMessageCommand({ QueueUrl: await queue.url('interactive'), MaxNumberOfMessages: 10 }),
+    new ReceiveMessageCommand({
+      QueueUrl: await queue.url('interactive'),
+      MaxNumberOfMessages: 10,
+      MessageAttributeNames: ['All'],
+    }),
   );
   assert.deepEqual(
-    Messages?.map(({ Body }) => Body),
-    ['{"taskId":"task-1","send":3}'],
+    Messages?.map(({ Body, MessageAttributes }) => [Body, MessageAttributes?.['traceparent']?.StringValue]),
+    [['{"taskId":"task-1","send":3}', 'its trace']],
   );
   // Interactive ones never wait behind bulk ones.
   assert.deepEqual(await queue.depths(), { interactive: 2, bulk: 25 });

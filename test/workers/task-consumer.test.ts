@@ -8,6 +8,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { queues } from '../../src/base/names.ts';
+import { currentLine } from '../../src/base/trace.ts';
 import { createSqs, ensureQueues, type SentTask, TaskQueue } from '../../src/tasks/queue.ts';
 import { TaskConsumer } from '../../workers/task-consumer.ts';
 import { InvalidMessage } from '../../workers/task-message.ts';
@@ -45,21 +46,25 @@ async function consume(
 }
 
 function sent(id: string): SentTask {
-  return { id, kind: 'provision', sends: 0 };
+  return { id, kind: 'provision', sends: 0, traceparent: null };
 }
 
-test('each task is run, several at once', async (t) => {
+test('each task is run, several at once, in its trace', async (t) => {
   const ids = ['t1', 't2', 't3'];
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
   const running = new Set<string>();
+  const traces = new Set<string | undefined>();
   const all = Promise.withResolvers<void>();
   const { queue } = await consume(t, async (taskId) => {
     running.add(taskId);
+    traces.add(currentLine()?.['traceId']);
     if (running.size === ids.length) all.resolve();
     await all.promise;
   });
-  for (const id of ids) await queue.sendTask(sent(id));
+  for (const id of ids) await queue.sendTask({ ...sent(id), traceparent: `00-${traceId}-b7ad6b7169203331-01` });
   await all.promise;
   assert.deepEqual([...running].toSorted(), ids);
+  assert.deepEqual([...traces], [traceId]);
 });
 
 test('what is no task message goes to the dead letters with the reason, and the others are run', async (t) => {

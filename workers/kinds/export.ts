@@ -17,7 +17,7 @@ import { NotExportable } from '../exports/encoder.ts';
 import { fileName, writeFile } from '../exports/files.ts';
 import { BucketPages, type Pages, type Place, RawPages, WholePage } from '../exports/pages.ts';
 import { taskDatabase } from './database.ts';
-import { type Connection, type Kind, Permanent, SliceOver, type TaskRun } from './kind.ts';
+import { type Connection, type Kind, Permanent, PermanentByData, SliceOver, type TaskRun } from './kind.ts';
 
 /** Their list has to fit the task. */
 const maxFiles = 400;
@@ -49,7 +49,7 @@ export const exportRows: Kind<ExportParams, Checkpoint, ExportResult> = {
     try {
       return await writeFiles(run, database);
     } catch (error) {
-      throw isPermanent(error) ? new Permanent((error as Error).message, { cause: error }) : error;
+      throw isPermanent(error) ? new PermanentByData((error as Error).message, { cause: error }) : error;
     } finally {
       await database.close();
     }

@@ -21,7 +21,7 @@ import { type Piece, SourceFile } from '../import/source-file.ts';
 import type { Step } from '../import/steps.ts';
 import { noSection } from '../import/text-import.ts';
 import { taskDatabase } from './database.ts';
-import { type Connection, type Kind, Permanent, Postponed, type TaskRun } from './kind.ts';
+import { type Connection, type Kind, Permanent, PermanentByData, Postponed, type TaskRun } from './kind.ts';
 
 const hourMs = 3_600_000;
 /** Parts of an upload may come for so long. */
@@ -56,7 +56,7 @@ export function importKind(limits: DownloadLimits): Kind<ImportParams, Checkpoin
         return await work(run, database, engines, decoding, limits);
       } catch (error) {
         throw error instanceof Permanent
-          ? new Permanent(`${sourceName(run)}: ${error.message}`, { cause: error })
+          ? new PermanentByData(`${sourceName(run)}: ${error.message}`, { cause: error })
           : error;
       } finally {
         await decoding.close();

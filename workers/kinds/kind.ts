@@ -1,4 +1,4 @@
-import type { Log } from '../../src/base/log.ts';
+import type { Log, RepeatsData } from '../../src/base/log.ts';
 import type { ObjectStore } from '../../src/base/object-store.ts';
 import type { Engine, Hello } from '../../src/kdb/engine.ts';
 import type { Management } from '../../src/management/index.ts';
@@ -21,11 +21,11 @@ export interface WorkerServices {
   /** Another region's, for what was made there. */
   readonly objectsOf: (region: string) => ObjectStore;
   /** Asks a database process whether it is up. */
-  readonly hello: (endpoint: Endpoint, credentials: Pick<Database, 'user' | 'password'>) => Promise<Hello>;
+  readonly hello: (endpoint: Endpoint, database: Pick<Database, 'id' | 'user' | 'password'>) => Promise<Hello>;
   /** Counts what tasks write into databases of customers. */
   readonly meter: Pick<UsageMeter, 'addPoints'>;
   /** To the process of a database that has an endpoint. */
-  readonly connect: (database: Pick<Database, 'endpoint' | 'user' | 'password'>) => Promise<Connection>;
+  readonly connect: (database: Pick<Database, 'id' | 'endpoint' | 'user' | 'password'>) => Promise<Connection>;
 }
 
 export interface TaskRun<P = unknown, C = unknown> {
@@ -61,6 +61,11 @@ export class Postponed extends Error {
 
 /** Trying again would not help. */
 export class Permanent extends Error {}
+
+/** What stands in the customer's file, or in the database, is why: its owner is told, the log is not. */
+export class PermanentByData extends Permanent implements RepeatsData {
+  readonly repeatsData = true;
+}
 
 /**
  * One kind of task: its parameters, its checkpoint and its result, all JSON. Every step may be run again after a crash at any point.

@@ -140,7 +140,8 @@ async function compareWhenRestored(
       readFigures(services.objects, figures.after, signal),
       figuresOf(engine, signal),
     );
-    log.info('a backup was compared with its source', { backup, ...comparison });
+    const { days, changing, different } = comparison;
+    log.info('a backup was compared with its source', { backup, days, changing, different });
     return comparison;
   } finally {
     await engine.close();

@@ -1,6 +1,7 @@
 // Does the copy answer as the database does, while neither is written to?
 
 import { isDeepStrictEqual } from 'node:util';
+import type { RepeatsData } from '../../src/base/log.ts';
 import type { Engine, SeriesInfo } from '../../src/kdb/engine.ts';
 import { compareFigures } from '../backups/figure-comparison.ts';
 import { allSeries, type DayFigures, figuresOf } from '../backups/figures.ts';
@@ -13,7 +14,9 @@ export interface Verified {
 }
 
 /** The copy is not what it is a copy of. */
-export class CopyDiffers extends Error {}
+export class CopyDiffers extends Error implements RepeatsData {
+  readonly repeatsData = true;
+}
 
 /** Every series and its tag sets; and of as many days as there is time for, what their fields hold. */
 export async function verifyCopy(
