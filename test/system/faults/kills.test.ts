@@ -46,7 +46,6 @@ before(async () => {
   }
   await service.database('leaving', { volumes: 1 });
   await service.write('leaving', someLines);
-  await service.ask('/v1/databases/plant', { method: 'PATCH', body: { retentionDays: 3_650 } });
 });
 after(async () => {
   sqs?.destroy();

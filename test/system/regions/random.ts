@@ -325,7 +325,7 @@ async function assertDatabases(): Promise<void> {
       assert.ok(retentionDays.has(now), `${name} keeps ${now} days; the model says ${retentionDays}`);
     }
     for (const each of names) {
-      const reply = await at[each]!.ask(`/v1/databases/${name}/write`, { body: 'cpu v=1 1' });
+      const reply = await at[each]!.ask(`/v1/databases/${name}/write`, { body: 'cpu v=1' });
       assert.equal(reply.status, !found ? 404 : each === region ? 200 : 421, `${name} in ${each}: ${reply.text}`);
     }
   }
