@@ -14,6 +14,7 @@ import { finishRequests } from './base/finish-requests.ts';
 import { enter, onStop } from './base/lifecycle.ts';
 import { createLog, type Log } from './base/log.ts';
 import { Metrics } from './base/metrics.ts';
+import { watchWithNewRelic } from './base/new-relic.ts';
 import { openObjectStore } from './base/objects/open.ts';
 import { Engines } from './kdb/engines.ts';
 import { createManagement } from './management/index.ts';
@@ -26,6 +27,7 @@ const operatorRetryMs = 2_000;
 
 async function main(config: ApiConfig): Promise<void> {
   const log = createLog('api', config.logLevel, config.loggly);
+  const unwatch = watchWithNewRelic(config.newRelic);
   const management = createManagement(config, log);
   const tasks = createTasks(config);
   const objects = openObjectStore(config, log);
@@ -73,6 +75,7 @@ async function main(config: ApiConfig): Promise<void> {
       await rates.close();
       tasks.close();
       await management.close();
+      await unwatch();
     },
     { stopWithParent: config.stopWithParent, log },
   );

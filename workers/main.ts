@@ -9,6 +9,7 @@ import { createLog, type Log } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
 import { figures, queues } from '../src/base/names.ts';
+import { watchWithNewRelic } from '../src/base/new-relic.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { unmeasured } from '../src/kdb/call-figures.ts';
@@ -40,6 +41,7 @@ const elapsedMs = (): number => performance.now();
 
 async function main(config: WorkerConfig): Promise<void> {
   const log = createLog('worker', config.logLevel, config.loggly);
+  const unwatch = watchWithNewRelic(config.newRelic);
   const management = createManagement(config, log);
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint });
   const queue = new TaskQueue(sqs);
@@ -114,6 +116,7 @@ async function main(config: WorkerConfig): Promise<void> {
       sqs.destroy();
       tasks.close();
       await management.close();
+      await unwatch();
     },
     { stopWithParent: config.stopWithParent, log },
   );

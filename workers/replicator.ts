@@ -7,6 +7,7 @@ import { createLog } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
 import { figures, queues } from '../src/base/names.ts';
+import { watchWithNewRelic } from '../src/base/new-relic.ts';
 import { createDynamo } from '../src/management/dynamo.ts';
 import { createDynamoClock } from '../src/management/dynamo-clock.ts';
 import { createRedis, ZoneCache } from '../src/management/zone-cache.ts';
@@ -23,6 +24,7 @@ const zoneDeadlineMs = 1_000;
 
 async function main(config: WatchedConfig): Promise<void> {
   const log = createLog('replicator', config.logLevel, config.loggly);
+  const unwatch = watchWithNewRelic(config.newRelic);
   const elapsedMs = (): number => performance.now();
   // Asked again behind its back, it would not see that the queue was away for a moment.
   const sqs = createSqs({ region: config.region, endpoint: config.sqsEndpoint, maxAttempts: 1 });
@@ -62,6 +64,7 @@ async function main(config: WatchedConfig): Promise<void> {
       sqs.destroy();
       for (const client of redis) client.disconnect();
       dynamo.destroy();
+      await unwatch();
     },
     { stopWithParent: config.stopWithParent, log },
   );

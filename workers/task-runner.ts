@@ -1,6 +1,7 @@
 // One task, from the claim to its end: done, back to the queue with a reason, cancelled, or given up.
 
 import type { Log } from '../src/base/log.ts';
+import { inTask } from '../src/base/segments.ts';
 import type { Task } from '../src/management/records.ts';
 import { LeaseLost } from '../src/management/task-claims.ts';
 import type { TaskMessage, TaskQueue } from '../src/tasks/queue.ts';
@@ -79,7 +80,7 @@ export class TaskRunner {
       const claimed = await claims.claim(taskId, owner);
       if (claimed) {
         const startedMs = performance.now();
-        const outcome = await this.#hold(claimed, this.#options.kinds[claimed.kind]!);
+        const outcome = await inTask(claimed.kind, () => this.#hold(claimed, this.#options.kinds[claimed.kind]!));
         ended(claimed.kind, outcome, performance.now() - startedMs);
       }
     } finally {

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { newRelic } from '../../src/base/names.ts';
 import { freePort } from '../../src/base/ports.ts';
 import type { ChildDefinition } from './child.ts';
 import { type Environment, keepEnvironment, list, regionDirectory } from './environment.ts';
@@ -71,6 +72,9 @@ export async function planRegion(
   };
   keepEnvironment(dataDir, region, { ...told, TSG_AGENT_SECRET: agentSecret });
   const service = { ...bare, ...told, TSG_STOP_WITH_PARENT: '1' };
+  const watched = (name: string): Environment => ({ ...service, ...newRelicEnvironment(bare, region, name) });
+  const watchedNode = (script: string, ...flags: string[]): string[] =>
+    node(script).toSpliced(1, 0, ...flags, ...(bare[newRelic.licenseKey] ? newRelic.flags : []));
   const agentPort = await freePort(loopback);
   const [agentMetrics, workerMetrics, replicatorMetrics] = [
     await freePort(loopback),
@@ -96,24 +100,24 @@ export async function planRegion(
     },
     {
       name: `${region}.worker`,
-      command: node('workers/main.ts'),
-      env: { ...service, TSG_AGENT_SECRET: agentSecret, TSG_METRICS_PORT: String(workerMetrics) },
+      command: watchedNode('workers/main.ts'),
+      env: { ...watched('worker'), TSG_AGENT_SECRET: agentSecret, TSG_METRICS_PORT: String(workerMetrics) },
       logPath: logPath(`${region}.worker`),
       stopTimeoutMs: 35_000,
       probe: (attempt) => logs('listening', logPath(`${region}.worker`), attempt),
     },
     {
       name: `${region}.replicator`,
-      command: node('workers/replicator.ts'),
-      env: { ...service, TSG_METRICS_PORT: String(replicatorMetrics) },
+      command: watchedNode('workers/replicator.ts'),
+      env: { ...watched('replicator'), TSG_METRICS_PORT: String(replicatorMetrics) },
       logPath: logPath(`${region}.replicator`),
       stopTimeoutMs: 35_000,
       probe: (attempt) => logs('listening', logPath(`${region}.replicator`), attempt),
     },
     {
       name: `${region}.api`,
-      command: node('src/main.ts').toSpliced(1, 0, ...apiFlags),
-      env: { ...service, TSG_HOST: host, PORT: String(port), TSG_ADMIN_TOKEN: adminToken },
+      command: watchedNode('src/main.ts', ...apiFlags),
+      env: { ...watched('api'), TSG_HOST: host, PORT: String(port), TSG_ADMIN_TOKEN: adminToken },
       logPath: logPath(`${region}.api`),
       stopTimeoutMs: 35_000,
       probe: (attempt) => answers(`http://${reachable(host)}:${port}/ready`, attempt),
@@ -126,6 +130,16 @@ export async function planRegion(
     [`${region}.replicator`]: `http://${loopback}:${replicatorMetrics}/metrics`,
   };
   return { definitions, metrics };
+}
+
+/** Where the launcher was given a licence key. */
+function newRelicEnvironment(bare: Environment, region: string, name: string): Environment {
+  if (!bare[newRelic.licenseKey]) return {};
+  return {
+    ...newRelic.variables,
+    NEW_RELIC_APP_NAME: `tsg-${name}`,
+    NEW_RELIC_LABELS: `region:${region}`,
+  };
 }
 
 /** Where a region keeps its backups, imports and exports. */

@@ -6,7 +6,7 @@ import { HostedZone } from 'aws-cdk-lib/aws-route53';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { CfnParameter as SsmParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
-import { hostGroupPrefix } from '../../src/base/names.ts';
+import { hostGroupPrefix, newRelic } from '../../src/base/names.ts';
 import { operatorsTopic } from './alarms.ts';
 import { Balancer } from './balancer.ts';
 import { Cache } from './cache.ts';
@@ -83,6 +83,10 @@ export class RegionStack extends Stack {
         .join(','),
       REDIS_SECRET: secretNames.redisPassword,
       NEW_RELIC_SECRET: secretNames.newRelicLicenseKey,
+      NEW_RELIC_FLAGS: newRelic.flags.join(' '),
+      NEW_RELIC_SETTINGS: Object.entries({ ...newRelic.variables, NEW_RELIC_LABELS: `region:${region}` })
+        .map((entry) => entry.join('='))
+        .join(' '),
     };
     const identity = (kind: string, statements: readonly PolicyStatement[], secretsOf: readonly ISecret[]): Identity =>
       new Identity(this, `${kind}Identity`, {
@@ -102,7 +106,7 @@ export class RegionStack extends Stack {
         secrets.get('newRelicLicenseKey'),
         secrets.get('logglyToken'),
       ]),
-      scripts: ['common.sh', 'redis.sh', 'api.sh'],
+      scripts: ['common.sh', 'redis.sh', 'new-relic.sh', 'api.sh'],
       settings: { ...told, ...nodes, ADMIN_SECRET: secretNames.adminToken },
       environment: { ...environment, PORT: String(ports.api), TSG_TRUSTED_PROXIES: '1' },
     });
@@ -118,7 +122,7 @@ export class RegionStack extends Stack {
         secrets.get('newRelicLicenseKey'),
         secrets.get('logglyToken'),
       ]),
-      scripts: ['common.sh', 'redis.sh', 'worker.sh'],
+      scripts: ['common.sh', 'redis.sh', 'new-relic.sh', 'worker.sh'],
       settings: { ...told, ...nodes, AGENT_SECRET: secretNames.agentSecret },
       environment: {
         ...environment,

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'restify';
 import { type Log, logAtOnce } from '../base/log.ts';
+import { nameRequest } from '../base/segments.ts';
 import { inTrace } from '../base/trace.ts';
 import type { Batch } from '../ingest/index.ts';
 import type { QueryResult } from '../kdb/engine.ts';
@@ -58,6 +59,7 @@ export function handler(services: Services, route: string, steps: readonly Step[
   return (request: Request, response: Response, next: () => void) => {
     const startedMs = performance.now();
     const { requestId, traceparent } = nextRequestIds(request);
+    nameRequest(route);
     const context: Context = {
       services,
       request,

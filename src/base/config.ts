@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { newRelic } from './names.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +36,8 @@ export interface RegionConfig {
   readonly logLevel: string;
   /** Undefined: the log goes to standard error alone. */
   readonly loggly: LogglyConfig | undefined;
+  /** New Relic's agent was loaded before this process (names.ts). */
+  readonly newRelic: boolean;
   /** Stop when standard input ends: the parent is gone. */
   readonly stopWithParent: boolean;
 }
@@ -248,6 +251,7 @@ function readRegionConfig(env: Environment): RegionConfig {
     objectStore: Object.freeze(objectStore(env, 'TSG_OBJECT_STORE', text(env, 'TSG_OBJECT_STORE'))),
     logLevel: oneOf(env, 'TSG_LOG_LEVEL', logLevels, 'info'),
     loggly: env['LOGGLY_TOKEN'] ? Object.freeze(loggly(env, env['LOGGLY_TOKEN'])) : undefined,
+    newRelic: Boolean(env[newRelic.licenseKey]),
     stopWithParent: flag(env, 'TSG_STOP_WITH_PARENT'),
   };
 }

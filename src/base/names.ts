@@ -82,5 +82,24 @@ export const figures = {
   canaryDuration: 'canarySeconds',
 } as const;
 
+/**
+ * What APIs, workers and replicators are told where there is a licence key for New Relic: without `flags` its agent is never loaded, with `-r` alone it would
+ * not see modules that are imported. Attributes of requests, messages of errors and lines of the log could hold tokens and values.
+ */
+export const newRelic = {
+  licenseKey: 'NEW_RELIC_LICENSE_KEY',
+  flags: ['--import', 'newrelic/esm-loader.mjs', '-r', 'newrelic'],
+  variables: {
+    NEW_RELIC_NO_CONFIG_FILE: 'true',
+    // It would write a file of its own, on a root that is read-only.
+    NEW_RELIC_LOG: 'stderr',
+    NEW_RELIC_LOG_LEVEL: 'warn',
+    NEW_RELIC_ATTRIBUTES_ENABLED: 'false',
+    NEW_RELIC_STRIP_EXCEPTION_MESSAGES_ENABLED: 'true',
+    NEW_RELIC_APPLICATION_LOGGING_ENABLED: 'false',
+    NEW_RELIC_RECORD_SQL: 'off',
+  },
+} as const;
+
 /** Auto Scaling groups of a region that may have one database host each; the group's name is the host's id. */
 export const hostGroupPrefix = 'tsg-host-';

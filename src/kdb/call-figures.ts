@@ -1,4 +1,5 @@
 import { Durations } from '../base/durations.ts';
+import { inSegment } from '../base/segments.ts';
 import { calls } from './contract.ts';
 import { ConnectionLost, EngineError } from './engine-error.ts';
 
@@ -16,7 +17,7 @@ export class CallFigures {
   readonly measure: Measure = async (call, run) => {
     const startedMs = performance.now();
     try {
-      return await run();
+      return await inSegment(`engine/${call}`, run);
     } catch (error) {
       const cause = causeOf(error);
       this.failures[cause] = (this.failures[cause] ?? 0) + 1;

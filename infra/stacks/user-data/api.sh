@@ -1,9 +1,8 @@
-# An API node. Told: STACK, GROUP, ADMIN_SECRET, NEW_RELIC_SECRET, LOGGLY_SECRET.
+# An API node. Told: STACK, GROUP, ADMIN_SECRET, LOGGLY_SECRET.
 tell_secret TSG_ADMIN_TOKEN "$ADMIN_SECRET"
-tell_wanted_secret NEW_RELIC_LICENSE_KEY "$NEW_RELIC_SECRET"
 tell_wanted_secret LOGGLY_TOKEN "$LOGGLY_SECRET"
 address=$(imds local-ipv4)
 tell TSG_HOST "$address"
-run_program api 45 -- node --min-semi-space-size=16 src/main.ts
+run_program api 45 --env NEW_RELIC_APP_NAME=tsg-api -- node "${new_relic[@]}" --min-semi-space-size=16 src/main.ts
 curl -sf --retry 60 --retry-delay 2 --retry-all-errors -o /dev/null "http://$address:8080/ready"
 signal SUCCESS

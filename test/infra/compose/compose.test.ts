@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parse } from 'yaml';
 import { readAgentConfig, readApiConfig, readReplicatorConfig, readWorkerConfig } from '../../../src/base/config.ts';
-import { topics } from '../../../src/base/names.ts';
+import { newRelic, topics } from '../../../src/base/names.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
 interface Service {
   readonly image: string;
   readonly build?: { readonly context: string; readonly dockerfile: string };
-  readonly command?: readonly string[];
+  readonly command?: string | readonly string[];
   readonly environment?: Readonly<Record<string, string | number>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
@@ -49,11 +49,24 @@ before(() => {
 function environment(service: Service): Record<string, string> {
   const entries = Object.entries(service.environment ?? {});
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, String(value).replace(/^\$\{\w+:\?[^}]*\}$/, 'a-long-random-text')]),
+    entries.map(([name, value]) => [
+      name,
+      String(value)
+        .replace(/^\$\{\w+:\?[^}]*\}$/, 'a-long-random-text')
+        .replace(/^\$\{\w+:-\}$/, ''),
+    ]),
   );
 }
 
-const entryPoint = (service: Service): string | undefined => service.command?.find((word) => word.endsWith('.ts'));
+/** As compose splits it, with a licence key or without. */
+function commandOf({ command = [] }: Service, licensed = false): readonly string[] {
+  if (typeof command !== 'string') return command;
+  return command
+    .replace(/\$\{NEW_RELIC_LICENSE_KEY:\+([^}]*)\}/, licensed ? '$1' : '')
+    .split(' ')
+    .filter(Boolean);
+}
+const entryPoint = (service: Service): string | undefined => commandOf(service).find((word) => word.endsWith('.ts'));
 const own = (): [string, Service][] => Object.entries(services).filter(([, { image }]) => image === 'tsg');
 
 test('there is a service of every program, and one server of each kind that they need', () => {
@@ -80,11 +93,25 @@ test('every program starts with its settings, and knows every one of them', () =
     });
     readers[entryPoint(service) as keyof typeof readers](watched);
     assert.deepEqual(
-      Object.keys(env).filter((key) => !asked.has(key)),
+      Object.keys(env).filter((key) => !asked.has(key) && !key.startsWith('NEW_RELIC_')),
       [],
       `${name} is told what it does not read`,
     );
   }
+});
+
+test("New Relic's agent is loaded where there is a licence key, and told to keep values to itself", () => {
+  for (const name of ['api', 'worker', 'replicator']) {
+    const service = services[name]!;
+    assert.deepEqual(commandOf(service, true).slice(0, 5), ['node', ...newRelic.flags]);
+    assert.ok(!commandOf(service).includes('newrelic'));
+    const { NEW_RELIC_LICENSE_KEY, NEW_RELIC_APP_NAME, ...rest } = environment(service);
+    assert.deepEqual([NEW_RELIC_LICENSE_KEY, NEW_RELIC_APP_NAME], ['', `tsg-${name}`]);
+    for (const [variable, value] of Object.entries(newRelic.variables)) assert.equal(rest[variable], value, variable);
+  }
+  for (const [name, service] of own())
+    if (commandOf(service, true).includes('newrelic') !== (service.environment?.[newRelic.licenseKey] !== undefined))
+      assert.fail(name);
 });
 
 test('addresses name services, and the ports that these have', () => {
@@ -183,8 +210,8 @@ test('the image has what the commands name, and is nobody who may do everything'
     assert.ok(existsSync(join(root, source)), source);
     assert.ok(ignored.includes(`!${source}`), source);
   }
-  for (const [, { command = [], healthcheck }] of own())
-    for (const word of [...command, ...(healthcheck?.test ?? [])])
+  for (const [, service] of own())
+    for (const word of [...commandOf(service), ...(service.healthcheck?.test ?? [])])
       if (word.endsWith('.ts')) assert.ok(existsSync(join(root, word)) && copied.includes(word.split('/')[0]!), word);
   assert.match(steps.findLast((step) => step.startsWith('USER ')) ?? '', /^USER node$/);
   assert.ok(steps.some((step) => step.startsWith('FROM') && step.endsWith('AS packages')));

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readAgentConfig, readApiConfig, readReplicatorConfig, readWorkerConfig } from '../../../src/base/config.ts';
+import { newRelic } from '../../../src/base/names.ts';
 import { requireProgram } from '../../programs.ts';
 import { Instance, type Kind, scriptOf, shellcheck, userDataOf } from './instance-sandbox.ts';
 
@@ -81,10 +82,27 @@ test('API nodes know the Redis of their zone, workers those of all', (t) => {
   assert.match(TSG_REDIS_URLS!, /^eu-west-1a=rediss:.*,eu-west-1b=rediss:/);
 });
 
+test("New Relic's agent is loaded where there is a licence key", (t) => {
+  const made = instance(t);
+  assert.equal(made.boot('Workers').status, 0);
+  const unit = (name: string): string => made.read(`run/systemd/system/tsg-${name}.service`);
+  for (const [name, script] of [
+    ['worker', 'workers/main.ts'],
+    ['replicator', 'workers/replicator.ts'],
+  ] as const) {
+    assert.ok(unit(name).includes(` node ${newRelic.flags.join(' ')} ${script}\n`), unit(name));
+    assert.ok(unit(name).includes(`--env NEW_RELIC_APP_NAME=tsg-${name} `));
+  }
+  const { NEW_RELIC_LICENSE_KEY, NEW_RELIC_LABELS, ...told } = made.environment();
+  assert.deepEqual([NEW_RELIC_LICENSE_KEY, NEW_RELIC_LABELS], ['hidden-new-relic-license-key', 'region:eu-west-1']);
+  for (const [name, value] of Object.entries(newRelic.variables)) assert.equal(told[name], value, name);
+});
+
 test('what is off is not told', (t) => {
   const made = instance(t);
   made.write('secrets/new-relic-license-key', 'none\n');
   assert.equal(made.boot('Workers').status, 0);
+  assert.match(made.read('run/systemd/system/tsg-worker.service'), / node workers\/main\.ts$/m);
   assert.deepEqual(
     Object.keys(made.environment()).filter((name) => /LOGGLY|NEW_RELIC/.test(name)),
     [],
@@ -102,7 +120,10 @@ const programs: Readonly<Record<Kind, readonly (readonly [unit: string, read: (e
   Hosts: [['agent', readAgentConfig]],
 };
 /** newrelic's own, and the log's. */
-const ofOthers = ['NEW_RELIC_LICENSE_KEY', 'LOGGLY_TOKEN'];
+const ofOthers = [
+  ...[newRelic.licenseKey, 'NEW_RELIC_APP_NAME', 'NEW_RELIC_LABELS', ...Object.keys(newRelic.variables)],
+  'LOGGLY_TOKEN',
+];
 
 /** Every program is told what it cannot do without, and nobody what nobody reads. */
 function assertUnderstood(kind: Kind, told: Environment, made: Instance): void {
