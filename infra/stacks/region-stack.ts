@@ -118,12 +118,13 @@ export class RegionStack extends Stack {
       queues: [queues.tasks, queues.bulk, queues.ingest],
       identity: identity('Workers', workerStatements(permissions), [
         secrets.get('agentSecret'),
+        secrets.get('canaryToken'),
         secrets.get('redisPassword'),
         secrets.get('newRelicLicenseKey'),
         secrets.get('logglyToken'),
       ]),
       scripts: ['common.sh', 'redis.sh', 'new-relic.sh', 'worker.sh'],
-      settings: { ...told, ...nodes, AGENT_SECRET: secretNames.agentSecret },
+      settings: { ...told, ...nodes, AGENT_SECRET: secretNames.agentSecret, CANARY_SECRET: secretNames.canaryToken },
       environment: {
         ...environment,
         ...figureLines,

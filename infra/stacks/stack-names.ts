@@ -35,6 +35,7 @@ export const secretNames = {
   adminToken: 'tsg/admin-token',
   agentSecret: 'tsg/agent-secret',
   redisPassword: 'tsg/redis-password',
+  canaryToken: 'tsg/canary-token',
   newRelicLicenseKey: 'tsg/new-relic-license-key',
   logglyToken: 'tsg/loggly-token',
   qLicence: 'tsg/q-licence',

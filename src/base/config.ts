@@ -86,6 +86,12 @@ export interface WorkerConfig extends WatchedConfig {
   readonly agentSecret: string;
 }
 
+export interface CanaryConfig extends WatchedConfig {
+  /** The region's API, as customers reach it. */
+  readonly url: string;
+  readonly token: string;
+}
+
 export interface AgentConfig extends WatchedConfig {
   readonly hostId: string;
   /** Where the control port and the database ports listen. */
@@ -172,6 +178,14 @@ export function readWorkerConfig(env: Environment): WorkerConfig {
 
 export function readReplicatorConfig(env: Environment): WatchedConfig {
   return Object.freeze(readWatchedConfig(env));
+}
+
+export function readCanaryConfig(env: Environment): CanaryConfig {
+  const shared = readWatchedConfig(env);
+  const url = optionalUrl(env, 'TSG_CANARY_URL', web) ?? shared.regionEndpoints[shared.region];
+  if (url === undefined)
+    throw new ConfigError(`TSG_REGION_ENDPOINTS does not name ${shared.region}, the region of this process`);
+  return Object.freeze({ ...shared, url: url.replace(/\/$/, ''), token: text(env, 'TSG_CANARY_TOKEN') });
 }
 
 export function readAgentConfig(env: Environment): AgentConfig {

@@ -3,7 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parse } from 'yaml';
-import { readAgentConfig, readApiConfig, readReplicatorConfig, readWorkerConfig } from '../../../src/base/config.ts';
+import {
+  readAgentConfig,
+  readApiConfig,
+  readCanaryConfig,
+  readReplicatorConfig,
+  readWorkerConfig,
+} from '../../../src/base/config.ts';
 import { newRelic, topics } from '../../../src/base/names.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
@@ -31,6 +37,7 @@ const readers = {
   'src/main.ts': readApiConfig,
   'workers/main.ts': readWorkerConfig,
   'workers/replicator.ts': readReplicatorConfig,
+  'workers/canary.ts': readCanaryConfig,
   'kdb/agent/main.ts': readAgentConfig,
   'infra/compose/setup.ts': readReplicatorConfig,
 };
@@ -45,15 +52,15 @@ before(() => {
   volumes = Object.keys(document.volumes);
 });
 
-/** As compose hands them over: texts, with what has to be set filled in. */
+/** As compose hands them over: texts, with what comes from outside filled in, but for the licence key. */
 function environment(service: Service): Record<string, string> {
   const entries = Object.entries(service.environment ?? {});
   return Object.fromEntries(
     entries.map(([name, value]) => [
       name,
       String(value)
-        .replace(/^\$\{\w+:\?[^}]*\}$/, 'a-long-random-text')
-        .replace(/^\$\{\w+:-\}$/, ''),
+        .replace(/^\$\{NEW_RELIC_LICENSE_KEY:-\}$/, '')
+        .replace(/^\$\{\w+:[?-][^}]*\}$/, 'a-long-random-text'),
     ]),
   );
 }
@@ -115,7 +122,7 @@ test("New Relic's agent is loaded where there is a licence key, and told to keep
 });
 
 test('addresses name services, and the ports that these have', () => {
-  const ports: Record<string, string> = { dynamodb: '8000', queues: '4566', redis: '6379' };
+  const ports: Record<string, string> = { api: '8080', dynamodb: '8000', queues: '4566', redis: '6379' };
   for (const [name, service] of own()) {
     for (const [variable, value] of Object.entries(environment(service))) {
       if (variable === 'TSG_REGION_ENDPOINTS' || !/^(http|redis):/.test(value)) continue;
@@ -183,7 +190,7 @@ test('programs run on a read-only root without privileges, and write to volumes 
     const { TSG_VOLUMES, TSG_OBJECT_STORE } = environment(service);
     const paths = service.volumes?.map((mount) => mount.split(':').at(-1)) ?? [];
     for (const path of TSG_VOLUMES?.split(',') ?? []) assert.ok(paths.includes(path), path);
-    if (entryPoint(service) !== 'workers/replicator.ts' && entryPoint(service) !== 'infra/compose/setup.ts')
+    if (!['workers/replicator.ts', 'workers/canary.ts', 'infra/compose/setup.ts'].includes(entryPoint(service)!))
       assert.ok(paths.includes(new URL(TSG_OBJECT_STORE!).pathname));
   }
 });
@@ -192,7 +199,10 @@ test('the profile kdb runs a host with the q, and the licence, of whoever starts
   const inProfile = Object.entries(services).filter(([, { profiles }]) => profiles);
   assert.deepEqual(
     inProfile.map(([name, { profiles }]) => [name, profiles]),
-    [['agent-q', ['kdb']]],
+    [
+      ['canary', ['canary']],
+      ['agent-q', ['kdb']],
+    ],
   );
   const service = services['agent-q']!;
   const mount = service.volumes!.find((each) => each.startsWith('${TSG_Q_HOME'))!;

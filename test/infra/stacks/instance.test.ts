@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readAgentConfig, readApiConfig, readReplicatorConfig, readWorkerConfig } from '../../../src/base/config.ts';
+import {
+  readAgentConfig,
+  readApiConfig,
+  readCanaryConfig,
+  readReplicatorConfig,
+  readWorkerConfig,
+} from '../../../src/base/config.ts';
 import { newRelic } from '../../../src/base/names.ts';
 import { requireProgram } from '../../programs.ts';
 import { Instance, type Kind, scriptOf, shellcheck, userDataOf } from './instance-sandbox.ts';
@@ -98,10 +104,22 @@ test("New Relic's agent is loaded where there is a licence key", (t) => {
   for (const [name, value] of Object.entries(newRelic.variables)) assert.equal(told[name], value, name);
 });
 
+test('a canary runs where there is a token for it, which only that program is told', (t) => {
+  const made = instance(t);
+  assert.equal(made.boot('Workers').status, 0);
+  const unit = made.read('run/systemd/system/tsg-canary.service');
+  assert.match(unit, /--env-file \S+\/run\/tsg\/canary .* node workers\/canary\.ts$/m);
+  assert.equal(made.read('run/tsg/canary'), 'TSG_CANARY_TOKEN=hidden-canary-token\n');
+  assert.equal(statSync(join(made.folder, 'run/tsg/canary')).mode & 0o777, 0o600);
+  assert.equal(made.environment()['TSG_CANARY_TOKEN'], undefined);
+});
+
 test('what is off is not told', (t) => {
   const made = instance(t);
+  made.write('secrets/canary-token', 'none\n');
   made.write('secrets/new-relic-license-key', 'none\n');
   assert.equal(made.boot('Workers').status, 0);
+  assert.equal(made.read('run/systemd/system/tsg-canary.service'), '');
   assert.match(made.read('run/systemd/system/tsg-worker.service'), / node workers\/main\.ts$/m);
   assert.deepEqual(
     Object.keys(made.environment()).filter((name) => /LOGGLY|NEW_RELIC/.test(name)),
@@ -116,6 +134,7 @@ const programs: Readonly<Record<Kind, readonly (readonly [unit: string, read: (e
   Workers: [
     ['worker', readWorkerConfig],
     ['replicator', readReplicatorConfig],
+    ['canary', readCanaryConfig],
   ],
   Hosts: [['agent', readAgentConfig]],
 };
@@ -132,6 +151,7 @@ function assertUnderstood(kind: Kind, told: Environment, made: Instance): void {
   for (const [unit, readConfig] of programs[kind]) {
     const options = made.read(`run/systemd/system/tsg-${unit}.service`).matchAll(/--env (\w+)=(\S+)/g);
     const own = Object.fromEntries([...options].map(([, name, value]) => [name!, value!]));
+    if (unit === 'canary') own['TSG_CANARY_TOKEN'] = made.read('run/tsg/canary').trim().split('=')[1]!;
     for (const name of Object.keys(own)) unread.add(name);
     readConfig(
       new Proxy({ ...told, ...own } as Environment, {

@@ -493,7 +493,13 @@ test('dashboard and alarms: figures have the names by which processes write them
   const [dashboard] = Object.values(region.findResources('AWS::CloudWatch::Dashboard'));
   for (const name of Object.values(metrics))
     assert.ok(JSON.stringify(dashboard).includes(`\\"${namespace}\\",\\"${name}\\"`), name);
-  for (const MetricName of [metrics.replicationLag, metrics.journalSyncP99, metrics.freeSlots, metrics.freeVolume])
+  for (const MetricName of [
+    metrics.replicationLag,
+    metrics.journalSyncP99,
+    metrics.freeSlots,
+    metrics.freeVolume,
+    metrics.canaryFailures,
+  ])
     some(region, 'AWS::CloudWatch::Alarm', 1, { Namespace: namespace, MetricName });
   assert.match(JSON.stringify(dashboard), /Dead letters/);
 });
