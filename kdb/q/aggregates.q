@@ -1,7 +1,7 @@
 / Aggregates: what becomes of the rows of a cell (group and bucket). Nulls are passed over; of nothing given the result is null.
 
 / Of one column, which is that of the field given by name.
-.tsg.aggregators:`count`sum`avg`min`max`first`last`spread`variance`stddev!(
+.tsg.aggregators:`count`sum`avg`min`max`first`last`spread`variance`stddev`median`distinct!(
   {[field;column] sum "j"$.tsg.isGiven column};
   {[field;column] $[7h=type column;.tsg.sumLongs[field;column];any not null column;sum column;0n]};
   {[field;column] avg $[7h=type column;.tsg.toFloat column;column]};
@@ -11,14 +11,15 @@
   {[field;column] .tsg.lastGiven column};
   {[field;column] .tsg.spread[field;column]};
   {[field;column] .tsg.variance .tsg.givenFloats column};
-  {[field;column] sqrt .tsg.variance .tsg.givenFloats column})
+  {[field;column] sqrt .tsg.variance .tsg.givenFloats column};
+  {[field;column] .tsg.percentile[50f;column]};
+  {[field;column] .tsg.distinctGiven column})
 
 / All of them, and what they give: j, f, or the type of the field.
-.tsg.aggregateGives:(key[.tsg.aggregators],`wavg)!"jffffffffff"
-.tsg.aggregateGives[`sum`min`max`first`last`spread]:" "
+.tsg.aggregateGives:(`count`distinct!"jj"),(`sum`min`max`first`last`spread!6#" "),`avg`variance`stddev`median`percentile`wavg!6#"f"
 
 / Those that do of text and booleans too.
-.tsg.ofAnyType:`count`first`last
+.tsg.ofAnyType:`count`first`last`distinct
 
 / q's own min and max of nothing but nulls are infinities, and first and last do not pass nulls over [ref/min], [ref/first].
 .tsg.ofGiven:{[function;column]
@@ -53,6 +54,20 @@
   distances:floats-avg floats;
   .tsg.finite sum[distances*distances]%count[floats]-1}
 
+/ Linear between the values around a place in their order.
+.tsg.percentile:{[percent;column]
+  sorted:asc 0f+.tsg.givenFloats column;              / -0 becomes 0
+  if[0=count sorted;:0n];
+  place:(percent*count[sorted]-1)%100;
+  below:floor place;
+  around:sorted (below;(below+1)&count[sorted]-1);
+  .tsg.finite around[0]+(place-below)*around[1]-around 0}
+
+/ 0 and -0 are one value, and one item of distinct has no tolerance [ref/distinct].
+.tsg.distinctGiven:{[column]
+  given:column where .tsg.isGiven column;
+  count distinct $[9h=type given;given+0f;given]}
+
 .tsg.weighted:{[column;weights]
   given:where not null[column]|null weights;
   heavy:.tsg.floatsOf weights given;
@@ -61,9 +76,10 @@
 / The parse tree of an aggregate over columns of rows.
 .tsg.aggregateTree:{[series;aggregate]
   column:.tsg.valueColumn .tsg.fieldNumber[series;aggregate 1];
-  $[`wavg=first aggregate;
-    (.tsg.weighted;column;.tsg.valueColumn .tsg.fieldNumber[series;aggregate 3]);
-    (.tsg.aggregators[first aggregate] aggregate 1;column)]}
+  operator:first aggregate;
+  $[`percentile=operator;(.tsg.percentile aggregate 3;column);
+    `wavg=operator;(.tsg.weighted;column;.tsg.valueColumn .tsg.fieldNumber[series;aggregate 3]);
+    (.tsg.aggregators[operator] aggregate 1;column)]}
 
 / Names of the fields that an aggregate reads.
 .tsg.aggregateFields:{[aggregate] $[`wavg=first aggregate;aggregate 1 3;enlist aggregate 1]}
@@ -76,8 +92,10 @@
   if[not -11 -11 -11h~type each 3#aggregate;.tsg.badCall "aggregate does not begin with three symbols"];
   operator:first aggregate;
   if[not operator in key .tsg.aggregateGives;.tsg.badCall "operator is not one of "," " sv string key .tsg.aggregateGives];
-  isWhole:$[operator=`wavg;(4=count aggregate)&-11h=type last aggregate;3=count aggregate];
+  isWhole:$[operator=`wavg;(4=count aggregate)&-11h=type last aggregate;operator=`percentile;.tsg.isPercent 3_aggregate;3=count aggregate];
   if[not isWhole;.tsg.badCall "aggregate ",string[operator]," does not have its operands"];}
+
+.tsg.isPercent:{[operands] $[-9h~type first operands;(1=count operands)&(first operands) within 0 100;0b]}
 
 .tsg.checkAggregate:{[series;aggregate] .tsg.checkAggregateField[series;first aggregate] each .tsg.aggregateFields aggregate;}
 

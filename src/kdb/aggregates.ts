@@ -21,6 +21,9 @@ export const aggregateTraits = {
   spread: { of: 'numbers', gives: 'field' },
   stddev: { of: 'numbers', gives: 'float' },
   variance: { of: 'numbers', gives: 'float' },
+  median: { of: 'numbers', gives: 'float' },
+  percentile: { of: 'numbers', gives: 'float', needs: 'p' },
+  distinct: { of: 'any', gives: 'long' },
   wavg: { of: 'numbers', gives: 'float', needs: 'weight' },
 } as const satisfies Record<string, AggregateTraits>;
 

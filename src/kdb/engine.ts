@@ -133,7 +133,9 @@ export interface Cursor {
  * `by` tags, then time, then tag-set id. A bucket or group without any value of a field holds null there; one without points is not in the result.
  *
  * Aggregates pass over nulls. `first` and `last` are by time, of equal times the lowest and the highest tag-set id. `spread` is max - min; `stddev` and
- * `variance` are those of a sample (n - 1), null for fewer than two values; `wavg` is the sum of value · weight by the sum of weights, over points that have
+ * `variance` are those of a sample (n - 1), null for fewer than two values; `percentile` lies
+ * linearly between the two values around place p / 100 · (n - 1) of them in order, counted from 0, and `median` is that of 50; `distinct` counts the different
+ * values (0 and -0 are one); `wavg` is the sum of value · weight by the sum of weights, over points that have
  * both, null where the weights sum to 0.
  */
 export interface QuerySpec extends Seen {

@@ -315,6 +315,37 @@ export function engineBehaves(name: string, open: Open): void {
     await refuses(ask([of('spread', 'low')], 0n, 10n), /^LongOverflow low/);
   });
 
+  check('median, percentiles and how many values are distinct', async (engine, series) => {
+    const points = [5, 1, 4, 2, 3, -0, 0].map((f, i) => point(series, { host: `h${i % 2}` }, BigInt(i), { f }));
+    await engine.insert(
+      batchOf([
+        ...points,
+        point(series, {}, 20n, { l: 2n ** 53n + 1n, s: '', b: true }),
+        point(series, {}, 21n, { l: 2n ** 53n, s: 'x', b: true }),
+        point(series, {}, 22n, { l: 3n, s: '' }),
+        point(series, {}, 23n, { s: 'y' }),
+      ]),
+    );
+    await engine.checkpoint();
+    await engine.insert(batchOf([point(series, { host: 'h0' }, 4n, { f: 8 }), point(series, {}, 24n, { l: 3n })]));
+    const ask = async (select: QuerySpec['select'], fromNs: bigint, toNs: bigint) =>
+      rowsOf(await engine.query(queryOf(series, { select, fromNs, toNs })))[0];
+    const rank = (p: number) => ({ op: 'percentile', field: 'f', as: `p${p}`, p }) as const;
+    const of = (op: 'median' | 'distinct', field: string) => ({ op, field, as: `${op} ${field}` });
+    // In order: 0 0 1 2 4 5 8.
+    assert.deepEqual(
+      await ask([of('median', 'f'), rank(0), rank(25), rank(75), rank(100), of('distinct', 'f')], 0n, 10n),
+      [2, 0, 0.5, 4.5, 8, 6n],
+    );
+    assert.deepEqual(await ask([rank(95), of('median', 'f')], 1n, 2n), [1, 1]);
+    assert.deepEqual(
+      await ask([of('distinct', 'l'), of('distinct', 's'), of('distinct', 'b'), of('median', 'l')], 20n, 30n),
+      [3n, 3n, 1n, (3 + 2 ** 53) / 2],
+    );
+    assert.deepEqual(await ask([of('median', 'f'), of('distinct', 'f'), rank(1)], 20n, 30n), [null, 0n, null]);
+    await refuses(engine.query(queryOf(series, { select: [{ ...rank(5), p: 101 }] })), /^BadCall/);
+  });
+
   const unasked: [string, Partial<QuerySpec>, RegExp][] = [
     ['a field that is not', { fields: ['none'] }, /^FieldNotFound .* none/],
     ['a tag that is not', { by: ['none'] }, /^TagNotFound .* none/],

@@ -74,11 +74,27 @@ const bucket = fc.oneof(
     .map((edges) => ({ kind: 'edges' as const, edgesNs: BigInt64Array.from(edges).sort() })),
 );
 const aggregates: readonly Aggregate[] = [
-  ...(['count', 'sum', 'avg', 'min', 'max', 'first', 'last', 'spread', 'stddev', 'variance'] as const).flatMap((op) =>
-    ['f', 'l'].map((field) => ({ op, field, as: `${op}_${field}` })),
-  ),
-  ...(['count', 'first', 'last'] as const).flatMap((op) =>
+  ...(
+    [
+      'count',
+      'sum',
+      'avg',
+      'min',
+      'max',
+      'first',
+      'last',
+      'spread',
+      'stddev',
+      'variance',
+      'median',
+      'distinct',
+    ] as const
+  ).flatMap((op) => ['f', 'l'].map((field) => ({ op, field, as: `${op}_${field}` }))),
+  ...(['count', 'first', 'last', 'distinct'] as const).flatMap((op) =>
     ['b', 's'].map((field) => ({ op, field, as: `${op}_${field}` })),
+  ),
+  ...[0, 10, 99.5, 100].flatMap((p) =>
+    ['f', 'l'].map((field) => ({ op: 'percentile' as const, field, as: `p${p}_${field}`, p })),
   ),
   { op: 'wavg', field: 'f', as: 'wavg_f', weight: 'f' },
 ];

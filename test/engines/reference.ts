@@ -154,9 +154,10 @@ function bucketStart({ bucket }: QuerySpec, timeNs: bigint): bigint | null {
   return i < 0 || i === edges.length - 1 ? null : edges[i]!;
 }
 
-function reduce({ op, field, weight }: Aggregate, all: readonly Row[]): Cell {
+function reduce({ op, field, weight, p = 50 }: Aggregate, all: readonly Row[]): Cell {
   const rows = all.filter((row) => row.fields.has(field) && (weight === undefined || row.fields.has(weight)));
   if (op === 'count') return BigInt(rows.length);
+  if (op === 'distinct') return BigInt(new Set(rows.map((row) => row.fields.get(field))).size);
   if (rows.length === 0) return null;
   const values = rows.map((row) => row.fields.get(field)!);
   switch (op) {
@@ -189,6 +190,13 @@ function reduce({ op, field, weight }: Aggregate, all: readonly Row[]): Cell {
     case 'stddev': {
       const square = variance(values.map(Number));
       return square === null ? null : Math.sqrt(square);
+    }
+    case 'median':
+    case 'percentile': {
+      const sorted = values.map(Number).toSorted(compare);
+      const place = (p / 100) * (sorted.length - 1);
+      const [low, high] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+      return low + (high - low) * (place - Math.floor(place));
     }
     case 'wavg': {
       const weights = rows.map((row) => Number(row.fields.get(weight!)));

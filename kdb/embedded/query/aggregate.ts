@@ -78,6 +78,7 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
     for await (const window of source.windows(spec, groups.ids, 'asc', false))
       await addWindow(state, window, wanted, pace);
   }
+  for (const field of selected.fields) await field.cells.settle?.(pace);
   return assemble(state);
 }
 

@@ -168,7 +168,7 @@ function decodeAggregate(value: QValue): Aggregate {
   const aggregate = { op: operator, field: symbol(field, 'field'), as: symbol(as, 'as') };
   if (need === 'weight') return { ...aggregate, weight: symbol(more, 'weight') };
   if (need === undefined) return aggregate;
-  if (typeof more !== 'number' || !(more >= 0 && more <= 100)) throw fault('p', 'a float from 0 to 100');
+  if (typeof more !== 'number') throw fault('p', 'a float');
   return { ...aggregate, p: more };
 }
 

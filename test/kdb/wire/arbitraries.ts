@@ -218,6 +218,12 @@ export const querySpec: fc.Arbitrary<QuerySpec> = record({
             field: symbol,
             as: fc.constant(as),
           }),
+          record({
+            op: fc.constant('percentile' as const),
+            field: symbol,
+            as: fc.constant(as),
+            p: fc.double({ min: 0, max: 100, noNaN: true }),
+          }),
           record({ op: fc.constant('wavg' as const), field: symbol, as: fc.constant(as), weight: symbol }),
         ),
       ),

@@ -1,6 +1,7 @@
 import type { Aggregate, Column as ResultColumn } from '../../../../src/kdb/engine.ts';
 import type { Column } from '../../memory/columns.ts';
 import type { Run } from '../../memory/run.ts';
+import type { Pace } from '../../pace.ts';
 import { floatColumn } from '../result.ts';
 
 /** Doubles are not enough for the longs of this query: it is done again with BigInts. */
@@ -11,6 +12,8 @@ export interface FieldCells {
   grow(cells: number): void;
   /** Adds rows [from, to) of the column of a run, all of one tag set, in time order; cut[i] rows end at ends[i] and go to cells[i]. */
   add(run: Run, id: number, column: Column, from: number, ends: Int32Array, cells: Int32Array, cuts: number): void;
+  /** After the last row, where results are not at hand. */
+  settle?(pace: Pace): Promise<void>;
   /** A result column: the given cells in their order. */
   result(aggregate: Aggregate, order: Int32Array): ResultColumn;
 }

@@ -1,11 +1,13 @@
 import { supportsField } from '../../../../src/kdb/aggregates.ts';
-import type { Aggregate, AggregateOp } from '../../../../src/kdb/engine.ts';
+import type { Aggregate } from '../../../../src/kdb/engine.ts';
 import { EngineError } from '../../../../src/kdb/engine-error.ts';
 import type { SeriesStore } from '../../memory/series-store.ts';
 import { fieldNumber } from '../filter.ts';
 import type { FieldCells } from './cells.ts';
+import { DistinctCells } from './distinct.ts';
 import { MomentCells } from './moments.ts';
 import { NumberCells } from './numbers.ts';
+import { RankCells } from './ranks.ts';
 import { ValueCells } from './values.ts';
 import { WeightedCells } from './weighted.ts';
 
@@ -25,16 +27,12 @@ export function fieldsOfSelect(select: readonly Aggregate[], series: SeriesStore
 
 /** Aggregates of one field that have something in common share their cells. `exact`: longs may be any. */
 export function cellsOfSelect(select: readonly Aggregate[], series: SeriesStore, exact: boolean): Selected {
-  const ops = new Map<number, Set<AggregateOp>>();
-  for (const aggregate of select) {
-    checkAggregate(aggregate, series);
-    const field = fieldNumber(series, aggregate.field);
-    ops.set(field, (ops.get(field) ?? new Set()).add(aggregate.op));
-  }
+  for (const aggregate of select) checkAggregate(aggregate, series);
+  const byField = Map.groupBy(select, ({ field }) => field);
   const known = new Map<string, { readonly field: number; readonly cells: FieldCells }>();
   const sources = select.map((aggregate) => {
     const field = fieldNumber(series, aggregate.field);
-    const [kind, create] = cellsOf(aggregate, series, ops.get(field)!, exact);
+    const [kind, create] = cellsOf(aggregate, series, byField.get(aggregate.field)!, exact);
     const key = `${field} ${kind}`;
     let entry = known.get(key);
     if (!entry) {
@@ -46,7 +44,8 @@ export function cellsOfSelect(select: readonly Aggregate[], series: SeriesStore,
   return { fields: [...known.values()], sources };
 }
 
-function checkAggregate({ op, field, weight }: Aggregate, series: SeriesStore): void {
+function checkAggregate({ op, field, weight, p = 50 }: Aggregate, series: SeriesStore): void {
+  if (!(p >= 0 && p <= 100)) throw new EngineError('BadCall', `a percentile of ${p} is not from 0 to 100`);
   for (const name of weight === undefined ? [field] : [field, weight]) {
     const { type } = series.fields[fieldNumber(series, name)]!;
     if (!supportsField(op, type)) throw new EngineError('AggregationNotSupported', op, name, type);
@@ -56,13 +55,20 @@ function checkAggregate({ op, field, weight }: Aggregate, series: SeriesStore): 
 function cellsOf(
   { op, field: name, weight }: Aggregate,
   series: SeriesStore,
-  ops: ReadonlySet<AggregateOp>,
+  ofField: readonly Aggregate[],
   exact: boolean,
 ): [kind: string, create: () => FieldCells] {
   switch (op) {
     case 'stddev':
     case 'variance':
       return ['moments', () => new MomentCells()];
+    case 'median':
+    case 'percentile': {
+      const ranks = ofField.filter((one) => one.op === 'median' || one.op === 'percentile');
+      return ['ranks', () => new RankCells([...new Set(ranks.map(({ p = 50 }) => p))])];
+    }
+    case 'distinct':
+      return ['distinct', () => new DistinctCells()];
     case 'wavg': {
       const number = fieldNumber(series, weight!);
       return [`weighted ${number}`, () => new WeightedCells(number)];
@@ -70,7 +76,10 @@ function cellsOf(
     default: {
       const field = series.fields[fieldNumber(series, name)]!;
       const isNumber = field.type === 'float' || (field.type === 'long' && !exact);
-      return ['values', () => (isNumber ? new NumberCells(field, ops) : new ValueCells(field))];
+      return [
+        'values',
+        () => (isNumber ? new NumberCells(field, new Set(ofField.map((one) => one.op))) : new ValueCells(field)),
+      ];
     }
   }
 }
