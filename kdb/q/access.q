@@ -8,7 +8,7 @@
 .tsg.readerCalls:`.tsg.hello`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series
 
 / What processes of one database ask of each other, on one host; no calls of the contract (ownCalls of contract.ts).
-.tsg.ownCalls:enlist `.tsg.follow
+.tsg.ownCalls:`.tsg.follow`.tsg.heard
 .tsg.isOwnHost:{.z.a=.Q.addr `$.tsg.host}             / [ref/dotz#za], [ref/dotq#addr]
 
 / ---- types of arguments [basics/datatypes]: negative for atoms, 101 for :: ----
@@ -125,7 +125,7 @@
   name:first message;
   arguments:1_message;
   if[not -11h=type name;.tsg.badCall "only the calls of the contract are answered"];
-  if[name in .tsg.ownCalls;if[.tsg.isOwnHost[]&.tsg.isNothing arguments;:.tsg.ownAnswers[name] .z.w]];
+  if[name in key .tsg.ownAnswers;if[.tsg.isOwnHost[]&.tsg.isNothing arguments;:.tsg.ownAnswers[name] .z.w]];
   if[not name in .tsg.calls;.tsg.badCall "only the calls of the contract are answered"];
   if[not .tsg.argumentTypes[name] arguments;.tsg.badCall string[name],": arguments do not have their types"];
   if[.tsg.role=`reader;.tsg.checkRead[name;arguments]];
@@ -147,6 +147,12 @@
   if[not `position in key query;:(::)];
   query`position}
 
+.tsg.hearReader:{[message]
+  if[not 0h=type message;.tsg.badCall "a reader says one thing only"];
+  if[not -11 -7h~type each message;.tsg.badCall "a reader says one thing only"];
+  if[not `.tsg.heard~first message;.tsg.badCall "a reader says one thing only"];
+  .tsg.heard last message;}
+
 .tsg.fail:{[text;trace]
   reason:.tsg.wireError text;
   if[reason like "InternalError*";.tsg.log text,"\n",.Q.sbt trace];
@@ -155,7 +161,10 @@
 .tsg.lock:{
   .z.pw:{[user;password] (user=.tsg.user)&((),password)~(),.tsg.password};
   .z.pg:{[message] .Q.trp[.tsg.dispatch;message;.tsg.fail]};                        / [ref/dotq#trp] keeps the backtrace for the log
-  .z.ps:{[message] $[(.tsg.role=`reader)&.z.w=.tsg.writerHandle;.tsg.hear message;'"BadCall\tnothing is answered unasked"]};
+  .z.ps:{[message]
+    $[(.tsg.role=`reader)&.z.w=.tsg.writerHandle;.tsg.hear message;
+      .z.w in key .tsg.followers;.tsg.hearReader message;
+      '"BadCall\tnothing is answered unasked"]};
   .z.pc:.tsg.closed;
   .z.ac:{[request] (0;"")};                           / HTTP: not authorised [ref/dotz#zac]
   .z.ph:{[request] "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"};

@@ -26,7 +26,7 @@
   given:where .tsg.isGiven column;
   $[count given;function column given;.tsg.lastGiven 0#column]}
 
-/ Longs wrap silently: upper and lower halves are summed apart, exact for 2^31 rows, and joined when the sum fits.
+/ Longs wrap silently: upper and lower halves are summed apart, exact for 2^31 rows, and joined when the sum fits. -2^63 would read as null: it does not.
 .tsg.sumLongs:{[field;column]
   given:column where not null column;
   if[0=count given;:0N];
@@ -34,7 +34,7 @@
   low:sum given mod 4294967296;
   high:sum[highs]+low div 4294967296;
   rest:low mod 4294967296;
-  if[not high within -2147483648 2147483647;.tsg.refuse (`LongOverflow;field)];
+  if[(not high within -2147483648 2147483647)|(high=-2147483648)&rest=0;.tsg.refuse (`LongOverflow;field)];
   $[high<0;(4294967296*high+1)+rest-4294967296;(4294967296*high)+rest]}             / 4294967296*-2147483648 would be null
 
 .tsg.floatsOf:{[column] $[7h=type column;.tsg.toFloat column;column]}

@@ -5,7 +5,8 @@
 .tsg.retryAfter:0                                     / ns since 1970
 .tsg.waiting:0#0i                                     / handles that wait for it
 .tsg.waitingNext:0#0i                                 / handles that asked when it was under way: they wait for the one after it
-.tsg.replaced:0#0                                     / serials of parts that went out with the last switch: readers may still have them
+.tsg.replaced:0#0                                     / serials of parts that go out with the switch at hand
+.tsg.outgoing:([]serial:0#0;switched:0#0)             / those that are still there, and with which switch they went out
 
 / The reply of a large one comes when it is done [basics/internal#-30x]; its connection has no other request under way.
 .tsg.checkpoint:{[nothing]
@@ -73,7 +74,7 @@
 
 / The whole of a merge process: the manifest, the closed files of the journal, parts, the next manifest.
 .tsg.runMerge:{
-  .tsg.finishMerge[.tsg.mergeUpTo;.tsg.mergeAll[]];
+  .tsg.finishMerge[.tsg.upTo;.tsg.mergeAll[]];
   .tsg.saveManifest `manifest.ready;
   exit 0;}
 
@@ -116,9 +117,17 @@
   .tsg.retryAfter:0;
   .tsg.forgetMerged .tsg.mergedSequence;
   .tsg.positions:select from .tsg.positions where sequence>=.tsg.mergedSequence;
-  .tsg.publish (`.tsg.applySwitch;.tsg.parts;.tsg.mergedSequence);
-  .tsg.removeUnlisted .tsg.replaced;
-  {[generation] hdel .tsg.journalPath generation} each .tsg.oldJournals[];}
+  .tsg.switches+:1;
+  .tsg.outgoing,:([]serial:.tsg.replaced;switched:count[.tsg.replaced]#.tsg.switches);
+  .tsg.publish (`.tsg.applySwitch;.tsg.parts;.tsg.mergedSequence;.tsg.switches);
+  .tsg.removeOutgoing .tsg.heardByAll[];}
+
+/ A switch later at the earliest: a backup takes what the manifest of before names. Then when no reader can be reading it; a reader that begins reads old
+/ files of the journal too. What stays goes with a later switch.
+.tsg.removeOutgoing:{[heard]
+  .tsg.outgoing:select from .tsg.outgoing where (switched=.tsg.switches)|switched>heard;
+  .tsg.removeUnlisted .tsg.outgoing`serial;
+  if[heard>=0;{[generation] hdel .tsg.journalPath generation} each .tsg.oldJournals[]];}
 
 .tsg.oldJournals:{found:.tsg.journalsFrom 0;found where found<.tsg.mergedGeneration}
 
@@ -130,11 +139,11 @@
   hot:.tsg.hot series;
   late:.tsg.late series;
   gone:.tsg.gone series;
-  .tsg.hot[series]:update id:`g#id from select from hot where sequence>merged;
-  .tsg.late[series]:update id:`g#id from select from late where sequence>merged;
+  .tsg.hotName[series] set update id:`g#id from select from hot where sequence>merged;
+  .tsg.lateName[series] set update id:`g#id from select from late where sequence>merged;
   .tsg.gone[series]:select from gone where sequence>merged;}
 
-/ Directories of parts that no manifest names go, but for those given: they go with the next switch.
+/ Directories of parts that no manifest names go, but for those given.
 .tsg.removeUnlisted:{[spared]
   listed:`$"part-",/:string .tsg.parts[`serial],spared;
   {[listed;volume]

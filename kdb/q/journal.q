@@ -3,6 +3,7 @@
 
 .tsg.generation:0
 .tsg.offset:0                                         / bytes of the current file
+.tsg.records:0                                        / in the current file
 .tsg.sequence:0                                       / of the last record; rows in memory carry it
 .tsg.journalHandle:0i
 .tsg.journalBroken:0b                                 / the last write failed and may have left a piece of a record
@@ -37,6 +38,7 @@
   .tsg.journalHandle:handle;
   .tsg.generation:generation;
   .tsg.offset:hcount file;
+  .tsg.records:first chunks;
   .tsg.firstWrite:$[0<first chunks;.tsg.now[];0N];
   .tsg.notePosition[];}
 
@@ -55,31 +57,40 @@
 
 / All that the manifest does not cover, in order. Only the last file may end in a torn record: the others were closed.
 .tsg.replayFrom:{[generation;isNew]
+  if[not .tsg.role=`writer;:.tsg.replayUpTo generation];
   found:.tsg.journalsFrom generation;
-  if[.tsg.role=`merge;
-    if[generation>.tsg.mergeUpTo;exit 0];             / the merge before did it, between the writer's look and the lock
-    found:found where found<=.tsg.mergeUpTo];         / the writer goes on with later ones meanwhile
   if[(not isNew)&0=count found;'"journal ",string[generation]," is missing"];
   if[not all found=generation+til count found;'"a journal file is missing: found ",-3!found];
-  if[.tsg.role=`merge;:.tsg.replayFile each found];
-  .tsg.replayFile each -1_found;
+  .tsg.replayFile[-1] each -1_found;
   if[0=count found;found:enlist generation];
   .tsg.openJournal last found;
-  .tsg.replayFile last found;
+  .tsg.replayFile[-1;last found];
   .tsg.positions:0#.tsg.positions;
   .tsg.notePosition[];}
 
-/ -11! hands each record to .z.ps where that is set [basics/internal#-11x]
-.tsg.replayFile:{[generation]
+/ Beside a writer, which goes on meanwhile: as far as was said when this process began. A manifest from after that has all of it, and more.
+.tsg.replayUpTo:{[generation]
+  if[generation>.tsg.upTo;
+    if[.tsg.role=`merge;exit 0];                      / the merge before did it, between the writer's look and the lock
+    :(::)];
+  wanted:generation+til 1+.tsg.upTo-generation;
+  found:.tsg.journalsFrom generation;
+  if[not all wanted in found;'"a journal file is missing: found ",-3!found];
+  .tsg.replayFile[-1] each -1_wanted;
+  if[.tsg.upToRecords<>0;.tsg.replayFile[.tsg.upToRecords;last wanted]];}
+
+/ So many records of a file, -1: all. -11! hands each to .z.ps where that is set [basics/internal#-11x]
+.tsg.replayFile:{[records;generation]
   .z.ps:.tsg.replayRecord;
-  @[{[file] -11!file};.tsg.journalPath generation;{[generation;reason] '"journal ",string[generation],": ",reason}[generation]];}
+  done:@[{[asked] -11!asked};(records;.tsg.journalPath generation);{[generation;reason] '"journal ",string[generation],": ",reason}[generation]];
+  if[done<records;'"journal ",string[generation]," has fewer records than it had"];}
 
 .tsg.replayRecord:{[record]
   if[not first[record] in 1_key .tsg.appliers;'"the journal has a record of another kind"];
+  .tsg.sequence+:1;                                   / of those that are left out too: deletions name records by their number
   if[.tsg.role=`writer;if[.tsg.restoring;if[record[1]>0W^.tsg.restoreUntil;:(::)]]];
   .tsg.replayedRecords+:1;
   .tsg.lastArrival:record 1;
-  .tsg.sequence+:1;
   .tsg.appliers[record 0][record 1;record 2];}
 
 / Appends one record; when it returns the bytes are with the operating system.
@@ -94,6 +105,7 @@
     .tsg.refuse enlist `StorageFull];
   .tsg.offset:hcount .tsg.journalPath .tsg.generation;
   .tsg.sequence+:1;
+  .tsg.records+:1;
   if[null .tsg.firstWrite;.tsg.firstWrite:.tsg.now[]];
   .tsg.notePosition[];}
 

@@ -17,8 +17,8 @@
   .tsg.publish record;}
 
 .tsg.applyDrop:{[arrival;series]
-  .tsg.forgetSeries series;
-  .tsg.forgetMemory series;}
+  .tsg.forgetMemory series;
+  .tsg.forgetSeries series;}
 .tsg.appliers[`.tsg.applyDrop]:.tsg.applyDrop
 
 .tsg.delete:{[asked]
@@ -63,8 +63,8 @@
 / Explicit points, so that applying it again needs no part: rows in memory go, what parts hold is hidden until the next merge leaves it out.
 .tsg.applyDelete:{[arrival;arguments]
   series:arguments 0; points:arguments 1; ids:first arguments 2; newest:last arguments 2;
-  .tsg.hot[series]:.tsg.without[.tsg.hot series;points];
-  .tsg.late[series]:.tsg.without[.tsg.late series;points];
+  .tsg.hotName[series] set .tsg.without[.tsg.hot series;points];
+  .tsg.lateName[series] set .tsg.without[.tsg.late series;points];
   .tsg.gone[series],:flip `sequence`id`time!(count[points]#.tsg.sequence;points`id;points`time);
   .tsg.putNewest[series;ids]'[key newest;.tsg.valuesOf newest];}
 .tsg.appliers[`.tsg.applyDelete]:.tsg.applyDelete
@@ -107,8 +107,8 @@
 
 / Newest values that are older are forgotten with their rows.
 .tsg.retainSeries:{[start;series]
-  .tsg.hot[series]:.tsg.since[start;.tsg.hot series];
-  .tsg.late[series]:.tsg.since[start;.tsg.late series];
+  .tsg.hotName[series] set .tsg.since[start;.tsg.hot series];
+  .tsg.lateName[series] set .tsg.since[start;.tsg.late series];
   gone:.tsg.gone series;
   .tsg.gone[series]:select from gone where time>=start;
   newest:.tsg.newest series;

@@ -3,10 +3,17 @@
 / Columns: sequence of the journal record, id of the tag set (`g#), time in ns since 1970, f0 f1 … the fields by number. Null of a boolean, a byte here,
 / is 0x02; a string has one blank before its text, so that "" is its null and comparisons stay what they are.
 
-.tsg.hot:.tsg.none                                    / series -> table
-.tsg.late:.tsg.none                                   / series -> table, in order of arrival
+/ Tables of rows are variables of their own, named by the number of their series: upsert by name appends in place [ref/upsert], where of a table inside a
+/ dictionary no page says that its columns are not copied.
+.tsg.hotName:{[series] `$".tsg.hot",string .tsg.numbers series}
+.tsg.lateName:{[series] `$".tsg.late",string .tsg.numbers series}
+.tsg.hot:{[series] get .tsg.hotName series}
+.tsg.late:{[series] get .tsg.lateName series}         / in order of arrival
 .tsg.gone:.tsg.none                                   / series -> points deleted since the last merge: what parts hold of them is hidden
 .tsg.newest:.tsg.none                                 / series -> by id: time, and of each field value f0 … and its time t0 …
+
+.tsg.hotRows:{sum 0,{[series] count .tsg.hot series} each key .tsg.numbers}
+.tsg.lateRows:{sum 0,{[series] count .tsg.late series} each key .tsg.numbers}
 
 .tsg.nulls:"fjbs"!(0n;0N;0x02;"")
 .tsg.valueColumn:{[field] `$"f",string field}
@@ -15,15 +22,15 @@
 .tsg.isGiven:{[column] $[0h=type column;0<count each column;4h=type column;column<>0x02;not null column]}
 
 .tsg.createMemory:{[series]
-  .tsg.hot[series]:([]sequence:0#0;id:`g#0#0i;time:0#0);
-  .tsg.late[series]:([]sequence:0#0;id:`g#0#0i;time:0#0);
+  .tsg.hotName[series] set ([]sequence:0#0;id:`g#0#0i;time:0#0);
+  .tsg.lateName[series] set ([]sequence:0#0;id:`g#0#0i;time:0#0);
   .tsg.gone[series]:([]sequence:0#0;id:0#0i;time:0#0);
   .tsg.newest[series]:(enlist`time)!enlist 0#0;}
 
 .tsg.addField:{[series;field;letter]
   column:enlist .tsg.valueColumn field;
-  .tsg.hot[series]:.tsg.withColumn[.tsg.hot series;column;letter];
-  .tsg.late[series]:.tsg.withColumn[.tsg.late series;column;letter];
+  .tsg.hotName[series] set .tsg.withColumn[.tsg.hot series;column;letter];
+  .tsg.lateName[series] set .tsg.withColumn[.tsg.late series;column;letter];
   sets:count .tsg.tagKeys series;
   .tsg.newest[series]:.tsg.newest[series],(column,.tsg.timeColumn field)!(.tsg.nullColumn[letter;sets];sets#0N);}
 
@@ -39,9 +46,10 @@
 
 .tsg.appendNewest:{[series;column;more] .tsg.newest[series;column],:more;}
 
+/ While the series still has its number. The names stay, for a number is never used again.
 .tsg.forgetMemory:{[series]
-  .tsg.hot:(enlist series)_.tsg.hot;
-  .tsg.late:(enlist series)_.tsg.late;
+  .tsg.hotName[series] set ();
+  .tsg.lateName[series] set ();
   .tsg.gone:(enlist series)_.tsg.gone;
   .tsg.newest:(enlist series)_.tsg.newest;}
 
@@ -133,9 +141,11 @@
   longs}
 
 .tsg.planStrings:{[valid;column;bad]
-  if[not .tsg.isUtf8 column 1;bad "is not valid UTF-8"];
-  if[any valid&.tsg.maxStringBytes<column 0;bad "is longer than ",string[.tsg.maxStringBytes]," bytes"];
   starts:-1_0,sums "j"$column 0;
+  heads:column[1] starts where column[0]>0;
+  if[not .tsg.isUtf8 column 1;bad "is not valid UTF-8"];
+  if[any ("j"$"x"$heads) within 128 191;bad "is not valid UTF-8"];                   / two texts that are one character
+  if[any valid&.tsg.maxStringBytes<column 0;bad "is longer than ",string[.tsg.maxStringBytes]," bytes"];
   texts:starts cut column[1]," ";                     / one more byte: an index of cut has to be inside [ref/cut]
   texts:" ",/:@[texts;count[texts]-1;{[text] -1_text}];
   nothing:where not valid;
@@ -167,8 +177,8 @@
   columns:.tsg.nullColumn[;count time] each letters;
   columns[planned`fields]:planned`columns;
   rows:flip (`sequence`id`time,.tsg.valueColumn each til count letters)!(count[time]#.tsg.sequence;ids;time),columns;
-  .tsg.hot[series],:rows where not isLate;
-  .tsg.late[series],:rows where isLate;
+  if[not all isLate;.tsg.hotName[series] upsert rows where not isLate];
+  if[any isLate;.tsg.lateName[series] upsert rows where isLate];
   .tsg.noteNewest[series;ids;time];
   .tsg.noteField[series;ids;time]'[planned`fields;planned`columns];
   "j"$sum isLate}                                     / a sum of booleans is an int

@@ -182,4 +182,4 @@
 .tsg.stats:{[nothing]
   bytes:.tsg.perVolume[.tsg.parts`volume;.tsg.parts`bytes];
   .tsg.log "symbols: ",-3!.Q.w[]`syms`symw;           / tag values are symbols, and symbols stay [ref/dotq#w]
-  (bytes;.tsg.journalBytes[];sum 0,count each 1_.tsg.valuesOf .tsg.hot;sum 0,count each 1_.tsg.valuesOf .tsg.late;count .tsg.parts)}
+  (bytes;.tsg.journalBytes[];.tsg.hotRows[];.tsg.lateRows[];count .tsg.parts)}

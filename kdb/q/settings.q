@@ -5,7 +5,8 @@
 .tsg.configFile:hsym `$.tsg.argument[`config;"database.json"]
 .tsg.role:`$.tsg.argument[`role;"writer"]
 .tsg.listenPort:"J"$.tsg.argument[`listen;"0"]        / of a reader; 0: any that is free. A writer's stands in the configuration
-.tsg.mergeUpTo:"J"$.tsg.argument[`upto;"-1"]          / of a merge: the last journal file, closed, that it brings into parts
+.tsg.upTo:"J"$.tsg.argument[`upto;"-1"]               / of a merge: the last journal file, closed, that it brings into parts; of a search: the last it reads
+.tsg.upToRecords:"J"$.tsg.argument[`records;"-1"]     / of that file; -1: all. A reader learns both from the writer
 
 .tsg.limitOf:{[given;otherwise] $[null given;otherwise;"j"$given]}                  / JSON numbers are floats, null is 0n [ref/dotj]
 

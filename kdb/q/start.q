@@ -2,22 +2,33 @@
 
 / ---- writer and readers ----
 
-.tsg.followers:0#0i                                   / handles of readers, in the writer
+.tsg.followers:(0#0i)!0#0                             / in the writer: handle of a reader -> the last switch that it has made; -1 until it has begun
+.tsg.switches:0                                       / how many there were
 .tsg.writerHandle:0Ni                                 / in a reader
 
-/ All of memory, once; from then on each record when it is applied here.
+/ Where a reader begins: it reads the manifest and the journal up to here by itself, and hears each record that is applied from now on. What it reads stays
+/ there until it says how far it is.
 .tsg.follow:{[handle]
-  .tsg.followers:distinct .tsg.followers,handle;
-  (.tsg.catalogueVersion;.tsg.nextNumber;.tsg.numbers;.tsg.tagNames;.tsg.fieldNames;.tsg.fieldTypes;.tsg.tagKeys;.tsg.tagValues;
-    .tsg.hot;.tsg.late;.tsg.gone;.tsg.newest;.tsg.parts;.tsg.slices;.tsg.mergedSequence;.tsg.cuts;.tsg.sequence;.tsg.generation;.tsg.offset)}
+  .tsg.followers[handle]:-1;
+  (.tsg.generation;.tsg.records;.tsg.offset;.tsg.switches)}
 
-.tsg.ownAnswers:.tsg.ownCalls!enlist .tsg.follow
+.tsg.ownAnswers:(enlist`.tsg.follow)!enlist .tsg.follow
+
+/ From a reader, which makes a switch between two queries: none of them has a part of before in its hands any more.
+.tsg.heard:{[number] .tsg.followers[.z.w]:number;}
+
+.tsg.forgetFollower:{[handle]
+  kept:key[.tsg.followers] except handle;
+  .tsg.followers:kept!.tsg.followers kept;}
+
+/ The switch that all readers have made; 0W without any [ref/min].
+.tsg.heardByAll:{min .tsg.valuesOf .tsg.followers}
 
 / The last step of every write: memory has all of it.
 .tsg.publish:{[record]
   .tsg.isApplying:0b;
-  message:(record;.tsg.generation;.tsg.offset);
-  .tsg.send[message] each .tsg.followers;}
+  message:(record;.tsg.generation;.tsg.offset;.tsg.sequence);
+  .tsg.send[message] each key .tsg.followers;}
 
 / A reader that is gone or cannot be written to takes no record from the others, nor from the client its receipt.
 .tsg.send:{[message;handle] .[{[message;handle] neg[handle] message};(message;handle);.tsg.leaveReader[handle]];}
@@ -25,11 +36,11 @@
 / Closed here, .z.pc is not called; already closed, there is nothing to close.
 .tsg.leaveReader:{[handle;reason]
   .tsg.log "a reader is left: ",reason;
-  .tsg.followers:.tsg.followers except handle;
+  .tsg.forgetFollower handle;
   @[hclose;handle;::];}
 
 .tsg.closed:{[handle]
-  .tsg.followers:.tsg.followers except handle;
+  .tsg.forgetFollower handle;
   .tsg.waiting:.tsg.waiting except handle;
   .tsg.waitingNext:.tsg.waitingNext except handle;
   .tsg.backups:.tsg.backups where handle<>.tsg.backups`handle;
@@ -41,24 +52,33 @@
 / The position last: who has seen it has seen the record.
 .tsg.hearRecord:{[message]
   record:first message;
-  $[`.tsg.applySwitch~first record;.tsg.applySwitch[record 1;record 2];.tsg.replayRecord record];
+  $[`.tsg.applySwitch~first record;.tsg.applySwitch . 1_record;.tsg.hearWrite[message 3;record]];
   .tsg.generation:message 1;
   .tsg.offset:message 2;}
+
+/ The manifest that it began with may have the first ones.
+.tsg.hearWrite:{[number;record]
+  if[number<=.tsg.sequence;:(::)];
+  if[number>1+.tsg.sequence;'"records are missing before ",string number];
+  .tsg.replayRecord record;}
 
 / From the timer of the writer: what a reader does not take lies in the memory of the writer [ref/dotz#zw-handles]. Left alone, it ends and begins anew.
 .tsg.dropSlowReaders:{
   if[0=count .tsg.followers;:(::)];
-  slow:.tsg.followers where .tsg.maxQueuedBytes<sum each .z.W .tsg.followers;
+  slow:key[.tsg.followers] where .tsg.maxQueuedBytes<sum each .z.W key .tsg.followers;
   if[0=count slow;:(::)];
   .tsg.log "readers that do not keep up are left: ",-3!slow;
-  .tsg.followers:.tsg.followers except slow;
+  .tsg.forgetFollower each slow;
   hclose each slow;}
 
-.tsg.applySwitch:{[parts;merged]
-  .tsg.parts:parts;
-  .tsg.mergedSequence:merged;
-  .tsg.applied:0#.tsg.applied;                        / a reader never asks for batch ids
-  .tsg.forgetMerged merged;}
+/ One that is older than the manifest that it began with is none.
+.tsg.applySwitch:{[parts;merged;number]
+  if[merged>=.tsg.mergedSequence;
+    .tsg.parts:parts;
+    .tsg.mergedSequence:merged;
+    .tsg.applied:0#.tsg.applied;                      / a reader never asks for batch ids
+    .tsg.forgetMerged merged];
+  neg[.tsg.writerHandle] (`.tsg.heard;number);}
 
 / Whether the records that an answer must have seen are applied here.
 .tsg.hasSeen:{[position]
@@ -70,20 +90,11 @@
   address:":",.tsg.host,":",string[.tsg.port],":",string[.tsg.user],":",.tsg.password;
   .tsg.writerHandle:hopen (hsym `$1_address;5000);
   told:.tsg.writerHandle (`.tsg.follow;::);
-  .tsg.catalogueVersion:told 0; .tsg.nextNumber:told 1; .tsg.numbers:told 2; .tsg.tagNames:told 3;
-  .tsg.fieldNames:told 4; .tsg.fieldTypes:told 5; .tsg.tagKeys:told 6; .tsg.tagValues:told 7;
-  .tsg.hot:told 8; .tsg.late:told 9; .tsg.gone:told 10; .tsg.newest:told 11;
-  .tsg.parts:told 12; .tsg.slices:told 13; .tsg.mergedSequence:told 14; .tsg.cuts:told 15;
-  .tsg.sequence:told 16; .tsg.generation:told 17; .tsg.offset:told 18;
-  .tsg.restoreAttributes each key .tsg.numbers;}
-
-/ Not all attributes are sent.
-.tsg.restoreAttributes:{[series]
-  .tsg.tagKeys[series]:`u#.tsg.tagKeys series;
-  hot:.tsg.hot series;
-  late:.tsg.late series;
-  .tsg.hot[series]:update id:`g#id from hot;
-  .tsg.late[series]:update id:`g#id from late;}
+  .tsg.upTo:told 0; .tsg.upToRecords:told 1;
+  .tsg.openStore[];
+  .tsg.applied:0#.tsg.applied;
+  .tsg.generation:told 0; .tsg.offset:told 2;
+  neg[.tsg.writerHandle] (`.tsg.heard;told 3);}
 
 / ---- timer ----
 
@@ -93,7 +104,7 @@
   .tsg.watchConfig[];
   .tsg.dropSlowReaders[];
   .tsg.closeOldJournal[];
-  rows:sum 0,count each (1_.tsg.valuesOf .tsg.hot),1_.tsg.valuesOf .tsg.late;
+  rows:.tsg.hotRows[]+.tsg.lateRows[];
   if[(.tsg.merging<0)&(.tsg.retryAfter<=.tsg.now[])&(rows>=.tsg.checkpointRows)|((rows>0)&.tsg.isFull[])|(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
@@ -131,7 +142,7 @@
 
 .tsg.startReader:{
   .tsg.joinWriter[];
-  .tsg.maxSeries:0W;
+  .tsg.maxSeries:0W;                                  / what the writer took is within the limits
   .tsg.open .tsg.listenPort;}
 
 / Handlers first, the port last.

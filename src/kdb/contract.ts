@@ -151,8 +151,10 @@ export const hostCalls = {
  * makes these calls; the embedded engine has one process and none of them.
  */
 export const ownCalls = {
-  /** A reader takes over the writer's memory, and from then on hears every record: (memory, in the order of kdb/q/start.q). */
-  '.tsg.follow': { arguments: '::', reply: '(memory)' },
+  /** Where a reader begins to read the manifest and the journal by itself; from then on it hears every record. */
+  '.tsg.follow': { arguments: '::', reply: '(j generation; j records; j offset; j switch)' },
+  /** From a reader, a message without an answer: it has made this switch of parts, and no query of it reads any of before. */
+  '.tsg.heard': { arguments: 'j switch', reply: '' },
 } as const;
 
 export type CallName = keyof typeof calls;

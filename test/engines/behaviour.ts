@@ -137,6 +137,14 @@ export function engineBehaves(name: string, open: Open): void {
     });
   }
 
+  check('refuses two texts that are one character', async (engine, series) => {
+    const { batchId, parts } = batchOf([point(series, {}, 1n, { s: 'a' }), point(series, {}, 2n, { s: 'b' })]);
+    const part = parts[0]!;
+    const halves = { lengths: Int32Array.of(1, 1), bytes: Buffer.from('é') };
+    const fields = [{ ...part.fields[0]!, data: { type: 'string', values: halves } as const }];
+    await refuses(engine.insert({ batchId, parts: [{ ...part, fields }] }), /^InvalidValue .* s is not valid UTF-8/);
+  });
+
   check('applies a batch id once', async (engine, series) => {
     const batch = batchOf([point(series, {}, 1n, { f: 1 })]);
     assert.equal((await engine.insert(batch)).rows, 1n);
@@ -287,6 +295,11 @@ export function engineBehaves(name: string, open: Open): void {
     assert.deepEqual(await sum(2n), [[2n ** 63n - 1n]]);
     assert.deepEqual(await sum(1n), [[2n ** 62n]]);
     await refuses(sum(3n), /^LongOverflow l/);
+    await engine.insert(
+      batchOf([-(2n ** 62n), -(2n ** 62n)].map((l, i) => point(series, { i: String(i) }, BigInt(10 + i), { l }))),
+    );
+    const least = { fromNs: 10n, select: [{ op: 'sum', field: 'l', as: 'l' }] } as const;
+    await refuses(engine.query(queryOf(series, least)), /^LongOverflow l/);
   });
 
   check('spread, sample variance and weighted averages, over longs of any size', async (engine, series) => {

@@ -216,6 +216,27 @@ test('a reader has what the writer has, also over a merge, and ends with it', as
   await client.checkpoint();
   await both(4, 'parts that were written again');
 
+  // One that is in the middle of a query does not hear of switches, and may still read what they took out.
+  const parts = () => volumes.flatMap((volume) => readdirSync(volume)).filter((name) => name.startsWith('part-'));
+  const before = parts();
+  reader.child.kill('SIGSTOP');
+  for (const i of [4, 5, 6]) {
+    await insert(direct, i);
+    await direct.checkpoint();
+  }
+  assert.deepEqual(
+    before.filter((name) => !parts().includes(name)),
+    [],
+  );
+  reader.child.kill('SIGCONT');
+  await both(7, 'three switches');
+  await insert(direct, 7);
+  await direct.checkpoint();
+  assert.deepEqual(
+    before.filter((name) => parts().includes(name)),
+    [],
+  );
+
   await writer.stop('SIGKILL');
   await until('the reader ends', () => reader.child.exitCode !== null);
   assert.ok(reader.log.includes('the writer is gone'));

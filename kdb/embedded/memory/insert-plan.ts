@@ -186,6 +186,8 @@ function texts(strings: Strings, validity: Uint8Array | null, refuse: Refuse): C
   let at = 0;
   for (let i = 0; i < lengths.length; i++) {
     const length = lengths[i]!;
+    // A character that two texts share.
+    if (length > 0 && (bytes[at]! & 0xc0) === 0x80) refuse('is not valid UTF-8');
     if (validity === null || validity[i] !== 0) {
       if (length > maxStringBytes) refuse(`is longer than ${maxStringBytes} bytes`);
       const text = bytes.toString('utf8', at, at + length);

@@ -31,6 +31,8 @@ const evaluators: Readonly<Record<string, readonly (readonly [file: string, stat
   get: [
     ['parts.q', '.tsg.readFile'],
     ['parts.q', '.tsg.saveManifest'],
+    ['memory.q', '.tsg.hot'],
+    ['memory.q', '.tsg.late'],
   ],
   parse: [],
   eval: [],

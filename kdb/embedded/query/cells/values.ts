@@ -86,8 +86,9 @@ export class ValueCells implements FieldCells {
     }
   }
 
+  /** -2^63 would read as null. */
   #fitting(value: bigint | undefined): bigint | undefined {
-    if (value !== undefined && BigInt.asIntN(64, value) !== value)
+    if (value !== undefined && (BigInt.asIntN(64, value) !== value || value === -(2n ** 63n)))
       throw new EngineError('LongOverflow', this.#field.name);
     return value;
   }
