@@ -25,6 +25,8 @@ const stepOf = (round: number): number => (everyStep ? round : round ** 2);
 const leastDeaths = 2;
 /** What one makes is what another removes. */
 const wants: Partial<Record<TaskKind, TaskKind>> = { provision: 'deprovision', backup: 'expire-backups' };
+/** As long as one of the other kind is under way it waits. */
+const waitsFor: Partial<Record<TaskKind, TaskKind>> = { 'expire-backups': 'backup' };
 const patienceMs = 120_000;
 
 let region: LocalRegion;
@@ -72,9 +74,10 @@ test('workers die after one step and another of every kind of task: each task is
   const writers = [...movingDatabases, 'leaving'].map((name) => new Writer(service, name));
   t.after(() => Promise.all(writers.map((writer) => writer.stop().catch(() => {}))));
 
-  /** One that stands still is in the only lane of its kind. */
+  /** One that stands still is in the only lane of its kind, or what it waits for. */
   function isBlocked(kind: TaskKind, { stopped }: Worker): boolean {
-    return kinds[kind]!.lanes === 1 && [...stopped.keys()].some((id) => begun.get(id) === kind);
+    const standing = [...stopped.keys()].map((id) => begun.get(id)!);
+    return standing.some((each) => each === waitsFor[kind] || (each === kind && kinds[kind]!.lanes === 1));
   }
 
   /** Those that are not checked yet; those that stand still are the worker's. */
