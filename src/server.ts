@@ -14,6 +14,8 @@ import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDataba
 import { createExport, getExport, listExports } from './api/exports.ts';
 import { listImportParts, putImportPart, startImport } from './api/import-parts.ts';
 import { createImport, getRejects, listImports } from './api/imports.ts';
+import { influxPing, influxWriteV1, influxWriteV2 } from './api/influx.ts';
+import { influxQuery } from './api/influx-query.ts';
 import { metrics } from './api/metrics.ts';
 import { moveDatabase } from './api/moves.ts';
 import { requirePathNames } from './api/names.ts';
@@ -32,7 +34,7 @@ import { changeUser, createUser, listUsers, removeUser } from './api/users.ts';
 import { write } from './api/write.ts';
 import { type ApiError, apiError } from './base/errors.ts';
 
-type Method = 'get' | 'post' | 'put' | 'patch' | 'del';
+type Method = 'get' | 'head' | 'post' | 'put' | 'patch' | 'del';
 
 const series = '/v1/databases/:database/series/:series';
 
@@ -60,6 +62,12 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['del', '/v1/databases/:database', 'deleteDatabase', deleteDatabase],
   ['post', '/v1/databases/:database/move', 'moveDatabase', moveDatabase],
   ['post', '/v1/databases/:database/write', 'write', write],
+  ['post', '/api/v2/write', 'influxWriteV2', influxWriteV2],
+  ['post', '/write', 'influxWriteV1', influxWriteV1],
+  ['get', '/ping', 'influxPing', influxPing],
+  ['head', '/ping', 'influxPingHead', influxPing],
+  ['get', '/query', 'influxQuery', influxQuery],
+  ['post', '/query', 'influxQueryPost', influxQuery],
   ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],
   ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
   ['post', '/v1/databases/:database/imports', 'createImport', createImport],

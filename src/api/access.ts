@@ -7,10 +7,19 @@ import { apiError } from '../base/errors.ts';
 import type { Account, Database, Scope, Token, User } from '../management/records.ts';
 import type { Context, Step } from './step.ts';
 
+/** Where a request has the secret of its token. */
+type SecretOf = (context: Context) => string;
+
+function bearer({ request }: Context): string {
+  return bearerSecret(request.headers.authorization);
+}
+
 /** Who asks: the token, its account, its user. Waits for nothing when this process knows all of them. */
-function authenticate(context: Context): void | Promise<void> {
-  const token = context.services.management.tokens.findToken(bearerSecret(context.request.headers.authorization));
-  return token instanceof Promise ? token.then((found) => identify(context, found)) : identify(context, token);
+function authenticateBy(secretOf: SecretOf): Step {
+  return function authenticate(context: Context): void | Promise<void> {
+    const token = context.services.management.tokens.findToken(secretOf(context));
+    return token instanceof Promise ? token.then((found) => identify(context, found)) : identify(context, token);
+  };
 }
 
 function identify(context: Context, token: Token | undefined): void | Promise<void> {
@@ -67,7 +76,9 @@ function requireHere(context: Context): void {
     // A request line may hold what would end the link early, or, sent to a proxy, name a host.
     const path = (context.request.url ?? '')
       .replace(/^[a-z]+:\/\/[^/]*/i, '')
-      .replace(/[^!-~]|[<>"]/g, encodeURIComponent);
+      .replace(/[^!-~]|[<>"]/g, encodeURIComponent)
+      // The secret, for clients that have it there.
+      .replace(/([?&])p=[^&]*/g, '$1p=');
     context.response.setHeader('Link', `<${endpoint}${path}>; rel="alternate"`);
   }
   throw apiError(
@@ -84,8 +95,13 @@ function requireActive(context: Context): void {
   if (status !== 'active') throw apiError('DatabaseNotReady', { database: name, status });
 }
 
-export function access(scope: Scope): Step[] {
-  return [authenticate, authorise(scope)];
+export function access(scope: Scope, secretOf = bearer): Step[] {
+  return [authenticateBy(secretOf), authorise(scope)];
+}
+
+/** For routes whose steps look at the scope themselves. */
+export function anyAccess(secretOf: SecretOf): Step[] {
+  return [authenticateBy(secretOf)];
 }
 
 /** A token that may only be used for some databases manages nothing of its account. */
@@ -97,16 +113,16 @@ export const accountAccess: Step[] = [
 ];
 
 export const operatorAccess: Step[] = [
-  authenticate,
+  authenticateBy(bearer),
   function authoriseOperator(context: Context): void {
     requireOperator(context.token!);
   },
 ];
 
 /** For routes that speak to the database process. */
-export function dataAccess(scope: Scope): Step[] {
+export function dataAccess(scope: Scope, secretOf = bearer): Step[] {
   return [
-    ...access(scope),
+    ...access(scope, secretOf),
     function requireUsable(context: Context): void {
       if (context.account!.status === 'suspended') throw suspended(context.account!);
     },

@@ -1,6 +1,6 @@
 // A decoded batch into the database of the request, and what became of it: formats and answers are of others.
 
-import type { PointFault } from '../base/errors.ts';
+import { apiError, type PointFault } from '../base/errors.ts';
 import { AllowedTimes } from '../ingest/allowed-times.ts';
 import { maxNamed } from '../ingest/fault-list.ts';
 import { refusedPoints, withoutRefused } from '../ingest/faults.ts';
@@ -58,6 +58,14 @@ export async function insert(context: Context): Promise<void> {
     takeUnwritten(context, batch.lines);
     context.written = writtenOf(batch, 0, false);
   }
+}
+
+export function badLines({ accepted, faults, faultCount, lines }: Written): Error {
+  return apiError(
+    accepted > 0 ? 'PartialWrite' : 'InvalidLines',
+    { rejected: faultCount, lines, accepted },
+    { extra: { accepted, rejected: faultCount, errors: faults } },
+  );
 }
 
 async function insertBatch(context: Context, decoded: Batch): Promise<Written> {

@@ -42,19 +42,23 @@ export function replyError(context: Context, thrown: unknown): unknown {
     // The reply is half out: cutting the connection is the only way left to say that it is not whole.
     response.destroy();
   } else {
-    writeError(response, error, context);
+    writeError(response, error, context, context.errorBody?.(context, error));
   }
   return error.status === 503 ? `${error.code}: ${error.message}` : error.code;
 }
 
 /** Also for what restify itself refuses, before there is a context. */
-export function writeError(response: Response, error: ApiError, ids: RequestIds): void {
+export function writeError(response: Response, error: ApiError, ids: RequestIds, body = bodyOf(error, ids)): void {
   for (const [name, value] of Object.entries(idHeaders(ids))) response.setHeader(name, value);
   if (error.retryAfterS !== undefined) response.setHeader('Retry-After', String(error.retryAfterS));
   if (error.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-  const text = JSON.stringify({ code: error.code, message: error.message, requestId: ids.requestId, ...error.extra });
+  const text = JSON.stringify(body);
   if (hasUnreadBody(response.req)) sendBeforeBody(response, error.status, text);
   else send(response, error.status, ids, text);
+}
+
+function bodyOf({ code, message, extra }: ApiError, { requestId }: RequestIds): object {
+  return { code, message, requestId, ...extra };
 }
 
 /** Head and body in one call each, so that Node sends them as one text by one write: by restify's own send they are three, 25 µs more. */

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'restify';
+import type { ApiError } from '../base/errors.ts';
 import { type Log, logAtOnce } from '../base/log.ts';
 import { nameRequest } from '../base/segments.ts';
 import { inTrace } from '../base/trace.ts';
@@ -19,8 +20,10 @@ export interface Context extends RequestIds {
   /** Name of the route: log field, metric label, test title. */
   readonly route: string;
   readonly log: Log;
-  /** Path parameters, decoded. */
-  readonly params: Readonly<Record<string, string>>;
+  /** Path parameters, decoded; where the database is named elsewhere, set by `nameDatabase`. */
+  params: Readonly<Record<string, string>>;
+  /** Of an API that speaks of errors in another way. */
+  errorBody?: (context: Context, error: ApiError) => object;
   /** Set by `authenticate`. */
   token?: Token;
   /** Set by `authenticate`: the token's. */

@@ -1,8 +1,7 @@
-import { apiError } from '../base/errors.ts';
 import { decoderFor, type Precision } from '../ingest/index.ts';
 import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
-import { decodeBody, insert, type Written } from './insert.ts';
+import { badLines, decodeBody, insert } from './insert.ts';
 import { replyJson } from './reply.ts';
 import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -36,11 +35,3 @@ export const write: Step[] = [
     replyJson(context, 200, { accepted, rejected: 0, errors: [], ...(repeated && { repeated }) });
   },
 ];
-
-function badLines({ accepted, faults, faultCount, lines }: Written): Error {
-  return apiError(
-    accepted > 0 ? 'PartialWrite' : 'InvalidLines',
-    { rejected: faultCount, lines, accepted },
-    { extra: { accepted, rejected: faultCount, errors: faults } },
-  );
-}

@@ -9,6 +9,19 @@ export function bearerSecret(header: string | undefined): string {
   return match[1]!;
 }
 
+/**
+ * As clients of other databases send it: `Token <secret>`, or as the password of anybody, by Basic, as `Token <user>:<secret>` or, last, as a
+ * parameter.
+ */
+export function compatibleSecret(header: string | undefined, password: string | undefined): string {
+  const [, scheme, value] = /^(Token|Basic) +(\S+) *$/i.exec(header ?? '') ?? [];
+  if (value === undefined) return header === undefined && password ? password : bearerSecret(header);
+  const given = scheme!.toLowerCase() === 'basic' ? Buffer.from(value, 'base64').toString() : value;
+  const secret = given.slice(given.indexOf(':') + 1);
+  if (secret === '') throw apiError('TokenMissing');
+  return secret;
+}
+
 /** What the role of a token's user leaves of its scopes. */
 const roleScopes: Readonly<Record<Role, readonly Scope[]>> = {
   owner: scopes,

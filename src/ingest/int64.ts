@@ -38,9 +38,10 @@ export class Int64 {
     return true;
   }
 
-  /** Digits as a time in a unit of 10^zeros ns; false when it is outside minTimeNs to maxTimeNs (base/time.ts). */
-  setTime(bytes: Uint8Array, start: number, end: number, negative: boolean, zeros: number): boolean {
+  /** Digits as a time in a unit of 10^zeros ns, or of so many seconds; false when it is outside minTimeNs to maxTimeNs (base/time.ts). */
+  setTime(bytes: Uint8Array, start: number, end: number, negative: boolean, zeros: number, seconds = 1): boolean {
     if (!readDigits(bytes, start, end, zeros)) return false;
+    billions *= seconds;
     return this.setTimeParts(negative);
   }
 

@@ -30,7 +30,12 @@ const zero = 48;
 const equals = 61;
 const backslash = 92;
 
-export function decodeLineProtocol(body: Buffer, options: DecodeOptions): Batch {
+export interface LineOptions extends DecodeOptions {
+  /** With a precision of seconds: how many of them a unit has (a minute: 60). */
+  readonly timesUnit?: number;
+}
+
+export function decodeLineProtocol(body: Buffer, options: LineOptions): Batch {
   // Every scan below stops at a newline, so there is one at the end.
   const lines = body.length > 0 && body[body.length - 1] !== newline ? Buffer.concat([body, Buffer.of(newline)]) : body;
   return new LineDecoder(lines, options).decode();
@@ -43,6 +48,7 @@ class LineDecoder {
   /** False: some line is not UTF-8, so each is looked at. */
   private readonly valid: boolean;
   private readonly zeros: number;
+  private readonly timesUnit: number;
   private readonly now = new Int64();
 
   /** Measurements with tags as written; the number is that of the tag set in its series. */
@@ -68,13 +74,14 @@ class LineDecoder {
   /** After a fault: where the rest of the line begins. */
   private resume = 0;
 
-  constructor(body: Buffer, { precision, nowNs, ...rest }: DecodeOptions) {
+  constructor(body: Buffer, { precision, nowNs, timesUnit = 1, ...rest }: LineOptions) {
     this.body = body;
     this.view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     this.batch = new BatchBuilder(body.length, rest);
     this.batch.budget.position = body.indexOf(newline);
     this.valid = isUtf8(body);
     this.zeros = precisions[precision];
+    this.timesUnit = timesUnit;
     this.now.setBigInt(nowNs);
     this.prefixes = new ByteTable(this.view);
     this.prefixReader = new PrefixReader(body, this.view, this.batch);
@@ -242,7 +249,7 @@ class LineDecoder {
     if (end === digits) {
       this.time.high = this.now.high;
       this.time.low = this.now.low;
-    } else if (this.time.setTime(body, digits, end, negative, this.zeros)) {
+    } else if (this.time.setTime(body, digits, end, negative, this.zeros, this.timesUnit)) {
       this.timeLength = end - first;
     } else {
       return this.fault('TimeOutOfRange', 'time', '% is outside 1707-09-22 to 2262-04-11', first, first);
