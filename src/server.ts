@@ -11,6 +11,7 @@ import {
 } from './api/backups.ts';
 import { getCatalogueEntry, listCatalogue } from './api/catalogue.ts';
 import { changeDatabase, createDatabase, deleteDatabase, getDatabase, listDatabases } from './api/databases.ts';
+import { diagnostics } from './api/diagnostics.ts';
 import { createExport, getExport, listExports } from './api/exports.ts';
 import { listImportParts, putImportPart, startImport } from './api/import-parts.ts';
 import { createImport, getRejects, listImports } from './api/imports.ts';
@@ -61,6 +62,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['patch', '/v1/databases/:database', 'changeDatabase', changeDatabase],
   ['del', '/v1/databases/:database', 'deleteDatabase', deleteDatabase],
   ['post', '/v1/databases/:database/move', 'moveDatabase', moveDatabase],
+  ['get', '/v1/databases/:database/diagnostics', 'diagnostics', diagnostics],
   ['post', '/v1/databases/:database/write', 'write', write],
   ['post', '/api/v2/write', 'influxWriteV2', influxWriteV2],
   ['post', '/write', 'influxWriteV1', influxWriteV1],

@@ -67,7 +67,7 @@ export function findDatabase(context: Context): void | Promise<void> {
 }
 
 /** Step: a database is served in its own region only. */
-function requireHere(context: Context): void {
+export function requireHere(context: Context): void {
   const { name, region } = context.database!;
   const { config } = context.services;
   if (region === config.region) return;

@@ -33,6 +33,8 @@ const line = 'cpu,host=a usage=1 1';
 const table: readonly (readonly [string, string, string | object | undefined, ...number[]])[] = [
   ['GET', '/v1/databases', undefined, 200, 200, 200, 200, 200, 200],
   ['GET', '/v1/databases/plant', undefined, 200, 200, 200, 200, 200, 404],
+  ['GET', '/v1/databases/plant/diagnostics', undefined, 200, 200, 200, 200, 200, 404],
+  ['GET', `/v1/databases/plant/diagnostics?account=${acme.id}`, undefined, 200, 200, 200, 200, 200, 200],
   ['POST', '/v1/databases/plant/write', line, 200, 200, 403, 403, 200, 404],
   ['GET', '/v1/databases/plant/series/cpu/query', undefined, 200, 200, 200, 200, 200, 404],
   ['GET', '/v1/databases/plant/series/cpu/latest', undefined, 200, 200, 200, 200, 200, 404],
