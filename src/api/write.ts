@@ -1,4 +1,4 @@
-import { decoderFor, type Precision } from '../ingest/index.ts';
+import { decoderFor, type FormatName, formatNames, type Precision } from '../ingest/index.ts';
 import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
 import { badLines, decodeBody, insert } from './insert.ts';
@@ -17,13 +17,14 @@ export const write: Step[] = [
     properties: {
       precision: { enum: ['ns', 'us', 'ms', 's'] },
       partial: { enum: ['true', 'false'] },
+      format: { enum: formatNames },
       ...tableParameters,
     },
   }),
   readBody,
   function decode(context: Context): void {
-    const { precision = 'ns', partial } = context.parameters!;
-    const decoder = decoderFor(context.request.headers['content-type']);
+    const { precision = 'ns', partial, format } = context.parameters!;
+    const decoder = decoderFor(context.request.headers['content-type'], format as FormatName | undefined);
     const table = tableOf(context.parameters!);
     const options = { precision: precision as Precision, partial: partial === 'true', ...(table && { table }) };
     decodeBody(context, decoder, options);

@@ -1,7 +1,8 @@
-// Bodies of data writes by content type.
+// Bodies of data writes by content type, or by the name of the format.
 
 import { apiError } from '../base/errors.ts';
 import type { Batch, DecodeOptions } from './batch.ts';
+import { decodeCollectd } from './collectd.ts';
 import { decodeCsv } from './csv.ts';
 import { decodeJson } from './json.ts';
 import { decodeLineProtocol } from './line-protocol.ts';
@@ -21,8 +22,14 @@ const decoders: Readonly<Record<string, Decoder>> = {
   'text/csv': decodeCsv,
 };
 
-/** The decoder of a Content-Type header; line protocol when there is none. */
-export function decoderFor(contentType: string | undefined): Decoder {
+/** Those whose media type is another format's too: named by a parameter. */
+const namedDecoders = { collectd: decodeCollectd } as const;
+export type FormatName = keyof typeof namedDecoders;
+export const formatNames = Object.keys(namedDecoders) as FormatName[];
+
+/** The decoder of a Content-Type header, line protocol when there is none; of `format`, where it is named. */
+export function decoderFor(contentType: string | undefined, format?: FormatName): Decoder {
+  if (format !== undefined) return namedDecoders[format];
   const type = (contentType ?? '').split(';')[0]!.trim().toLowerCase() || 'text/plain';
   if (Object.hasOwn(decoders, type)) return decoders[type]!;
   throw apiError('UnsupportedMediaType', {
