@@ -45,14 +45,20 @@
   volume:.tsg.volumes place;
   current:$[place=.tsg.generation mod count .tsg.volumes;" ",.tsg.flatJournal[.tsg.generation]," ",string .tsg.offset;""];
   command:"script=$(realpath ",.tsg.quoted[hsym `$.tsg.directory,"backup.sh"],") && cd ",.tsg.quoted[.tsg.backupPath[volume;name]]," && sh \"$script\"",current;
-  .tsg.startShell[command;.tsg.workPath[name;volume;`log]];}
+  .tsg.startShell[.tsg.workPath[name;volume;`running];command;.tsg.workPath[name;volume;`log]];}
 
-/ From the timer.
+.tsg.nextLook:0                                       / ns since 1970
+
+/ From the timer. Whether the lock is free is asked once a second: that is a process each time.
 .tsg.watchBackups:{
   if[0=count .tsg.backups;:(::)];
-  .tsg.answerBackup each .tsg.backups where .tsg.isSummed each .tsg.backups`name;}
+  isLook:.tsg.nextLook<=.tsg.now[];
+  if[isLook;.tsg.nextLook:.tsg.now[]+.tsg.lookNs];
+  .tsg.answerBackup each .tsg.backups where .tsg.isSummed[isLook] each .tsg.backups`name;}
 
-.tsg.isSummed:{[name] not any .tsg.isThere each .tsg.workPath[name;;`running] each .tsg.volumes}
+/ `running` goes when backup.sh ends; its lock also when it is killed.
+.tsg.isSummed:{[isLook;name] not any .tsg.isSumming[isLook] each .tsg.workPath[name;;`running] each .tsg.volumes}
+.tsg.isSumming:{[isLook;running] $[not .tsg.isThere running;0b;isLook;.tsg.isLocked running;1b]}
 
 / Whatever fails takes nothing else of the timer along.
 .tsg.answerBackup:{[asked]
@@ -79,6 +85,7 @@
 
 .tsg.refuseSums:{[logFile]
   reason:$[.tsg.isThere logFile;" " sv read0 logFile;"it is gone"];
+  if[0=count reason;reason:"backup.sh was killed"];
   .tsg.refuse $[reason like "*No space left*";enlist `StorageFull;(`StorageFailed;"backup: ",reason)]}
 
 / ---- shipping: the host agent takes closed files to the object store, and removes their links ----

@@ -10,9 +10,9 @@
 
 / The reply of a large one comes when it is done [basics/internal#-30x]; its connection has no other request under way.
 .tsg.checkpoint:{[nothing]
-  isUnderWay:.tsg.merging>=0;
+  isUnderWay:(.tsg.merging>=0)|.tsg.isSearching[];
   if[not isUnderWay;.tsg.beginMerge[]];
-  if[(.tsg.merging<0)|.z.w=0;:(::)];
+  if[(not isUnderWay)&.tsg.merging<0;:(::)];
   $[isUnderWay;.tsg.waitingNext,:.z.w;.tsg.waiting,:.z.w];
   -30!(::)}
 
@@ -62,12 +62,17 @@
   .tsg.mergedGeneration:closed+1;
   .tsg.mergedSequence:.tsg.sequence;}
 
-/ One at a time, whoever starts it: the lock ends with the process.
+/ One at a time, whoever starts it: with that of a former writer under way nothing happens.
 .tsg.startMerge:{[closed]
   .tsg.merging:closed;
   .tsg.mergeStarted:.tsg.now[];
-  command:"flock -n ",.tsg.quoted[.tsg.manifestPath `merge.lock]," ",.tsg.program[]," ",.tsg.quoted[hsym `$.tsg.directory,"tsg.q"];
-  .tsg.startShell[command," -config ",.tsg.quoted[.tsg.configFile]," -role merge -upto ",string[closed]," -q";.tsg.manifestPath `merge.log];}
+  @[.tsg.startRole[`merge];"-role merge -upto ",string closed;{[reason] .tsg.log "a merge is not started: ",reason}];}
+
+/ A process of this database. Its lock and its log bear its name.
+.tsg.startRole:{[name;options]
+  path:{[name;end] .tsg.manifestPath `$string[name],end}[name];
+  command:"exec ",.tsg.program[]," ",.tsg.quoted[hsym `$.tsg.directory,"tsg.q"]," -config ",.tsg.quoted[.tsg.configFile]," ",options," -q";
+  .tsg.startShell[path ".lock";command;path ".log"];}
 
 .tsg.program:{.tsg.quoted hsym `$first .z.X}         / the name that this process was started with [ref/dotz#zX]
 .tsg.mergeStarted:0

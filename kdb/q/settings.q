@@ -8,6 +8,8 @@
 .tsg.upTo:"J"$.tsg.argument[`upto;"-1"]               / of a merge: the last journal file, closed, that it brings into parts; of a search: the last it reads
 .tsg.upToRecords:"J"$.tsg.argument[`records;"-1"]     / of that file; -1: all. A reader learns both from the writer
 
+.tsg.searchName:`$.tsg.argument[`search;""]           / of a search
+
 .tsg.limitOf:{[given;otherwise] $[null given;otherwise;"j"$given]}                  / JSON numbers are floats, null is 0n [ref/dotj]
 
 .tsg.readConfig:{
@@ -43,6 +45,8 @@
 .tsg.checkpointRows:5000000                           / rows in memory from which on they go into parts
 .tsg.checkpointBytes:1073741824                       / bytes of a journal file, the same
 .tsg.inlineRows:200000                                / a merge of no more is done at once: starting a process takes longer
+.tsg.inlineSearchRows:1000000                         / a deletion or retention that reads no more is done at once
+.tsg.deletePoints:500000                              / what one record deletes, but for a tag set that has more
 .tsg.mergePatienceNs:60000000000                      / a merge that has not ended by then is started again: flock lets it pass while it runs
 .tsg.namedBatchNs:14*.tsg.dayNs                       / how long batch ids made from an Idempotency-Key are kept
 .tsg.otherBatchNs:900000000000                        / the others name one request and its retries: 15 minutes
@@ -52,5 +56,6 @@
 .tsg.maxQueuedBytes:268435456                         / for a reader that does not take its messages
 .tsg.compression:17 2 6                               / of columns: blocks of 128 KB, gzip [kb/file-compression]
 .tsg.timerMs:200
+.tsg.lookNs:1000000000                                / between two looks whether a process is still there
 
 .tsg.readConfig[]

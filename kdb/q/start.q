@@ -44,6 +44,7 @@
   .tsg.waiting:.tsg.waiting except handle;
   .tsg.waitingNext:.tsg.waitingNext except handle;
   .tsg.backups:.tsg.backups where handle<>.tsg.backups`handle;
+  .tsg.leaveSearches handle;
   if[handle=.tsg.writerHandle;.tsg.log "the writer is gone";exit 1];}                / the host agent starts both again
 
 / With a record missing nothing that it answers would be true.
@@ -101,10 +102,12 @@
 .tsg.tick:{
   .tsg.watchBackups[];
   .tsg.watchMerge[];
+  .tsg.watchSearch[];
   .tsg.watchConfig[];
   .tsg.dropSlowReaders[];
   .tsg.closeOldJournal[];
   rows:.tsg.hotRows[]+.tsg.lateRows[];
+  if[.tsg.isSearching[];:(::)];
   if[(.tsg.merging<0)&(.tsg.retryAfter<=.tsg.now[])&(rows>=.tsg.checkpointRows)|((rows>0)&.tsg.isFull[])|(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
@@ -134,6 +137,7 @@
 .tsg.startWriter:{
   ready:.tsg.manifestPath `manifest.ready;
   if[.tsg.isThere ready;.tsg.renameFile[ready;.tsg.manifestPath `manifest]];
+  .tsg.shell "rm -f ",.tsg.quoted[first .tsg.volumes],"/search-*";
   if[.tsg.restoring;.tsg.unpackBackup[]];
   .tsg.openStore[];
   $[.tsg.restoring;.tsg.finishRestore[];.tsg.shipJournal each -1_.tsg.journalsFrom .tsg.mergedGeneration];
@@ -161,6 +165,6 @@
   .tsg.runMerge[];}
 
 .tsg.main:{
-  $[.tsg.role=`writer;.tsg.startWriter[];.tsg.role=`reader;.tsg.startReader[];.tsg.role=`merge;.tsg.startMergeRole[];'"role ",string .tsg.role]}
+  $[.tsg.role=`writer;.tsg.startWriter[];.tsg.role=`reader;.tsg.startReader[];.tsg.role=`merge;.tsg.startMergeRole[];.tsg.role=`search;.tsg.runSearch[];'"role ",string .tsg.role]}
 
 @[.tsg.main;::;{[reason] -2 "cannot start: ",reason;exit 1}]

@@ -19,7 +19,7 @@ import { mounted, unmount } from '../system/durability/mounted.ts';
 import { until } from '../until.ts';
 import type { DatabaseProcess } from './database-process.ts';
 import { batchOf, type Cell, point, queryOf, rowsOf } from './points.ts';
-import { clientOf, interpreter, scriptsWith, startQ } from './q-process.ts';
+import { clientOf, interpreter, pidsOf, scriptsWith, startQ } from './q-process.ts';
 import { volumesFor } from './store-in-temp.ts';
 
 interface Running {
@@ -129,23 +129,9 @@ test('a closed journal file that is damaged, or gone, stops the start with its n
   assert.deepEqual(await values((await started(t, volumes)).client), [0]);
 });
 
-/** Pids of the interpreters that merge for a configuration. */
-function merges(config: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return args[0]!.includes('node') && args.includes('merge') && args.includes(config);
-      } catch {
-        return false;
-      }
-    });
-}
 async function endMerges(config: string): Promise<void> {
   await until('no merge', () => {
-    const pids = merges(config);
+    const pids = pidsOf(config, 'merge');
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     return pids.length === 0;
   });
@@ -158,7 +144,7 @@ test('a merge that is killed is started again, and what it wrote is written over
   for (const i of upTo(6)) await insert(client, i);
   const merged = client.checkpoint();
   const [pid] = await until('a merge', () => {
-    const found = merges(writer.config);
+    const found = pidsOf(writer.config, 'merge');
     return found.length > 0 && found;
   });
   process.kill(pid!, 'SIGKILL');

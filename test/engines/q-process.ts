@@ -1,6 +1,6 @@
 // kdb/q as the host agent starts it, by whatever plays q.
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, type TestContext } from 'node:test';
@@ -48,6 +48,21 @@ export function scriptsWith(t: Pick<TestContext, 'after'>, settings: Record<stri
   }
   writeFileSync(path, text);
   return join(folder, basename(script));
+}
+
+/** Of the interpreters that have a role for a configuration. */
+export function pidsOf(config: string, role: 'merge' | 'search'): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return args[0]!.includes('node') && args.includes(role) && args.includes(config);
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** The behaviour suite, with one writer per mode for all of it: starting one takes longer than most tests. */
