@@ -21,7 +21,7 @@ import { metrics } from './api/metrics.ts';
 import { moveDatabase } from './api/moves.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
-import { latest, query } from './api/query.ts';
+import { latest, latestSpec, query, querySpec } from './api/query.ts';
 import { writeError } from './api/reply.ts';
 import { nextRequestIds } from './api/request-ids.ts';
 import { defineSeries, describeSeries, dropSeries, listSeries } from './api/series.ts';
@@ -93,6 +93,8 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['put', series, 'defineSeries', defineSeries],
   ['get', series, 'describeSeries', describeSeries],
   ['del', series, 'dropSeries', dropSeries],
+  ['post', '/v1/databases/:database/query', 'querySpec', querySpec],
+  ['post', '/v1/databases/:database/latest', 'latestSpec', latestSpec],
   ['get', `${series}/query`, 'query', query],
   ['get', `${series}/latest`, 'latest', latest],
   ['get', '/v1/audit', 'listAudit', listAudit],

@@ -17,9 +17,8 @@ export interface Definition {
   readonly cached: boolean;
 }
 
-/** The definition of the request's series; `fresh` asks the engine, which costs a round trip of some 0.2 ms. */
-export async function definition(context: Context, fresh: boolean): Promise<Definition> {
-  const series = context.params['series']!;
+/** The definition of the series; `fresh` asks the engine, which costs a round trip of some 0.2 ms. */
+export async function definition(context: Context, series: string, fresh: boolean): Promise<Definition> {
   const key = `${context.database!.id}\0${series}`;
   const found = fresh ? undefined : known.get(key);
   if (found) return { info: found, cached: true };

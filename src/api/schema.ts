@@ -2,6 +2,7 @@ import { parse } from 'node:querystring';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
 import { schemas } from '../base/json-schema.ts';
+import { specError } from '../query/fault.ts';
 import type { Context, Parameters, Step } from './step.ts';
 
 /** Step: parses the body as JSON and checks it. */
@@ -18,6 +19,37 @@ export function readJson(schema: object): Step {
     if (!validate(value)) throw apiError('InvalidRequest', { reason: `body${explain(validate)}` });
     context.json = value;
   };
+}
+
+/** A spec is text that somebody writes. */
+const maxSpecBytes = 1_048_576;
+/** Brackets; deeper ones would be more than the check's stack holds. */
+const maxSpecDepth = 100;
+
+/** Step: as readJson, for the spec of a query; what is wrong is told with its path. */
+export function readSpec(read: (value: unknown) => unknown): Step {
+  return function readSpec(context: Context): void {
+    const body = context.body!;
+    if (body.length > maxSpecBytes) throw apiError('BodyTooLarge', { limitBytes: maxSpecBytes });
+    const text = body.toString('utf8');
+    if (depthOf(text) > maxSpecDepth) throw apiError('InvalidJson', { reason: 'it nests too deep' });
+    try {
+      context.json = read(JSON.parse(text));
+    } catch (error) {
+      if (error instanceof SyntaxError) throw apiError('InvalidJson', { reason: error.message });
+      throw specError(error);
+    }
+  };
+}
+
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
+    else if (token.length === 1) depth--;
+  }
+  return deepest;
 }
 
 /** A parameter that is given once. */

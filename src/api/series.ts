@@ -82,7 +82,7 @@ export const listSeries: Step[] = [
 export const describeSeries: Step[] = [
   ...dataAccess('read'),
   async function describeSeries(context: Context): Promise<void> {
-    const { info } = await definition(context, true);
+    const { info } = await definition(context, context.params['series']!, true);
     replyJson(context, 200, { series: shownSeries(info) });
   },
 ];

@@ -4,9 +4,7 @@ import { type Log, logAtOnce } from '../base/log.ts';
 import { nameRequest } from '../base/segments.ts';
 import { inTrace } from '../base/trace.ts';
 import type { Batch } from '../ingest/index.ts';
-import type { QueryResult } from '../kdb/engine.ts';
 import type { Account, Database, Token, User } from '../management/records.ts';
-import type { ResultFormat } from '../query/json-result.ts';
 import type { Written } from './insert.ts';
 import { replyError } from './reply.ts';
 import { nextRequestIds, type RequestIds } from './request-ids.ts';
@@ -44,8 +42,8 @@ export interface Context extends RequestIds {
   isPartial?: boolean;
   /** Set by `insert`. */
   written?: Written;
-  /** Set by `query` and `latest`. */
-  rows?: { readonly result: QueryResult; readonly format: ResultFormat };
+  /** Set by queries: sends what was found. */
+  respond?: () => void | Promise<void>;
   /** What calls of the engine took so far, added up. */
   engineMs?: number;
 }

@@ -4,9 +4,11 @@
 import { Agent, get } from 'node:http';
 import { decoderFor } from '../ingest/index.ts';
 import { codecs, requestFrame } from '../kdb/calls/index.ts';
-import type { QueryResult, SeriesDefinition } from '../kdb/engine.ts';
+import type { QueryResult, SeriesInfo } from '../kdb/engine.ts';
 import { encodeJson } from '../query/json-result.ts';
-import { buildSpec } from '../query/parameters.ts';
+import { requestOf } from '../query/parameters.ts';
+import { planOf } from '../query/plan.ts';
+import { noMatches } from '../query/tag-regex.ts';
 
 /** V8 has compiled most of it by then; together about 0.2 s of one core. */
 const rounds = 80;
@@ -32,13 +34,14 @@ function exerciseWrite(round: number): void {
   requestFrame(codecs['.tsg.insert'], { batchId: Buffer.alloc(16), parts });
 }
 
-const series: SeriesDefinition = {
+const series: SeriesInfo = {
   series: 'cpu',
   tags: ['host', 'region'],
   fields: [
     { name: 'load', type: 'float' },
     { name: 'user', type: 'long' },
   ],
+  ...{ tagSets: 5n, rows: 20n, firstNs: timeNs, lastNs: timeNs },
 };
 
 function exerciseQuery(round: number): void {
@@ -49,7 +52,7 @@ function exerciseQuery(round: number): void {
     field: 'load',
     where: 'host=h1',
   };
-  const { spec, ...format } = buildSpec(series, parameters, timeNs);
+  const { spec, interval } = planOf(series, requestOf(series, parameters), timeNs, noMatches);
   requestFrame(codecs['.tsg.query'], spec);
   const rows = 60;
   const result: QueryResult = {
@@ -62,7 +65,9 @@ function exerciseQuery(round: number): void {
     rows,
     next: null,
   };
-  encodeJson(codecs['.tsg.query'].decodeReply(codecs['.tsg.query'].encodeReply(result)), format);
+  encodeJson(codecs['.tsg.query'].decodeReply(codecs['.tsg.query'].encodeReply(result)), {
+    ...{ interval, timeFormat: 'iso', next: null },
+  });
 }
 
 function askHealth(port: number, host: string, agent: Agent): Promise<void> {

@@ -14,6 +14,7 @@ export const errorRegistry = {
   // The request itself
   InvalidJson: { status: 400, message: 'The body is not valid JSON: {reason}' },
   InvalidRequest: { status: 400, message: 'The request does not have the expected form: {reason}' },
+  InvalidSpec: { status: 400, message: 'The query cannot be run as it is: {path}: {reason}' },
   InvalidLines: {
     status: 400,
     message:
@@ -84,6 +85,24 @@ export const errorRegistry = {
   ResultTooLarge: {
     status: 422,
     message: 'The result has more than {limit} rows; narrow the range, use interval-sec, or set limit',
+  },
+  TooManyBuckets: {
+    status: 422,
+    message: 'The range has more than {limit} buckets; narrow it, or take wider ones',
+  },
+  TooManyGroups: {
+    status: 422,
+    message: 'The result has more than {limit} groups; narrow `where`, or group by fewer tags',
+  },
+  QueryTooLong: {
+    status: 422,
+    message:
+      'The query took longer than the {timeoutMs} ms that it was given; narrow its range or filter, or give it more time',
+  },
+  RegexTooLong: {
+    status: 422,
+    message:
+      'To find the values of tag {tag} that match took longer than {limitMs} ms; use a simpler expression, or in',
   },
   BodyTooLarge: {
     status: 413,

@@ -1,7 +1,7 @@
 import type { Column, Strings } from '../kdb/engine.ts';
 import { writeAscii, writeFloat, writeWhole } from './json-digits.ts';
 import { maxTimeBytes, timeWriter } from './json-times.ts';
-import type { TimeFormat } from './parameter-schema.ts';
+import type { TimeFormat } from './request.ts';
 
 /** Writes the cells of one column, top to bottom. */
 export interface CellWriter {

@@ -1,5 +1,5 @@
 import { writeFraction, writePadded, writeWhole } from './json-digits.ts';
-import type { TimeFormat } from './parameter-schema.ts';
+import type { TimeFormat } from './request.ts';
 
 /** Writes the time of a row at `at` and gives the position after it. */
 export type TimeWriter = (out: Uint8Array, at: number, row: number) => number;

@@ -4,13 +4,9 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
 import { schemas } from '../base/json-schema.ts';
 import { maxFieldsPerSeries, maxTagsPerSeries } from '../base/limits.ts';
-import type { AggregateOp } from '../kdb/engine.ts';
+import { type AggregateOp, aggregateOps } from '../kdb/aggregates.ts';
 import { parameterFault, quoted } from './fault.ts';
-
-export const aggregations: readonly AggregateOp[] = ['avg', 'min', 'max', 'sum', 'count', 'first', 'last'];
-
-const timeFormats = ['iso', 'ns', 'us', 'ms', 's'] as const;
-export type TimeFormat = (typeof timeFormats)[number];
+import { type Direction, downsampleMethods, type Format, formats, type TimeFormat, timeFormats } from './request.ts';
 
 export const maxRows = 1_000_000;
 const maxConditions = 100;
@@ -41,7 +37,9 @@ export const queryParametersSchema = {
   properties: {
     from: word(timeDescription),
     until: word(timeDescription),
-    aggregation: oneOf(aggregations),
+    aggregation: oneOf(aggregateOps),
+    p: { ...word('of a percentile: a number from 0 to 100'), pattern: '^[0-9]{1,3}(\\.[0-9]{1,9})?$' },
+    weight: { type: 'string', maxLength: maxListLength, description: 'of a weighted average: the field of the weights' },
     'interval-sec': {
       ...word('a positive number of seconds, with up to 9 decimals'),
       pattern: '^[0-9]{1,9}(\\.[0-9]{1,9})?$',
@@ -51,8 +49,18 @@ export const queryParametersSchema = {
     where: repeatable(`conditions like host=a, host!=a,b or usage>=90, at most ${maxConditions}`, maxConditions),
     order: oneOf(['asc', 'desc']),
     limit: { ...word(`an integer from 1 to ${maxRows}`), pattern: '^([1-9][0-9]{0,5}|1000000)$' },
-    cursor: word('the text of `next` in the result before'),
+    cursor: { ...word('the text of `next` in the result before'), maxLength: maxListLength },
     'time-format': oneOf(timeFormats),
+    interval: word('a width like 500ms, 5m, 1d, 3mo or 1y, at most 30 years'),
+    'time-zone': word('an IANA time zone like Europe/Berlin'),
+    offset: word('a span like 6h or -30m'),
+    points: { ...word('an integer from 1 to 10000'), pattern: '^([1-9][0-9]{0,3}|10000)$' },
+    downsample: oneOf(downsampleMethods),
+    fill: word('one of none, null, previous, linear, or a value'),
+    'limit-per-group': { ...word(`an integer from 1 to ${maxRows}`), pattern: '^([1-9][0-9]{0,5}|1000000)$' },
+    format: oneOf(formats),
+    'timeout-ms': { ...word('an integer from 1 to 30000'), pattern: '^([1-9][0-9]{0,3}|[12][0-9]{4}|30000)$' },
+    explain: oneOf(['true', 'false']),
   },
 } as const;
 
@@ -61,7 +69,16 @@ type Name = keyof typeof queryParametersSchema.properties;
 /** GET …/latest takes some of them. */
 const latestParametersSchema = {
   ...queryParametersSchema,
-  properties: pick(['field', 'where', 'time-format']),
+  properties: pick(['field', 'where', 'time-format', 'format', 'timeout-ms']),
+} as const;
+
+/** An export has its own formats, and is written page by page: what needs all rows at once it does not take. */
+const exportParametersSchema = {
+  ...queryParametersSchema,
+  properties: pick([
+    ...(['from', 'until', 'aggregation', 'p', 'weight', 'interval-sec', 'field', 'group-by', 'where'] as const),
+    ...(['order', 'limit', 'cursor', 'time-format'] as const),
+  ]),
 } as const;
 
 function pick(names: readonly Name[]) {
@@ -72,14 +89,26 @@ export interface QueryParameters {
   readonly from?: string;
   readonly until?: string;
   readonly aggregation?: AggregateOp;
+  readonly p?: string;
+  readonly weight?: string;
   readonly 'interval-sec'?: string;
   readonly field?: readonly string[];
   readonly 'group-by'?: readonly string[];
   readonly where?: readonly string[];
-  readonly order?: 'asc' | 'desc';
+  readonly order?: Direction;
   readonly limit?: string;
   readonly cursor?: string;
   readonly 'time-format'?: TimeFormat;
+  readonly interval?: string;
+  readonly 'time-zone'?: string;
+  readonly offset?: string;
+  readonly points?: string;
+  readonly downsample?: (typeof downsampleMethods)[number];
+  readonly fill?: string;
+  readonly 'limit-per-group'?: string;
+  readonly format?: Format;
+  readonly 'timeout-ms'?: string;
+  readonly explain?: 'true' | 'false';
 }
 
 /** A query string, parsed: each value is a string, or an array of strings where the parameter was repeated. */
@@ -94,6 +123,7 @@ const properties: Readonly<Record<string, Described>> = queryParametersSchema.pr
 
 export const readQueryParameters = reader(queryParametersSchema);
 export const readLatestParameters = reader(latestParametersSchema);
+export const readExportParameters = reader(exportParametersSchema);
 
 function reader(schema: {
   readonly properties: Readonly<Record<string, Described>>;

@@ -1,86 +1,132 @@
+// Parameters of a query string as the spec has them.
+
 import { apiError } from '../base/errors.ts';
 import { parseDecimalNs, unitNs } from '../base/time.ts';
-import type {
-  Aggregate,
-  AggregateOp,
-  FieldDefinition,
-  LatestSpec,
-  QuerySpec,
-  SeriesDefinition,
-} from '../kdb/engine.ts';
+import { supportsField } from '../kdb/aggregates.ts';
+import type { FieldDefinition, QuerySpec, SeriesDefinition, SeriesInfo } from '../kdb/engine.ts';
+import { maxWidthNs } from './bucket-width.ts';
 import { parseConditions, splitList } from './condition.ts';
-import { decodeCursor } from './cursor.ts';
-import { parameterFault } from './fault.ts';
+import { parameterError, parameterFault } from './fault.ts';
 import {
-  maxRows,
+  type QueryParameters,
   queryParametersSchema,
   type RawParameters,
+  readExportParameters,
   readLatestParameters,
   readQueryParameters,
-  type TimeFormat,
 } from './parameter-schema.ts';
-import { parseTimeRange } from './time-range.ts';
+import { planOf } from './plan.ts';
+import type { BucketRequest, Fill, QueryRequest, Selection, TimeFormat } from './request.ts';
+import { noMatches } from './tag-regex.ts';
 
-/** 30 years: the bucket of the earliest time, 1707, still starts after -2^63 ns. */
-const maxIntervalNs = 946_684_800n * unitNs.s;
+/** What the parameters ask of this series. */
+export function requestOf(series: SeriesDefinition, raw: RawParameters): QueryRequest {
+  return fromParameters(series, readQueryParameters(raw));
+}
 
-export interface BuiltQuery<Spec = QuerySpec> {
-  readonly spec: Spec;
+/** As requestOf, for the newest values. */
+export function latestRequestOf(series: SeriesDefinition, raw: RawParameters): QueryRequest {
+  const { field, where, format, 'time-format': timeFormat, 'timeout-ms': timeoutMs } = readLatestParameters(raw);
+  return fromParameters(series, {
+    ...(field && { field }),
+    ...(where && { where }),
+    ...(format && { format }),
+    ...(timeFormat && { 'time-format': timeFormat }),
+    ...(timeoutMs && { 'timeout-ms': timeoutMs }),
+  });
+}
+
+export interface BuiltQuery {
+  readonly spec: QuerySpec;
   /** Width of the buckets; null without buckets. */
   readonly intervalNs: bigint | null;
   readonly timeFormat: TimeFormat;
 }
 
-/** What the parameters ask of this series. `nowNs` is what relative times are relative to. */
+/** What an export asks of the engine, page by page. `nowNs` is what relative times are relative to. */
 export function buildSpec(series: SeriesDefinition, raw: RawParameters, nowNs: bigint): BuiltQuery {
-  const parameters = readQueryParameters(raw);
-  const range = parseTimeRange(parameters.from, parameters.until, nowNs);
-  const intervalNs = parseInterval(parameters['interval-sec']);
-  const aggregation = parameters.aggregation ?? (intervalNs === null ? null : 'avg');
-  const fields = parseFields(series, parameters.field ?? []);
-  const by = parseGroupBy(series, parameters['group-by'] ?? []);
-  const spec: QuerySpec = {
-    series: series.series,
-    ...range,
-    where: parseConditions(series, parameters.where ?? []),
-    by,
-    // Aligned to 1970, so that a bucket is the same whatever the range.
-    bucket: intervalNs === null ? null : { kind: 'width', widthNs: intervalNs, originNs: 0n },
-    select: aggregation === null ? [] : aggregates(series, aggregation, fields),
-    fields: aggregation === null ? fields.map((field) => field.name) : [],
-    order: parameters.order ?? 'asc',
-    limit: parameters.limit === undefined ? maxRows : Number(parameters.limit),
-    cut: parameters.limit !== undefined,
-    after: parameters.cursor === undefined ? null : decodeCursor(parameters.cursor),
-  };
-  if (spec.after && (aggregation !== null || by.length > 0)) {
-    throw apiError('InvalidRequest', {
-      reason:
-        'cursor continues raw points without group-by; leave out cursor, or aggregation, interval-sec and group-by',
-    });
+  const { limit, ...parameters } = readExportParameters(raw);
+  const info: SeriesInfo = { ...series, tagSets: 0n, rows: 0n, firstNs: null, lastNs: null };
+  try {
+    const request = fromParameters(series, parameters);
+    const { spec } = planOf(info, request, nowNs, noMatches);
+    const intervalNs = spec.bucket?.kind === 'width' ? spec.bucket.widthNs : null;
+    const cut = limit !== undefined && { limit: Number(limit), cut: true };
+    return { spec: { ...spec, ...cut }, intervalNs, timeFormat: request.timeFormat ?? 'iso' };
+  } catch (error) {
+    throw parameterError(error);
   }
-  return { spec, intervalNs, timeFormat: parameters['time-format'] ?? 'iso' };
 }
 
-/** As buildSpec, for the newest values. */
-export function buildLatest(series: SeriesDefinition, raw: RawParameters): BuiltQuery<LatestSpec> {
-  const parameters = readLatestParameters(raw);
-  const fields = parseFields(series, parameters.field ?? []).map((field) => field.name);
-  const spec = { series: series.series, where: parseConditions(series, parameters.where ?? []), fields };
-  return { spec, intervalNs: null, timeFormat: parameters['time-format'] ?? 'iso' };
+function fromParameters(series: SeriesDefinition, given: QueryParameters): QueryRequest {
+  const { from, until, order, cursor, limit, points, downsample, fill, format } = given;
+  const bucket = bucketOf(given);
+  const hasBuckets = bucket !== undefined || (points !== undefined && downsample === undefined);
+  const aggregation = given.aggregation ?? (hasBuckets ? 'avg' : null);
+  const fields = parseFields(series, given.field ?? []);
+  const groupBy = names('group-by', given['group-by'] ?? []);
+  const where = parseConditions(series, given.where ?? []);
+  const timeFormat = given['time-format'];
+  const perGroup = given['limit-per-group'];
+  const timeoutMs = given['timeout-ms'];
+  const alone = aggregation === null ? (['p', 'weight'] as const).find((name) => given[name] !== undefined) : undefined;
+  if (alone) throw apiError('InvalidRequest', { reason: `${alone} is of an aggregation; name that too` });
+  if (downsample !== undefined && points === undefined)
+    throw apiError('InvalidRequest', { reason: 'downsample needs points: how many of each group' });
+  return {
+    series: series.series,
+    ...(from !== undefined && { from }),
+    ...(until !== undefined && { until }),
+    ...(where && { where }),
+    ...(groupBy.length > 0 && { groupBy }),
+    ...(aggregation === null
+      ? fields.length > 0 && { fields: fields.map(({ name }) => name) }
+      : { select: aggregates(series, { ...given, aggregation }, fields) }),
+    ...(bucket && { bucket }),
+    ...(points !== undefined &&
+      (downsample === undefined
+        ? { points: Number(points) }
+        : { downsample: { method: downsample, points: Number(points) } })),
+    ...(fill !== undefined && { fill: fillOf(fill) }),
+    ...(order && { order }),
+    ...(limit !== undefined && { limit: Number(limit) }),
+    ...(perGroup !== undefined && { limitPerGroup: Number(perGroup) }),
+    ...(cursor !== undefined && { cursor }),
+    ...(format && { format }),
+    ...(timeFormat && { timeFormat }),
+    ...(timeoutMs !== undefined && { timeoutMs: Number(timeoutMs) }),
+    ...(given.explain === 'true' && { explain: true }),
+  };
 }
 
-function parseInterval(text: string | undefined): bigint | null {
-  if (text === undefined) return null;
+function bucketOf(given: QueryParameters): BucketRequest | undefined {
+  const { interval, 'interval-sec': seconds, 'time-zone': timeZone, offset } = given;
+  const both = interval !== undefined && seconds !== undefined;
+  if (both) throw apiError('InvalidRequest', { reason: 'interval stands beside interval-sec; give one of them' });
+  const width = seconds === undefined ? interval : `${parseSeconds(seconds)}ns`;
+  if (width === undefined) {
+    const alone = timeZone === undefined ? (offset === undefined ? undefined : 'offset') : 'time-zone';
+    if (alone) throw apiError('InvalidRequest', { reason: `${alone} is of buckets; give interval` });
+    return undefined;
+  }
+  return { width, ...(timeZone !== undefined && { timeZone }), ...(offset !== undefined && { offset }) };
+}
+
+function parseSeconds(text: string): bigint {
   const widthNs = parseDecimalNs(text, unitNs.s);
-  if (widthNs === undefined || widthNs === 0n || widthNs > maxIntervalNs) {
+  if (widthNs === undefined || widthNs === 0n || widthNs > maxWidthNs) {
     throw parameterFault(
       'interval-sec',
       text,
-      `${queryParametersSchema.properties['interval-sec'].description}, at most ${maxIntervalNs / unitNs.s}`,
+      `${queryParametersSchema.properties['interval-sec'].description}, at most ${maxWidthNs / unitNs.s}`,
     );
   }
   return widthNs;
+}
+
+function fillOf(text: string): Fill {
+  if (text === 'none' || text === 'null' || text === 'previous' || text === 'linear') return text;
+  return { value: text === 'true' ? true : text === 'false' ? false : text };
 }
 
 function parseFields(series: SeriesDefinition, lists: readonly string[]): FieldDefinition[] {
@@ -92,13 +138,6 @@ function parseFields(series: SeriesDefinition, lists: readonly string[]): FieldD
   });
 }
 
-function parseGroupBy(series: SeriesDefinition, lists: readonly string[]): string[] {
-  const by = names('group-by', lists);
-  const unknown = by.find((name) => !series.tags.includes(name));
-  if (unknown !== undefined) throw apiError('TagNotFound', { series: series.series, tag: unknown });
-  return by;
-}
-
 /** Each name once, in the order given. */
 function names(parameter: 'field' | 'group-by', lists: readonly string[]): string[] {
   const all = lists.flatMap(splitList);
@@ -107,16 +146,18 @@ function names(parameter: 'field' | 'group-by', lists: readonly string[]): strin
   return [...new Set(all)];
 }
 
-function aggregates(series: SeriesDefinition, op: AggregateOp, asked: readonly FieldDefinition[]): Aggregate[] {
-  const fields = asked.length > 0 ? asked : series.fields.filter((field) => supports(op, field));
+/** Of the fields that are named, or of all that it works on; columns have the fields' names. */
+function aggregates(
+  series: SeriesDefinition,
+  { aggregation, p, weight }: QueryParameters & Pick<Selection, 'aggregation'>,
+  asked: readonly FieldDefinition[],
+): Selection[] {
+  const fields = asked.length > 0 ? asked : series.fields.filter(({ type }) => supportsField(aggregation, type));
   // A series without fields has no points either: nothing to aggregate, but a select without entries would ask for raw points.
   if (series.fields.length === 0)
     throw apiError('InvalidRequest', { reason: `series ${series.series} has no field to aggregate yet` });
-  const refused = fields.length === 0 ? series.fields[0] : fields.find((field) => !supports(op, field));
-  if (refused) throw apiError('AggregationNotSupported', { aggregation: op, field: refused.name, type: refused.type });
-  return fields.map((field) => ({ op, field: field.name, as: field.name }));
-}
-
-function supports(op: AggregateOp, field: FieldDefinition): boolean {
-  return op === 'count' || op === 'first' || op === 'last' || field.type === 'float' || field.type === 'long';
+  const refused = fields.length === 0 ? series.fields[0] : undefined;
+  if (refused) throw apiError('AggregationNotSupported', { aggregation, field: refused.name, type: refused.type });
+  const more = { ...(p !== undefined && { p: Number(p) }), ...(weight !== undefined && { weight }) };
+  return fields.map(({ name }) => ({ field: name, aggregation, as: name, ...more }));
 }

@@ -23,7 +23,8 @@ export function parseTimeRange(from: string | undefined, until: string | undefin
   return { fromNs, toNs };
 }
 
-function parseTime(parameter: string, text: string, nowNs: bigint): bigint {
+/** `parameter` is for the error. */
+export function parseTime(parameter: string, text: string, nowNs: bigint): bigint {
   const timeNs = text === 'now' ? nowNs : (parseNumber(text, nowNs) ?? parseIsoNs(restorePlus(text)));
   if (timeNs === undefined) throw apiError('InvalidTime', { parameter, value: text });
   // Not clamped: it is most often milliseconds given as seconds, and an empty result would hide that.

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ApiError } from '../../src/base/errors.ts';
 import type { Filter, SeriesDefinition } from '../../src/kdb/engine.ts';
-import { parseConditions, splitList } from '../../src/query/condition.ts';
+import { parseConditions as conditions, splitList } from '../../src/query/condition.ts';
+import { parameterError } from '../../src/query/fault.ts';
+import { noMatches } from '../../src/query/tag-regex.ts';
+import { filterOf } from '../../src/query/where.ts';
 import { anyText, anyTextNotEmpty } from '../any-text.ts';
 
 const cpu: SeriesDefinition = {
@@ -17,6 +20,17 @@ const cpu: SeriesDefinition = {
     { name: 'a<b', type: 'float' },
   ],
 };
+
+/** As the engine is asked. */
+function parseConditions(series: SeriesDefinition, texts: readonly string[]): Filter | null {
+  const where = conditions(series, texts);
+  if (!where) return null;
+  try {
+    return filterOf(series, where, noMatches);
+  } catch (error) {
+    throw parameterError(error);
+  }
+}
 
 const among = (tag: string, ...values: string[]): Filter => ({ op: 'in', tag, values });
 const not = (of: Filter): Filter => ({ op: 'not', of });

@@ -1,7 +1,7 @@
 // The columns of an export are those that the series had when it began, whatever is added while it runs.
 
 import type { Column, Filter, QueryResult, QuerySpec, SeriesDefinition } from '../../src/kdb/engine.ts';
-import { NotExportable } from './encoder.ts';
+import { NotExportable } from './not-exportable.ts';
 import type { RunQuery } from './pages.ts';
 
 /** For raw points. Those that have a tag which came later are left out: without it they would be other points. */

@@ -3,12 +3,12 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import type { ObjectStore } from '../../src/base/object-store.ts';
 import { type UploadedStream, uploadStream } from '../../src/base/objects/upload-stream.ts';
-import type { TimeFormat } from '../../src/query/parameter-schema.ts';
+import { CsvEncoder } from '../../src/query/csv.ts';
+import type { Encoder } from '../../src/query/encoder.ts';
+import { NdjsonEncoder } from '../../src/query/ndjson.ts';
+import type { TimeFormat } from '../../src/query/request.ts';
 import type { ExportCompression, ExportFormat } from '../../src/tasks/export.ts';
-import { CsvEncoder } from './csv.ts';
-import type { Encoder } from './encoder.ts';
 import { LineProtocolEncoder } from './line-protocol.ts';
-import { NdjsonEncoder } from './ndjson.ts';
 import type { Page, Pages, Place } from './pages.ts';
 import { ParquetEncoder } from './parquet.ts';
 

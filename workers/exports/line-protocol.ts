@@ -2,8 +2,17 @@
 // not in its line; a point that has none of them has no line.
 
 import type { Column, QueryResult } from '../../src/kdb/engine.ts';
-import { type Cell, copyBytes, copyEscaped, jsonCell, type RowWriter, rowChunks, stringStarts } from './cells.ts';
-import { type Encoder, NotExportable } from './encoder.ts';
+import type { Encoder } from '../../src/query/encoder.ts';
+import {
+  type Cell,
+  copyBytes,
+  copyEscaped,
+  jsonCell,
+  type RowWriter,
+  rowChunks,
+  stringStarts,
+} from '../../src/query/text-cells.ts';
+import { NotExportable } from './not-exportable.ts';
 
 const quote = 34;
 const comma = 44;

@@ -4,7 +4,7 @@
 import type { Cursor, QueryResult, QuerySpec } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
 import { maxRows } from '../../src/query/parameter-schema.ts';
-import { NotExportable } from './encoder.ts';
+import { NotExportable } from './not-exportable.ts';
 
 /** JSON. Raw points: those after this time and tag-set id. Aggregates: buckets from this time on, and no id. */
 export interface Place {

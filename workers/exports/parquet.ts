@@ -5,9 +5,9 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { CompressionCodec, DecodedArray, SchemaElement } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
 import type { Column, QueryResult } from '../../src/kdb/engine.ts';
+import type { Encoder } from '../../src/query/encoder.ts';
+import { nullTest, stringStarts } from '../../src/query/text-cells.ts';
 import type { ExportCompression } from '../../src/tasks/export.ts';
-import { nullTest, stringStarts } from './cells.ts';
-import type { Encoder } from './encoder.ts';
 
 const codecs: Readonly<Record<ExportCompression, CompressionCodec>> = {
   none: 'UNCOMPRESSED',

@@ -13,8 +13,8 @@ import {
 } from '../../src/tasks/export.ts';
 import { pinned } from '../exports/columns.ts';
 import { ExportedDatabase } from '../exports/database.ts';
-import { NotExportable } from '../exports/encoder.ts';
 import { fileName, writeFile } from '../exports/files.ts';
+import { NotExportable } from '../exports/not-exportable.ts';
 import { BucketPages, type Pages, type Place, RawPages, WholePage } from '../exports/pages.ts';
 import { taskDatabase } from './database.ts';
 import { type Connection, type Kind, Permanent, PermanentByData, SliceOver, type TaskRun } from './kind.ts';

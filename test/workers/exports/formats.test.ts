@@ -111,7 +111,7 @@ async function exported(t: TestContext, store: Store, form: Partial<FileForm>): 
 }
 
 function shown(result: QueryResult): unknown {
-  return JSON.parse(encodeJson(result, { intervalNs: null, timeFormat: 'ns' }).toString());
+  return JSON.parse(encodeJson(result, { interval: null, timeFormat: 'ns', next: null }).toString());
 }
 
 const unpack = { none: (bytes: Buffer) => bytes, gzip: gunzipSync, zstd: zstdDecompressSync } as const;

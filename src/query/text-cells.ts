@@ -1,8 +1,8 @@
 // What the text formats share: cells of a result, straight into bytes.
 
-import type { Column } from '../../src/kdb/engine.ts';
-import { type CellWriter, cellWriter } from '../../src/query/json-cells.ts';
-import type { TimeFormat } from '../../src/query/parameter-schema.ts';
+import type { Column } from '../kdb/engine.ts';
+import { type CellWriter, cellWriter } from './json-cells.ts';
+import type { TimeFormat } from './request.ts';
 
 const chunkBytes = 256 * 1024;
 

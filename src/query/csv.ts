@@ -1,9 +1,9 @@
 // CSV (RFC 4180): a header row, then a row per point. An empty cell is no value; an empty string is "".
 
-import type { Column, QueryResult } from '../../src/kdb/engine.ts';
-import type { TimeFormat } from '../../src/query/parameter-schema.ts';
-import { type Cell, copyBytes, copyEscaped, jsonCell, type RowWriter, rowChunks, stringStarts } from './cells.ts';
+import type { Column, QueryResult } from '../kdb/engine.ts';
 import type { Encoder } from './encoder.ts';
+import type { TimeFormat } from './request.ts';
+import { type Cell, copyBytes, copyEscaped, jsonCell, type RowWriter, rowChunks, stringStarts } from './text-cells.ts';
 
 const quote = 34;
 const comma = 44;

@@ -1,4 +1,4 @@
-import type { QueryResult } from '../../src/kdb/engine.ts';
+import type { QueryResult } from '../kdb/engine.ts';
 
 /** Makes the bytes of one file. Pages of one export have the same columns. */
 export interface Encoder {
@@ -7,6 +7,3 @@ export interface Encoder {
   /** What ends the file. */
   end(): Iterable<Uint8Array>;
 }
-
-/** What the database has cannot be said in the format asked for. */
-export class NotExportable extends Error {}

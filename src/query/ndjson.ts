@@ -1,9 +1,9 @@
 // A JSON object per line: time, tags and fields by their names, without those that a point does not have.
 
-import type { QueryResult } from '../../src/kdb/engine.ts';
-import type { TimeFormat } from '../../src/query/parameter-schema.ts';
-import { type Cell, copyBytes, jsonCell, type RowWriter, rowChunks } from './cells.ts';
+import type { QueryResult } from '../kdb/engine.ts';
 import type { Encoder } from './encoder.ts';
+import type { TimeFormat } from './request.ts';
+import { type Cell, copyBytes, jsonCell, type RowWriter, rowChunks } from './text-cells.ts';
 
 export class NdjsonEncoder implements Encoder {
   readonly #timeFormat: TimeFormat;
