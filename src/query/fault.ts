@@ -58,6 +58,9 @@ export function parameterError(thrown: unknown): unknown {
   if (thrown.error) return thrown.error;
   const [member] = /^[^.[]*/.exec(thrown.path)!;
   const name =
-    parameters[thrown.path] ?? /^select.*\.(p|weight)$/.exec(thrown.path)?.[1] ?? parameters[member] ?? member.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    parameters[thrown.path] ??
+    /^select.*\.(p|weight)$/.exec(thrown.path)?.[1] ??
+    parameters[member] ??
+    member.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return apiError('InvalidRequest', { reason: `${name}: ${thrown.message}` });
 }

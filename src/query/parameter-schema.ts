@@ -39,7 +39,11 @@ export const queryParametersSchema = {
     until: word(timeDescription),
     aggregation: oneOf(aggregateOps),
     p: { ...word('of a percentile: a number from 0 to 100'), pattern: '^[0-9]{1,3}(\\.[0-9]{1,9})?$' },
-    weight: { type: 'string', maxLength: maxListLength, description: 'of a weighted average: the field of the weights' },
+    weight: {
+      type: 'string',
+      maxLength: maxListLength,
+      description: 'of a weighted average: the field of the weights',
+    },
     'interval-sec': {
       ...word('a positive number of seconds, with up to 9 decimals'),
       pattern: '^[0-9]{1,9}(\\.[0-9]{1,9})?$',

@@ -194,7 +194,13 @@ function aggregateOf(series: SeriesInfo, asked: Aggregation, as: string, path: s
   return { op: aggregation, field: name, as, ...(p !== undefined && { p }), ...(weight !== undefined && { weight }) };
 }
 
-function requireSupport(series: SeriesInfo, aggregation: AggregateOp, name: string, path: string, member: string): void {
+function requireSupport(
+  series: SeriesInfo,
+  aggregation: AggregateOp,
+  name: string,
+  path: string,
+  member: string,
+): void {
   const { type } = fieldOf(series, name, `${path}.${member}`);
   if (!supportsField(aggregation, type))
     throw new SpecFault(

@@ -221,10 +221,7 @@ const until = '2024-01-01T02:00:00Z';
 
 test('several aggregates of several fields, by group and bucket', async () => {
   same(await ask({ ...byHost, bucket: { width: '5m' } }), plain(5, 0, 120, selected));
-  same(
-    await ask({ ...byHost, bucket: { width: '7m' }, from, until: '2024-01-01T01:00:00Z' }),
-    aligned(7, 0, 60),
-  );
+  same(await ask({ ...byHost, bucket: { width: '7m' }, from, until: '2024-01-01T01:00:00Z' }), aligned(7, 0, 60));
   const { columns } = await ask({
     series: 'm',
     select: [
@@ -724,7 +721,7 @@ test('what is wrong is told with its path', async () => {
   const wide = { ...spec, groupBy: ['host'], from: '2024-01-01', until: '2024-02-01', fill: 'null' };
   await refused({ ...wide, bucket: { width: '1s' } }, '', 'ResultTooLarge');
   await refused({ ...wide, bucket: { width: '1s', timeZone: 'Europe/Berlin' } }, '', 'TooManyBuckets');
-  const hours = { from, until, bucket: { width: '1m' }, fill: { value: String(10n ** 17n) } };
+  const hours = { from, until, bucket: { width: '1m' }, fill: { value: String(9n * 10n ** 17n) } };
   const sums = {
     select: [{ field: 'n', aggregation: 'max', as: 'x' }],
     windows: [{ function: 'cumulativeSum', column: 'x' }],
@@ -788,7 +785,7 @@ test('any change of a spec is answered, or refused with a path', async () => {
     ),
     fc.jsonValue({ maxDepth: 3 }),
   );
-  const paths = pathsOf(whole);
+  const paths = pathsOf(whole).filter(([member]) => member !== 'series');
   const change = fc.record({
     path: fc.constantFrom(...paths),
     value: values,
@@ -809,7 +806,7 @@ test('any change of a spec is answered, or refused with a path', async () => {
           assert.ok((error.extra['details'] as { path: string }[])[0]!.path, error.message);
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 300 },
   );
 });
 
