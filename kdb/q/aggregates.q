@@ -15,8 +15,20 @@
   {[field;column] .tsg.percentile[50f;column]};
   {[field;column] .tsg.distinctGiven column})
 
+/ Of what happens between the points of each tag set, from id, time and a column in the order of time. Nothing is extrapolated to the edges of a bucket.
+.tsg.changes:`increase`delta`rate`derivative`integral`twa!(
+  {[id;time;steps] .tsg.sumGiven steps};                / what withSteps adds: also the step from a bucket before
+  {[id;time;column] .tsg.perTagSet[.tsg.deltaOf;id;time;column]};
+  {[id;time;column] .tsg.perTagSet[{[time;column] .tsg.deltaOf[time;column]%.tsg.elapsed[time;column]};id;time;column]};
+  {[id;time;column] .tsg.perTagSet[{[time;column] .tsg.riseOf[column]%.tsg.elapsed[time;column]};id;time;column]};
+  {[id;time;column] .tsg.perTagSet[.tsg.areaOf;id;time;column]};
+  {[id;time;column] .tsg.timeWeighted[id;time;column]})
+
 / All of them, and what they give: j, f, or the type of the field.
-.tsg.aggregateGives:(`count`distinct!"jj"),(`sum`min`max`first`last`spread!6#" "),`avg`variance`stddev`median`percentile`wavg!6#"f"
+.tsg.aggregateGives:(`count`distinct!"jj"),(`sum`min`max`first`last`spread!6#" "),(`avg`variance`stddev`median`percentile`wavg,key .tsg.changes)!12#"f"
+
+/ Those that need rows in the order of time.
+.tsg.ofOrdered:`first`last,key .tsg.changes
 
 / Those that do of text and booleans too.
 .tsg.ofAnyType:`count`first`last`distinct
@@ -73,12 +85,65 @@
   heavy:.tsg.floatsOf weights given;
   .tsg.finite sum[heavy*.tsg.floatsOf column given]%sum heavy}
 
+.tsg.sumGiven:{[floats] $[all null floats;0n;.tsg.finite sum floats]}
+
+/ Of each tag set, summed: null where none has two points.
+.tsg.perTagSet:{[function;id;time;column]
+  given:where not null column;
+  if[0=count given;:0n];
+  places:.tsg.valuesOf group id given;
+  places:places where 1<count each places;
+  if[0=count places;:0n];
+  .tsg.sumGiven function'[time[given] places;column[given] places]}
+
+/ Differences of numbers as floats: of longs exact, unless they pass 2^63.
+.tsg.differences:{[later;earlier]
+  difference:later-earlier;
+  if[not 7h=type difference;:difference];
+  wrapped:null[difference]|not (later<earlier)=difference<0;
+  ?[wrapped;.tsg.toFloat[later]-.tsg.toFloat earlier;.tsg.toFloat difference]}
+
+/ A counter that is lower than it was began at 0 again.
+.tsg.steps:{[later;earlier]
+  differences:.tsg.differences[later;earlier];
+  ?[differences<0;.tsg.floatsOf later;differences]}
+
+.tsg.deltaOf:{[time;column] sum .tsg.steps[1_column;-1_column]}
+.tsg.riseOf:{[column] first .tsg.differences[-1#column;1#column]}
+.tsg.elapsed:{[time;column] (first .tsg.differences[-1#time;1#time])%1e9}
+.tsg.areaOf:{[time;column]
+  floats:.tsg.floatsOf column;
+  sum 0.5*((1_floats)+-1_floats)*.tsg.differences[1_time;-1_time]%1e9}
+
+.tsg.timeWeighted:{[id;time;column]
+  seconds:.tsg.perTagSet[.tsg.elapsed;id;time;column];
+  $[null seconds;avg .tsg.givenFloats column;.tsg.finite .tsg.perTagSet[.tsg.areaOf;id;time;column]%seconds]}
+
+/ A column of steps from the point of the same tag set before, whichever bucket that is in; rows are in the order of time.
+.tsg.withSteps:{[rows;column]
+  given:where not null rows column;
+  steps:count[rows]#0n;
+  if[count given;steps[given]:.tsg.stepsById[rows[`id] given;rows[column] given]];
+  flip flip[rows],(enlist .tsg.stepColumn column)!enlist steps}
+
+.tsg.stepsById:{[id;column]
+  places:.tsg.valuesOf group id;
+  steps:count[id]#0n;
+  steps[raze places]:raze {[values] 0n,.tsg.steps[1_values;-1_values]} each column places;
+  steps}
+
+.tsg.stepColumn:{[column] `$"step",string column}
+.tsg.steppedColumns:{[series;asked]
+  fields:asked[;1] where `increase=first each asked;
+  .tsg.valueColumn each distinct .tsg.fieldNumber[series] each fields}
+
 / The parse tree of an aggregate over columns of rows.
 .tsg.aggregateTree:{[series;aggregate]
   column:.tsg.valueColumn .tsg.fieldNumber[series;aggregate 1];
   operator:first aggregate;
   $[`percentile=operator;(.tsg.percentile aggregate 3;column);
     `wavg=operator;(.tsg.weighted;column;.tsg.valueColumn .tsg.fieldNumber[series;aggregate 3]);
+    operator in key .tsg.changes;(.tsg.changes operator;`id;`time;$[`increase=operator;.tsg.stepColumn column;column]);
     (.tsg.aggregators[operator] aggregate 1;column)]}
 
 / Names of the fields that an aggregate reads.

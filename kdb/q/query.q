@@ -42,7 +42,8 @@
   start:$[(::)~query`bucket;count[rows]#0;.tsg.bucketStart[query`bucket;rows`time]];
   cells:flip flip[rows],`cell`start!(.tsg.groupsOf[series;tags] rows`id;start);
   cells:cells where not null start;
-  if[any asked[;0] in `first`last;cells:`time`id xasc cells];                       / of equal times first takes the lowest id, last the highest
+  if[any asked[;0] in .tsg.ofOrdered;cells:`time`id xasc cells];                      / of equal times first takes the lowest id, last the highest
+  cells:.tsg.withSteps/[cells;.tsg.steppedColumns[series;asked]];
   names:`$"a",/:string til count asked;
   trees:.tsg.aggregateTree[series] each asked;
   found:0!?[cells;();`cell`start!`cell`start;(`anyId,names)!enlist[(first;`id)],trees];         / sorted by cell, then start [ref/select]

@@ -24,6 +24,12 @@ export const aggregateTraits = {
   median: { of: 'numbers', gives: 'float' },
   percentile: { of: 'numbers', gives: 'float', needs: 'p' },
   distinct: { of: 'any', gives: 'long' },
+  twa: { of: 'numbers', gives: 'float' },
+  increase: { of: 'numbers', gives: 'float' },
+  delta: { of: 'numbers', gives: 'float' },
+  rate: { of: 'numbers', gives: 'float' },
+  derivative: { of: 'numbers', gives: 'float' },
+  integral: { of: 'numbers', gives: 'float' },
   wavg: { of: 'numbers', gives: 'float', needs: 'weight' },
 } as const satisfies Record<string, AggregateTraits>;
 

@@ -137,6 +137,13 @@ export interface Cursor {
  * linearly between the two values around place p / 100 · (n - 1) of them in order, counted from 0, and `median` is that of 50; `distinct` counts the different
  * values (0 and -0 are one); `wavg` is the sum of value · weight by the sum of weights, over points that have
  * both, null where the weights sum to 0.
+ *
+ * Others are about what happens from one point of a tag set to its next one: of each tag set first, then summed. A step is the difference of two values,
+ * or the later one where that is lower (a counter that began at 0 again). `increase` sums the steps that end in the bucket, also the one from a bucket before
+ * it, so that buckets add up to the whole range; `delta` those between points of the bucket only; `rate` is delta by the seconds between the first and the
+ * last point in it; `derivative` last - first by these seconds, without resets; `integral` the area below straight lines between the points of the bucket, in
+ * field · s; `twa`, the time-weighted average, the areas of all tag sets by their seconds, or the mean of the points where no tag set has two. Nothing is
+ * extrapolated to the edges of a bucket or the range; null where no tag set has two points.
  */
 export interface QuerySpec extends Seen {
   readonly series: string;

@@ -359,6 +359,59 @@ export function engineBehaves(name: string, open: Open): void {
     await refuses(engine.query(queryOf(series, { select: [{ ...rank(5), p: 101 }] })), /^BadCall/);
   });
 
+  check('increase, delta, rate, derivative, integral and time-weighted averages', async (engine, series) => {
+    const counter = (host: string, values: readonly (number | null)[], firstNs = 0n) =>
+      values.map((f, i) =>
+        point(series, { host }, firstNs + BigInt(i) * 10n * secondNs, f === null ? { other: 1 } : { f }),
+      );
+    await engine.insert(batchOf([...counter('a', [10, 20, null, 5]), ...counter('b', [0, 1, 2])]));
+    await engine.checkpoint();
+    await engine.insert(batchOf([...counter('a', [15, 35], 40n * secondNs), ...counter('b', [7], 50n * secondNs)]));
+    // Late: one more point between two that stand in a part, and one that is overwritten.
+    await engine.insert(batchOf([...counter('b', [1.5], 15n * secondNs), ...counter('a', [25], 10n * secondNs)]));
+    const ops = ['increase', 'delta', 'rate', 'derivative', 'integral', 'twa'] as const;
+    const select = ops.map((op) => ({ op, field: 'f', as: op }));
+    const ask = async (asked: Partial<QuerySpec>) =>
+      rowsOf(await engine.query(queryOf(series, { toNs: 60n * secondNs, select, ...asked })));
+    // a: 10 25 . 5 | 15 35 and b: 0 1 1.5 2 | . 7, in buckets of 40 s.
+    const bucket = { kind: 'width', widthNs: 40n * secondNs, originNs: 0n } as const;
+    const area = 175 + 300;
+    const areaOfB = 5 + 6.25 + 8.75;
+    const expected: Cell[][] = [
+      ['a', 0n, 20, 20, 20 / 30, -5 / 30, area, area / 30],
+      ['a', 40n * secondNs, 30, 20, 2, 2, 250, 25],
+      ['b', 0n, 2, 2, 0.1, 0.1, areaOfB, areaOfB / 20],
+      ['b', 40n * secondNs, 5, null, null, null, null, 7],
+    ];
+    assert.deepEqual(rounded(await ask({ by: ['host'], bucket })), rounded(expected));
+    assert.deepEqual(
+      rounded(await ask({ bucket })),
+      rounded([
+        [0n, 22, 22, 20 / 30 + 0.1, -5 / 30 + 0.1, area + areaOfB, (area + areaOfB) / 50],
+        [40n * secondNs, 35, 20, 2, 2, 250, 25],
+      ]),
+    );
+    assert.deepEqual((await ask({}))[0]!.slice(0, 2), [57, 57]);
+    const filtered = { where: { op: 'ge', field: 'f', value: 10 }, bucket, by: ['host'] } as const;
+    assert.deepEqual((await ask(filtered))[1], ['a', 40n * secondNs, 15 + 20, 20, 2, 2, 250, 25]);
+    assert.deepEqual((await ask({ fromNs: 20n * secondNs, toNs: 21n * secondNs }))[0]!, [
+      null,
+      null,
+      null,
+      null,
+      null,
+      2,
+    ]);
+
+    // Longs whose difference no double holds, and times that are further apart than a long counts.
+    const long = (timeNs: bigint, l: bigint) => point(series, { host: 'l' }, timeNs, { l });
+    await engine.insert(batchOf([long(minTimeNs, 2n ** 60n), long(0n, 2n ** 60n + 3n), long(maxTimeNs, -(2n ** 62n))]));
+    const of = (op: 'increase' | 'derivative') => ({ op, field: 'l', as: op });
+    assert.deepEqual(await ask({ toNs: 1n, select: [of('increase')] }), [[3]]);
+    const all = await ask({ toNs: maxTimeNs + 1n, select: [of('increase'), of('derivative')] });
+    assert.deepEqual(all, [[3 - 2 ** 62, -(2 ** 62 + 2 ** 60) / (Number(maxTimeNs - minTimeNs) / 1e9)]]);
+  });
+
   const unasked: [string, Partial<QuerySpec>, RegExp][] = [
     ['a field that is not', { fields: ['none'] }, /^FieldNotFound .* none/],
     ['a tag that is not', { by: ['none'] }, /^TagNotFound .* none/],
@@ -603,6 +656,11 @@ export function engineBehaves(name: string, open: Open): void {
 
 async function all(engine: Engine, series: string): Promise<Cell[][]> {
   return rowsOf(await engine.query(queryOf(series)));
+}
+
+/** Engines do not add in the same order. */
+function rounded(rows: readonly Cell[][]): Cell[][] {
+  return rows.map((row) => row.map((cell) => (typeof cell === 'number' ? Number(cell.toPrecision(13)) : cell)));
 }
 
 async function refuses(call: Promise<unknown>, message: RegExp): Promise<void> {

@@ -96,6 +96,11 @@ const aggregates: readonly Aggregate[] = [
   ...[0, 10, 99.5, 100].flatMap((p) =>
     ['f', 'l'].map((field) => ({ op: 'percentile' as const, field, as: `p${p}_${field}`, p })),
   ),
+  ...(['increase', 'delta', 'rate', 'derivative', 'integral', 'twa'] as const).map((op) => ({
+    op,
+    field: 'f',
+    as: op,
+  })),
   { op: 'wavg', field: 'f', as: 'wavg_f', weight: 'f' },
 ];
 export const range = fc

@@ -131,13 +131,14 @@ export class Reference {
       if (!cells.has(key)) cells.set(key, { bucket, rows: [] });
       cells.get(key)!.rows.push(row);
     }
+    const inBuckets = [...cells.values()].flatMap((cell) => cell.rows);
     return [...cells.values()]
       .sort((a, b) => byTags(spec.by, a.rows[0]!, b.rows[0]!) || sign * compare(a.bucket, b.bucket))
       .slice(0, spec.limit)
       .map((cell) => [
         ...spec.by.map((tag) => cell.rows[0]!.tags[tag] ?? ''),
         ...(spec.bucket ? [cell.bucket] : []),
-        ...spec.select.map((aggregate) => reduce(aggregate, cell.rows)),
+        ...spec.select.map((aggregate) => reduce(aggregate, cell.rows, inBuckets)),
       ]);
   }
 }
@@ -154,7 +155,8 @@ function bucketStart({ bucket }: QuerySpec, timeNs: bigint): bigint | null {
   return i < 0 || i === edges.length - 1 ? null : edges[i]!;
 }
 
-function reduce({ op, field, weight, p = 50 }: Aggregate, all: readonly Row[]): Cell {
+/** `everything`: the rows of all cells. */
+function reduce({ op, field, weight, p = 50 }: Aggregate, all: readonly Row[], everything: readonly Row[]): Cell {
   const rows = all.filter((row) => row.fields.has(field) && (weight === undefined || row.fields.has(weight)));
   if (op === 'count') return BigInt(rows.length);
   if (op === 'distinct') return BigInt(new Set(rows.map((row) => row.fields.get(field))).size);
@@ -191,6 +193,32 @@ function reduce({ op, field, weight, p = 50 }: Aggregate, all: readonly Row[]): 
       const square = variance(values.map(Number));
       return square === null ? null : Math.sqrt(square);
     }
+    case 'increase': {
+      const steps = rows.flatMap((row) => {
+        const before = everything
+          .filter((other) => other.id === row.id && other.fields.has(field) && other.timeNs < row.timeNs)
+          .toSorted(byTime)
+          .at(-1);
+        return before ? [stepOf(before.fields.get(field)!, row.fields.get(field)!)] : [];
+      });
+      return steps.length === 0 ? null : sum(steps);
+    }
+    case 'delta':
+    case 'rate':
+    case 'derivative':
+    case 'integral':
+    case 'twa': {
+      const tracks = [...Map.groupBy(rows, ({ id }) => id).values()]
+        .filter((own) => own.length > 1)
+        .map((own) => trackOf(own.toSorted(byTime), field));
+      const total = (read: (track: Track) => number) => sum(tracks.map(read));
+      if (tracks.length === 0) return op === 'twa' ? sum(values.map(Number)) / values.length : null;
+      if (op === 'delta') return total(({ delta }) => delta);
+      if (op === 'rate') return total(({ delta, seconds }) => delta / seconds);
+      if (op === 'derivative') return total(({ rise, seconds }) => rise / seconds);
+      if (op === 'integral') return total(({ area }) => area);
+      return total(({ area }) => area) / total(({ seconds }) => seconds);
+    }
     case 'median':
     case 'percentile': {
       const sorted = values.map(Number).toSorted(compare);
@@ -204,6 +232,30 @@ function reduce({ op, field, weight, p = 50 }: Aggregate, all: readonly Row[]): 
       return total === 0 ? null : sum(values.map((value, i) => Number(value) * weights[i]!)) / total;
     }
   }
+}
+
+type Track = ReturnType<typeof trackOf>;
+
+function trackOf(rows: readonly Row[], field: string) {
+  const values = rows.map((row) => row.fields.get(field)!);
+  const pairs = rows.slice(1).map((row, i) => ({ row, before: rows[i]!, value: values[i + 1]!, earlier: values[i]! }));
+  const seconds = (later: Row, earlier: Row) => Number(later.timeNs - earlier.timeNs) / 1e9;
+  return {
+    seconds: seconds(rows.at(-1)!, rows[0]!),
+    rise: differenceOf(values[0]!, values.at(-1)!),
+    delta: sum(pairs.map(({ value, earlier }) => stepOf(earlier, value))),
+    area: sum(
+      pairs.map(({ row, before, value, earlier }) => ((Number(earlier) + Number(value)) / 2) * seconds(row, before)),
+    ),
+  };
+}
+
+function stepOf(before: Value, value: Value): number {
+  return value < before ? Number(value) : differenceOf(before, value);
+}
+
+function differenceOf(before: Value, value: Value): number {
+  return Number((value as number) - (before as number));
 }
 
 function sum(values: readonly number[]): number {

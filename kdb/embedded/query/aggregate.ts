@@ -6,7 +6,7 @@ import { EngineError } from '../../../src/kdb/engine-error.ts';
 import type { Column } from '../memory/columns.ts';
 import { offsetWithin } from '../memory/era.ts';
 import type { FieldTest } from '../memory/field-test.ts';
-import { RowCursor, type Segment, segmentAt, segmentsById, type Window } from '../memory/row-cursor.ts';
+import { inTurn, RowCursor, type Segment, segmentAt, segmentsById, type Window } from '../memory/row-cursor.ts';
 import { findId, type Run } from '../memory/run.ts';
 import { RunBuilder } from '../memory/run-builder.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
@@ -76,7 +76,7 @@ async function run(source: Source, spec: QuerySpec, pace: Pace, exact: boolean):
   if (span && groups.ids.length > 0) {
     const wanted = [...new Set([...state.fields, ...filter.fields])];
     for await (const window of source.windows(spec, groups.ids, 'asc', false))
-      await addWindow(state, window, wanted, pace);
+      await (selected.isOrdered ? addInOrder(state, window, wanted, pace) : addWindow(state, window, wanted, pace));
   }
   for (const field of selected.fields) await field.cells.settle?.(pace);
   return assemble(state);
@@ -128,6 +128,25 @@ async function addWindow(state: Aggregation, window: Window, wanted: readonly nu
     for (const run of resolve(state.series, id, ownBase, ownLate, wanted, test)) {
       addSegment(state, { run, start: 0, end: run.rows }, id);
     }
+    if (pace.isDue) await pace.rest();
+  }
+}
+
+/** Each tag set in the order of time; the windows come in that order themselves. What is filtered or has late rows is resolved row by row. */
+async function addInOrder(state: Aggregation, window: Window, wanted: readonly number[], pace: Pace): Promise<void> {
+  const { groups, ids, series } = state;
+  const { covers } = window;
+  const isWanted = (id: number) => groups.ofId[id]! >= 0 && (covers === null || covers(id));
+  const base = segmentsById(window.base, window, ids, isWanted);
+  const late = segmentsById(window.late, window, ids, isWanted);
+  for (const id of new Set([...base.keys(), ...late.keys()])) {
+    const test = groups.isTested ? groups.testOf(id) : undefined;
+    const ownBase = base.get(id) ?? [];
+    const ownLate = late.get(id) ?? [];
+    if (test || ownLate.length > 0)
+      for (const run of resolve(series, id, ownBase, ownLate, wanted, test))
+        addSegment(state, { run, start: 0, end: run.rows }, id);
+    else for (const piece of inTurn(ownBase, 1)) addSegment(state, piece, id);
     if (pace.isDue) await pace.rest();
   }
 }

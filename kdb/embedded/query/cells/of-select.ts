@@ -4,6 +4,7 @@ import { EngineError } from '../../../../src/kdb/engine-error.ts';
 import type { SeriesStore } from '../../memory/series-store.ts';
 import { fieldNumber } from '../filter.ts';
 import type { FieldCells } from './cells.ts';
+import { ChangeCells, changeOps } from './changes.ts';
 import { DistinctCells } from './distinct.ts';
 import { MomentCells } from './moments.ts';
 import { NumberCells } from './numbers.ts';
@@ -16,6 +17,8 @@ export interface Selected {
   readonly fields: readonly { readonly field: number; readonly cells: FieldCells }[];
   /** What each aggregate is asked of. */
   readonly sources: readonly FieldCells[];
+  /** Whether rows of a tag set have to come in the order of time. */
+  readonly isOrdered: boolean;
 }
 
 /** The numbers of the fields that aggregates read, each once. */
@@ -41,7 +44,7 @@ export function cellsOfSelect(select: readonly Aggregate[], series: SeriesStore,
     }
     return entry.cells;
   });
-  return { fields: [...known.values()], sources };
+  return { fields: [...known.values()], sources, isOrdered: select.some(({ op }) => changeOps.has(op)) };
 }
 
 function checkAggregate({ op, field, weight, p = 50 }: Aggregate, series: SeriesStore): void {
@@ -62,6 +65,13 @@ function cellsOf(
     case 'stddev':
     case 'variance':
       return ['moments', () => new MomentCells()];
+    case 'twa':
+    case 'increase':
+    case 'delta':
+    case 'rate':
+    case 'derivative':
+    case 'integral':
+      return ['changes', () => new ChangeCells(ofField.map((one) => one.op).filter((one) => changeOps.has(one)))];
     case 'median':
     case 'percentile': {
       const ranks = ofField.filter((one) => one.op === 'median' || one.op === 'percentile');
