@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { addFigures } from './api/figures.ts';
 import { SeriesFollower } from './api/series-follower.ts';
 import { warmUp } from './api/warm-up.ts';
+import { WriteFigures } from './api/write-figures.ts';
 import { createRates } from './auth/index.ts';
 import { createClock } from './base/clock.ts';
 import { type ApiConfig, readApiConfig } from './base/config.ts';
@@ -37,7 +38,8 @@ async function main(config: ApiConfig): Promise<void> {
   const { throttle } = rates;
   const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: management.clock, log });
   const metrics = new Metrics({ region: config.region, zone: config.zone });
-  addFigures({ metrics, engines, management, follower, throttle, meter });
+  const writes = new WriteFigures();
+  addFigures({ metrics, engines, management, follower, throttle, meter, writes });
   const nowNs = createClock();
   const server = createServer({
     config,
@@ -49,6 +51,7 @@ async function main(config: ApiConfig): Promise<void> {
     follower,
     throttle,
     meter,
+    writes,
     metrics,
     nowNs,
   });

@@ -21,6 +21,7 @@ import { metrics } from './api/metrics.ts';
 import { moveDatabase } from './api/moves.ts';
 import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
+import { prometheusWrite } from './api/prometheus.ts';
 import { latest, latestSpec, query, querySpec } from './api/query.ts';
 import { writeError } from './api/reply.ts';
 import { nextRequestIds } from './api/request-ids.ts';
@@ -64,6 +65,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['post', '/v1/databases/:database/move', 'moveDatabase', moveDatabase],
   ['get', '/v1/databases/:database/diagnostics', 'diagnostics', diagnostics],
   ['post', '/v1/databases/:database/write', 'write', write],
+  ['post', '/v1/databases/:database/prometheus/write', 'prometheusWrite', prometheusWrite],
   ['post', '/api/v2/write', 'influxWriteV2', influxWriteV2],
   ['post', '/write', 'influxWriteV1', influxWriteV1],
   ['get', '/ping', 'influxPing', influxPing],

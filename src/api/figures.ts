@@ -8,7 +8,8 @@ export function addFigures({
   follower,
   throttle,
   meter,
-}: Pick<Services, 'metrics' | 'engines' | 'management' | 'follower' | 'throttle' | 'meter'>): void {
+  writes,
+}: Pick<Services, 'metrics' | 'engines' | 'management' | 'follower' | 'throttle' | 'meter' | 'writes'>): void {
   const { cache } = management;
   metrics.addDurations(
     'tsg_engine_call_seconds',
@@ -27,6 +28,12 @@ export function addFigures({
   metrics.addCounter('tsg_points_written_total', 'Points that databases took from this process.', 'by', () => ({
     api: meter.points,
   }));
+  metrics.addCounter(
+    'tsg_samples_without_value_total',
+    'Samples of Prometheus that are NaN (series that ended among them), and were left out.',
+    'by',
+    () => ({ api: writes.withoutValue }),
+  );
   metrics.addCounter('tsg_throttled_total', 'Requests refused with 429, by limit.', 'limit', () => throttle.refused);
   metrics.addCounter(
     'tsg_cache_reads_total',

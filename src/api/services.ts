@@ -8,6 +8,7 @@ import type { Management } from '../management/index.ts';
 import type { UsageMeter } from '../management/usage-meter.ts';
 import type { Tasks } from '../tasks/index.ts';
 import type { SeriesFollower } from './series-follower.ts';
+import type { WriteFigures } from './write-figures.ts';
 
 /** What the handlers work with; main.ts makes them in this order. */
 export interface Services {
@@ -20,6 +21,7 @@ export interface Services {
   readonly follower: SeriesFollower;
   readonly throttle: Throttle;
   readonly meter: UsageMeter;
+  readonly writes: WriteFigures;
   readonly metrics: Metrics;
   /** Nanoseconds since 1970. */
   readonly nowNs: () => bigint;

@@ -2,6 +2,7 @@
 
 import { constants, gunzip, type InputType, inflate, inflateRaw, type ZlibOptions, zstdDecompress } from 'node:zlib';
 import { ApiError, apiError } from '../base/errors.ts';
+import { unpackSnappy } from '../base/snappy.ts';
 
 type Unpack = (packed: Buffer, maxBytes: number) => Promise<Buffer>;
 
@@ -20,6 +21,7 @@ const encodings: Readonly<Record<string, Unpack>> = {
   gzip: async (packed, maxBytes) => (await call(gunzip, packed, { maxOutputLength: maxBytes })).buffer,
   deflate: unpackDeflate,
   zstd: unpackZstd,
+  snappy: async (packed, maxBytes) => unpackSnappy(packed, maxBytes),
 };
 
 /** The one that a Content-Encoding names; none when there is none. */
@@ -36,7 +38,8 @@ export async function unpack(packed: Buffer, encoding: string, maxBytes: number)
   } catch (error) {
     if (error instanceof ApiError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw apiError('BodyTooLarge', { limitBytes: maxBytes });
+    if (code === 'ERR_BUFFER_TOO_LARGE' || error instanceof RangeError)
+      throw apiError('BodyTooLarge', { limitBytes: maxBytes });
     throw apiError('InvalidEncoding', { encoding, reason: message });
   }
 }

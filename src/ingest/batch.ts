@@ -39,6 +39,8 @@ export interface Batch {
   /** The first of them by name, in the order of their lines. */
   readonly faults: readonly PointFault[];
   readonly faultCount: number;
+  /** Points that are left out because they say that there is no value; absent where none can. */
+  readonly withoutValue?: number;
   /** Line numbers of each part's points, by row. */
   readonly lineNumbers: readonly Int32Array[];
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { addFigures } from '../../src/api/figures.ts';
 import { SeriesFollower } from '../../src/api/series-follower.ts';
 import type { Services } from '../../src/api/services.ts';
+import { WriteFigures } from '../../src/api/write-figures.ts';
 import { Throttle } from '../../src/auth/throttle.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -50,7 +51,8 @@ export async function openApi(
   const metrics = new Metrics({ region, zone: 'a' });
   const engines = Object.assign(new Engines(log), { client: () => engine }) as unknown as Services['engines'];
   const follower = new SeriesFollower({ engines, management, log: silent });
-  addFigures({ metrics, engines, management, follower, throttle, meter });
+  const writes = new WriteFigures();
+  addFigures({ metrics, engines, management, follower, throttle, meter, writes });
   const services = {
     config: {
       ...{ region, regionEndpoints: { [region]: 'http://here' } },
@@ -64,6 +66,7 @@ export async function openApi(
     follower,
     throttle,
     meter,
+    writes,
     metrics,
     nowNs: () => BigInt(clock()) * 1_000_000n,
   } as unknown as Services;

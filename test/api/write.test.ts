@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { snappyCompress } from 'hyparquet-writer/src/snappy.js';
 import type { InsertBatch, InsertReceipt } from '../../src/kdb/engine.ts';
 import { EngineError } from '../../src/kdb/engine-error.ts';
+import { type PromSeries, request } from '../ingest/write-request.ts';
 import { stubEngine } from '../kdb/stub-engine.ts';
 import { openApi } from './api.ts';
 
@@ -134,4 +136,49 @@ test('bodies are unpacked by their Content-Encoding, within the limit', async (t
     const { json, text } = await service.ask('/v1/databases/plant/write', { body, headers });
     assert.equal(json.accepted ?? json.code, expected, `${encoding} ${text}`);
   }
+});
+
+test('Prometheus writes: what is stored, left out and refused, in its statuses', async (t) => {
+  const inserted: InsertBatch[] = [];
+  let refusal: EngineError | null = null;
+  const stub = stubEngine();
+  const insert = async (batch: InsertBatch): Promise<InsertReceipt> => {
+    if (refusal) throw refusal;
+    inserted.push(batch);
+    return stub.insert(batch);
+  };
+  const api = await openApi(t, { engine: stubEngine({ insert }) });
+  const { id, service } = await api.account('a');
+  await api.database(id, 'plant');
+  const now = BigInt(Date.now());
+  const good = { labels: { __name__: 'up', job: 'a' }, samples: [[1, now]] } as const;
+  const ended = { ...good, samples: [[Number.NaN, now]] } as const;
+  const bad = { ...good, samples: [[Number.POSITIVE_INFINITY, now]] } as const;
+  const path = '/v1/databases/plant/prometheus/write';
+  const protobuf = { 'Content-Type': 'application/x-protobuf', 'X-Prometheus-Remote-Write-Version': '0.1.0' };
+  const write = (body: Uint8Array, headers: Record<string, string> = {}): ReturnType<typeof service.ask> =>
+    service.ask(path, { body, headers: { ...protobuf, 'Content-Encoding': 'snappy', ...headers } });
+  const packed = (...series: PromSeries[]): Uint8Array => snappyCompress(request(series));
+  const reply = async (body: Uint8Array, headers?: Record<string, string>): Promise<unknown[]> => {
+    const { status, json, headers: replied } = await write(body, headers);
+    return [status, json?.code, replied.get('x-prometheus-remote-write-samples-written')];
+  };
+  assert.deepEqual(await reply(packed(good, ended)), [204, undefined, '1']);
+  const basic = `Basic ${Buffer.from(`any:${service.token}`).toString('base64')}`;
+  assert.deepEqual(await reply(packed(good), { Authorization: basic }), [204, undefined, '1']);
+  assert.deepEqual(
+    inserted.map(({ parts: [part] }) => [part!.series, part!.tagNames, part!.fields[0]!.name, part!.timeNs[0]]),
+    Array.from({ length: 2 }, () => ['up', ['job'], 'value', now * 1_000_000n]),
+  );
+  assert.deepEqual(await reply(packed(ended)), [204, undefined, '0']);
+  assert.deepEqual(await reply(packed(good, bad)), [400, 'PartialWrite', '1']);
+  assert.deepEqual(await reply(packed(bad)), [400, 'InvalidLines', '0']);
+  assert.deepEqual(await reply(snappyCompress(Buffer.from('no such thing'))), [400, 'InvalidPoints', null]);
+  assert.deepEqual(await reply(Buffer.from('no such thing')), [400, 'InvalidEncoding', null]);
+  assert.deepEqual(await reply(Buffer.from('ffffffff0f00', 'hex')), [413, 'BodyTooLarge', null]);
+  const later = 'application/x-protobuf;proto=io.prometheus.write.v2.Request';
+  assert.deepEqual(await reply(packed(good), { 'Content-Type': later }), [415, 'UnsupportedMediaType', null]);
+  refusal = new EngineError('EngineBusy');
+  assert.deepEqual(await reply(packed(good)), [503, 'DatabaseOverloaded', null]);
+  assert.match((await service.ask('/metrics')).text, /tsg_samples_without_value_total\{by="api".*\} 2\n/);
 });
