@@ -288,6 +288,11 @@ export class Store implements Engine, FrameSink {
       hotRows: BigInt(this.#hotRows()),
       lateRows: BigInt(all.reduce((sum, series) => sum + series.late.rows, 0)),
       parts: BigInt(this.#storage.parts.parts.length),
+      journalEnd: {
+        generation: BigInt(this.#journal.position.generation),
+        offset: BigInt(this.#journal.position.offset),
+      },
+      checkpointNs: this.#upkeep.checkpointMs === null ? null : BigInt(this.#upkeep.checkpointMs) * 1_000_000n,
     };
   }
 

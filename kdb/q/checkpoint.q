@@ -1,6 +1,7 @@
 / A checkpoint closes the journal file and brings what is in memory into parts: a small one here, any other in a process of its own (-role merge) that reads
 / the manifest and the closed files; this process then switches manifests.
 
+.tsg.checkpointed:0N                                  / when the last one of this process ended, ns since 1970
 .tsg.merging:-1                                       / the journal file up to which a merge is under way, or -1
 .tsg.retryAfter:0                                     / ns since 1970
 .tsg.waiting:0#0i                                     / handles that wait for it
@@ -120,6 +121,7 @@
 / What parts have now goes from memory, from the journal, and from the readers.
 .tsg.switch:{
   .tsg.retryAfter:0;
+  .tsg.checkpointed:.tsg.now[];
   .tsg.forgetMerged .tsg.mergedSequence;
   .tsg.positions:select from .tsg.positions where sequence>=.tsg.mergedSequence;
   .tsg.switches+:1;

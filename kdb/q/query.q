@@ -183,4 +183,4 @@
 .tsg.stats:{[nothing]
   bytes:.tsg.perVolume[.tsg.parts`volume;.tsg.parts`bytes];
   .tsg.log "symbols: ",-3!.Q.w[]`syms`symw;           / tag values are symbols, and symbols stay [ref/dotq#w]
-  (bytes;.tsg.journalBytes[];.tsg.hotRows[];.tsg.lateRows[];count .tsg.parts)}
+  (bytes;.tsg.journalBytes[];.tsg.hotRows[];.tsg.lateRows[];count .tsg.parts;.tsg.generation;.tsg.offset;.tsg.checkpointed)}

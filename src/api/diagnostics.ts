@@ -95,15 +95,18 @@ async function engineOf(context: Context): Promise<object> {
 
 async function storageOf(context: Context): Promise<object> {
   requireProcess(context);
-  const { bytesPerVolume, parts, hotRows, lateRows, journalBytes } = await engineCall(context, (engine) =>
-    engine.stats(),
-  );
+  const stats = await engineCall(context, (engine) => engine.stats());
+  const { bytesPerVolume, parts, hotRows, lateRows, journalBytes, journalEnd, checkpointNs } = stats;
   return {
     bytesPerVolume: Array.from(bytesPerVolume, Number),
     parts: Number(parts),
     hotRows: Number(hotRows),
     lateRows: Number(lateRows),
-    journalBytes: Number(journalBytes),
+    journal: {
+      bytes: Number(journalBytes),
+      ...(journalEnd && { generation: Number(journalEnd.generation), offset: Number(journalEnd.offset) }),
+    },
+    checkpointAt: checkpointNs === null ? null : new Date(Number(checkpointNs / 1_000_000n)).toISOString(),
   };
 }
 

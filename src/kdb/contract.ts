@@ -102,7 +102,7 @@ export const calls = {
   },
   '.tsg.stats': {
     arguments: '::',
-    reply: '(J bytesPerVolume; j journalBytes; j hotRows; j lateRows; j parts)',
+    reply: '(J bytesPerVolume; j journalBytes; j hotRows; j lateRows; j parts; j generation; j offset; j checkpointNs)',
     lane: 'query',
     timeoutMs: 10_000,
   },

@@ -222,6 +222,9 @@ export interface Stats {
   readonly hotRows: bigint;
   readonly lateRows: bigint;
   readonly parts: bigint;
+  /** Where the journal ends, and when the last checkpoint of the process ended (null: it had none yet). Null, too, of a process of before they were said. */
+  readonly journalEnd: Position | null;
+  readonly checkpointNs: bigint | null;
 }
 
 /** What a query costs: it is run, and its result thrown away. */

@@ -48,7 +48,8 @@ test('every part has an answer; addresses are the operator’s to see', async ()
     { ...json.engine, catalogueVersion: 0 },
     { contract, engine: name, schema, catalogueVersion: 0, maxTagSets: 1_000_000 },
   );
-  assert.deepEqual(json.storage.bytesPerVolume, [0]);
+  const { bytesPerVolume, journal: written, checkpointAt } = json.storage;
+  assert.deepEqual([bytesPerVolume, written, checkpointAt], [[0], { bytes: 0, generation: 3, offset: 77 }, null]);
   assert.deepEqual([json.backup.id, json.backup.takenAt, json.backup.journalGeneration], [backup.id, takenAt, 4]);
   assert.deepEqual([json.shippedJournal.generation, json.shippedJournal.bytes], [5, 21]);
   assert.deepEqual(json.connections, lanes);

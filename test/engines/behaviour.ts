@@ -536,6 +536,16 @@ export function engineBehaves(name: string, open: Open): void {
     assert.deepEqual(rowsOf(await engine.latest({ series, where: null, fields: [] })), []);
   });
 
+  check('says where its journal ends, and when the last checkpoint was', async (engine, series) => {
+    const { generation, offset } = await engine.insert(batchOf([point(series, { host: 'a' }, 1n, { f: 1 })]));
+    const before = await engine.stats();
+    assert.deepEqual(before.journalEnd, { generation, offset });
+    await engine.checkpoint();
+    const { journalEnd, checkpointNs } = await engine.stats();
+    assert.ok(journalEnd!.generation > generation);
+    assert.ok(checkpointNs! > 1_700_000_000_000_000_000n && checkpointNs! >= (before.checkpointNs ?? 0n));
+  });
+
   check(
     'merges small old parts, and answers as before, also what is written, deleted and cut off after that',
     async (engine, series) => {

@@ -63,6 +63,8 @@ export function stubEngine(methods: Partial<Engine & FrameSink> = {}): Engine & 
       hotRows: 0n,
       lateRows: 0n,
       parts: 0n,
+      journalEnd: { generation: 3n, offset: 77n },
+      checkpointNs: null,
     }),
     delete: async () => 0n,
     retain: async () => 0n,

@@ -263,6 +263,19 @@ test('series: list, describe, drop', async () => {
   assert.equal((await service.ask('/v1/databases/plant/series/gone/query')).json.code, 'SeriesNotFound');
 });
 
+test('diagnostics of a database: every part answers', async () => {
+  const { status, json, text } = await service.ask('/v1/databases/plant/diagnostics');
+  assert.equal(status, 200, text);
+  assert.doesNotMatch(text, /"unavailable"/);
+  assert.equal(json.storage.bytesPerVolume.length, 2);
+  assert.ok(json.storage.journal.generation >= 0 && json.storage.journal.offset > 0, text);
+  assert.ok(json.connections.write.open > 0 && json.engine.catalogueVersion > 0, text);
+  assert.deepEqual(
+    json.tasks.map(({ kind, state }: Record<string, string>) => [kind, state]),
+    [['provision', 'succeeded']],
+  );
+});
+
 /** What a process of the region has logged by now. */
 function logLines(process: 'api' | 'worker'): Record<string, unknown>[] {
   const text = readFileSync(join(region.dataDir, 'logs', `${region.names[0]}.${process}.log`), 'utf8');

@@ -57,6 +57,8 @@ export class Upkeep {
   #failure: EngineError | null = null;
   /** Everything older is in parts. */
   #cleanMs: number;
+  /** When the last one ended: milliseconds since 1970; null: there was none yet. */
+  checkpointMs: number | null = null;
 
   constructor(parts: CheckpointParts, options: UpkeepOptions) {
     this.#parts = parts;
@@ -128,6 +130,7 @@ export class Upkeep {
     const startedMs = this.#options.elapsedMs();
     const result = await runCheckpoint(this.#parts, deletion, forward);
     this.#cleanMs = startedMs;
+    this.checkpointMs = this.#parts.now();
     this.#failure = null;
     this.#measure();
     this.#options.log.info('checkpoint', {

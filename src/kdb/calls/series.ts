@@ -113,15 +113,28 @@ export const stats: CallCodec<void, Stats> = {
   name: '.tsg.stats',
   encodeArguments: () => [null],
   decodeArguments: (given) => void nothing(only(given), 'argument'),
-  encodeReply: (reply) => [reply.bytesPerVolume, reply.journalBytes, reply.hotRows, reply.lateRows, reply.parts],
+  encodeReply: (reply) => [
+    ...[reply.bytesPerVolume, reply.journalBytes, reply.hotRows, reply.lateRows, reply.parts],
+    ...[reply.journalEnd?.generation ?? nullLong, reply.journalEnd?.offset ?? nullLong],
+    reply.checkpointNs ?? nullLong,
+  ],
   decodeReply(reply) {
-    const [bytesPerVolume, journalBytes, hotRows, lateRows, parts] = list(reply, 'stats', 5) as QValue[];
+    const said = list(reply, 'stats');
+    // Hosts are replaced last: until then some say five things.
+    const [bytesPerVolume, journalBytes, hotRows, lateRows, parts, generation, offset, checkpointNs] = list(
+      said.length === 5 ? [...said, nullLong, nullLong, nullLong] : reply,
+      'stats',
+      8,
+    ) as QValue[];
+    const end = { generation: long(generation!, 'generation'), offset: long(offset!, 'offset') };
     return {
       bytesPerVolume: longs(bytesPerVolume!, 'bytes per volume'),
       journalBytes: long(journalBytes!, 'journal bytes'),
       hotRows: long(hotRows!, 'hot rows'),
       lateRows: long(lateRows!, 'late rows'),
       parts: long(parts!, 'parts'),
+      journalEnd: end.generation === nullLong ? null : end,
+      checkpointNs: longOrNull(long(checkpointNs!, 'checkpoint')),
     };
   },
 };

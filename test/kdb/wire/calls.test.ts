@@ -46,6 +46,8 @@ const stats = any.record({
   hotRows: any.long,
   lateRows: any.long,
   parts: any.long,
+  journalEnd: fc.option(any.record({ generation: fc.bigInt({ min: 0n, max: 2n ** 40n }), offset: any.long })),
+  checkpointNs: fc.option(fc.bigInt({ min: 0n, max: 2n ** 62n })),
 });
 const compaction = any.record({
   parts: any.long,
@@ -172,3 +174,8 @@ check(codecs['.tsg.compact'], nothing, compaction);
 check(codecs['.tsg.checkpoint'], nothing, nothing);
 check(codecs['.tsg.backup'], any.symbol, fc.array(backupFile, { maxLength: 4 }));
 check(codecs['.tsg.tail'], tailSpec, tail);
+
+test('.tsg.stats of a process of before the journal’s end was said', () => {
+  const { journalEnd, checkpointNs, parts } = codecs['.tsg.stats'].decodeReply([BigInt64Array.of(1n), 1n, 2n, 3n, 4n]);
+  assert.deepEqual({ journalEnd, checkpointNs, parts }, { journalEnd: null, checkpointNs: null, parts: 4n });
+});

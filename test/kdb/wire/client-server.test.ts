@@ -107,6 +107,8 @@ test('every call arrives as it was made', async () => {
     hotRows: 2n,
     lateRows: 3n,
     parts: 4n,
+    journalEnd: { generation: 5n, offset: 2n ** 53n + 1n },
+    checkpointNs: null,
   };
   const page = { series: [info], next: 'cpu' };
   const files = [{ volume: 1, path: 'día/x', bytes: 2n ** 40n, sha256: 'abc' }];
