@@ -7,6 +7,7 @@ import type { ProcessState, VolumeRoom } from '../../src/management/host-agent.t
 import type { Agent } from './agent.ts';
 import { lost } from './database-log.ts';
 import type { Fence } from './fence.ts';
+import { bytesBehind } from './journal-position.ts';
 import { memoryOf } from './process-memory.ts';
 import type { StartTurns } from './start-turns.ts';
 import type { SyncTimes } from './sync-times.ts';
@@ -61,6 +62,21 @@ export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence, 
   metrics.addCounter('tsg_database_restarts_total', 'Starts of a database after it ended.', 'database', () =>
     Object.fromEntries(agent.processes().map(({ config, restarts }) => [config.databaseId, restarts])),
   );
+  metrics.addGauge('tsg_database_readers', 'Readers of a database that run and answer.', 'database', () =>
+    Object.fromEntries(
+      agent
+        .processes()
+        .flatMap(({ config, readers }) =>
+          readers.wanted > 0 ? [[config.databaseId, readers.positions.length] as const] : [],
+        ),
+    ),
+  );
+  metrics.addGauge(
+    'tsg_database_reader_lag_bytes',
+    'Bytes of the journal that the reader which is furthest behind has not applied, as of its last word (every second).',
+    'database',
+    async () => Object.fromEntries((await Promise.all(agent.processes().map(readerLag))).flat()),
+  );
   metrics.addCounter(
     'tsg_database_log_lines_lost_total',
     'Lines of databases that their logs did not take.',
@@ -96,6 +112,14 @@ export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence, 
           .map(({ config, overMemory, readers }) => [config.databaseId, overMemory + readers.overMemory]),
       ),
   );
+}
+
+/** Of a database whose volumes cannot be read, or without readers, nothing. */
+async function readerLag({ config, readers }: ReturnType<Agent['processes']>[number]): Promise<[string, number][]> {
+  const lags = await Promise.all(
+    readers.positions.map((position) => bytesBehind(config.volumes, position).catch(() => Number.NaN)),
+  );
+  return lags.length === 0 || lags.includes(Number.NaN) ? [] : [[config.databaseId, Math.max(...lags)]];
 }
 
 /** For CloudWatch: the fullest volume, and the slowest syncs since the last time. */

@@ -11,6 +11,7 @@ import { Crashes } from './crashes.ts';
 import { type DatabaseLog, readLines } from './database-log.ts';
 import { endFormerProcess, noteProcess } from './former-process.ts';
 import { configPath } from './home.ts';
+import type { JournalPosition } from './journal-position.ts';
 import type { Confined, Limits } from './limits.ts';
 import { endOf } from './process-end.ts';
 import type { DatabaseProgram } from './program.ts';
@@ -35,6 +36,8 @@ interface Reader {
   /** 0 until it has listened. From then on it stays, also while the process is away: who finds nobody there asks the writer. */
   port: number;
   child: ChildProcess | undefined;
+  /** How far in the journal it has said that it is, since it listens. */
+  position: JournalPosition | undefined;
   confined: Confined | undefined;
 }
 
@@ -54,8 +57,13 @@ export class Readers {
       number,
       port: 0,
       child: undefined,
+      position: undefined,
       confined: undefined,
     }));
+  }
+
+  get wanted(): number {
+    return this.#readers.length;
   }
 
   /** Of those that have listened. */
@@ -65,6 +73,11 @@ export class Readers {
 
   get pids(): readonly number[] {
     return this.#readers.flatMap(({ child }) => child?.pid ?? []);
+  }
+
+  /** Of those that run and answer. */
+  get positions(): readonly JournalPosition[] {
+    return this.#readers.flatMap(({ position }) => position ?? []);
   }
 
   /** The limit is another one. */
@@ -125,9 +138,10 @@ export class Readers {
     let outOfMemory = false;
     const write = (line: string): void => output.write(`reader ${reader.number}: ${line}`);
     readLines(child.stdout, (line) => {
-      const port = /^listening (\d+)$/.exec(line)?.[1];
-      if (port === undefined) write(line);
-      else this.#listens(reader, Number(port));
+      const [, said, ...numbers] = /^(listening|position) (\d+)(?: (\d+))?$/.exec(line) ?? [];
+      if (said === undefined) write(line);
+      else if (said === 'listening') this.#listens(reader, Number(numbers[0]));
+      else reader.position = { generation: Number(numbers[0]), offset: Number(numbers[1]) };
     });
     readLines(child.stderr, (line) => {
       write(line);
@@ -144,6 +158,7 @@ export class Readers {
     }
     const ending = await ended;
     reader.child = undefined;
+    reader.position = undefined;
     const isOver = (await reader.confined?.ended()) || (outOfMemory && !ending.includes('SIGKILL'));
     reader.confined = undefined;
     if (isOver) this.overMemory += 1;

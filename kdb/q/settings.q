@@ -56,6 +56,7 @@
 .tsg.maxQueuedBytes:268435456                         / for a reader that does not take its messages
 .tsg.compression:17 2 6                               / of columns: blocks of 128 KB, gzip [kb/file-compression]
 .tsg.timerMs:200
+.tsg.positionMs:1000                                  / how often a reader says how far it is
 .tsg.lookNs:1000000000                                / between two looks whether a process is still there
 
 .tsg.readConfig[]

@@ -81,6 +81,15 @@
     .tsg.forgetMerged merged];
   neg[.tsg.writerHandle] (`.tsg.heard;number);}
 
+.tsg.saidPosition:()
+
+/ From the timer of a reader: the host agent compares it with where the journal ends.
+.tsg.sayPosition:{[time]
+  position:(.tsg.generation;.tsg.offset);
+  if[position~.tsg.saidPosition;:(::)];
+  .tsg.saidPosition:position;
+  -1 "position "," " sv string position;}
+
 / Whether the records that an answer must have seen are applied here.
 .tsg.hasSeen:{[position]
   if[position~(::);:1b];
@@ -153,9 +162,8 @@
 .tsg.open:{[port]
   .tsg.configText:read0 .tsg.configFile;
   .tsg.lock[];
-  if[.tsg.role=`writer;
-    .z.ts:{[time] @[.tsg.tick;::;{[reason] .tsg.log "timer: ",reason}]};
-    .tsg.startTimer .tsg.timerMs];
+  .z.ts:$[.tsg.role=`writer;{[time] @[.tsg.tick;::;{[reason] .tsg.log "timer: ",reason}]};.tsg.sayPosition];
+  .tsg.startTimer $[.tsg.role=`writer;.tsg.timerMs;.tsg.positionMs];
   .tsg.listen[.tsg.host;$[port=0;"0W";string port]];  / [basics/listening-port] 0W: any that is free
   -1 "listening ",string .tsg.listening[];}
 
