@@ -55,8 +55,8 @@ async function main(config: WorkerConfig): Promise<void> {
     hostStarter: hostStarterOf(config),
     objects: openObjectStore(config, log),
     objectsOf: objectsOfRegions(config, log),
-    hello: async ({ host, port }, database) => {
-      const client = clientOf({ ...database, endpoint: { host, port } }, log);
+    hello: async (endpoint, database) => {
+      const client = clientOf({ ...database, endpoint }, log);
       try {
         return await client.hello();
       } finally {
