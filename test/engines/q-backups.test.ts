@@ -1,7 +1,7 @@
 // A backup of kdb/q does not hold up its writer: checksums that end when the test says so; run by our interpreter of q.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -25,6 +25,17 @@ function sumsOnCommand(t: TestContext): string {
     rmSync(folder, { recursive: true });
   });
   return folder;
+}
+
+/** Of the processes that work in a folder. */
+function pidsIn(folder: string): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 test('inserts, merges and other backups go on while checksums are made', async (t) => {
@@ -76,6 +87,20 @@ test('inserts, merges and other backups go on while checksums are made', async (
   const journalOf = (files: readonly BackupFile[]) => files.find(({ path }) => path.endsWith('.log'))!.bytes;
   assert.equal(journalOf(await first), journal);
   assert.ok(journalOf(await second) > journal);
+
+  // One whose processes are killed is answered, and its name is free.
+  rmSync(join(folder, 'go'));
+  const killed = assert.rejects(client.backup('killed'), /StorageFailed/);
+  const home = join(volumes[1]!, 'backup-killed');
+  await until('checksums are made', () => pidsIn(home).length > 0);
+  await until('none is left', () => {
+    const pids = pidsIn(home);
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    return pids.length === 0;
+  });
+  writeFileSync(join(folder, 'go'), '');
+  await killed;
+  assert.ok((await client.backup('killed')).length > 0);
 
   // The name of one whose client left is free, and so is that of one that failed.
   assert.ok((await client.backup('left')).length > 0);

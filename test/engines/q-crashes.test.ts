@@ -10,7 +10,6 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -19,7 +18,7 @@ import { mounted, unmount } from '../system/durability/mounted.ts';
 import { until } from '../until.ts';
 import type { DatabaseProcess } from './database-process.ts';
 import { batchOf, type Cell, point, queryOf, rowsOf } from './points.ts';
-import { clientOf, interpreter, pidsOf, scriptsWith, startQ } from './q-process.ts';
+import { clientOf, freePort, interpreter, pidsOf, scriptsWith, startQ } from './q-process.ts';
 import { volumesFor } from './store-in-temp.ts';
 
 interface Running {
@@ -231,14 +230,6 @@ test('a reader has what the writer has, also over a merge, and ends with it', as
   await until('the reader ends', () => reader.child.exitCode !== null);
   assert.ok(reader.log.includes('the writer is gone'));
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test('a full disk: StorageFull, reads go on, writes are taken again when there is room', async (t) => {
   const volume = mkdtempSync(join(tmpdir(), 'tsg-full-'));

@@ -1,6 +1,7 @@
 // kdb/q as the host agent starts it, by whatever plays q.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, type TestContext } from 'node:test';
@@ -22,16 +23,28 @@ interface QOptions {
   /** Of the writer. */
   readonly port?: number;
   readonly role?: readonly string[];
+  /** -w */
+  readonly workspaceMb?: number;
 }
 
 /** A writer, which answers every call, unless another role is asked for. */
 export function startQ(
   program: string,
   volumes: readonly string[],
-  { schema = 'flexible', main = script, port = 0, role = ['writer'] }: QOptions = {},
+  { schema = 'flexible', main = script, port = 0, role = ['writer'], workspaceMb = 0 }: QOptions = {},
 ): Promise<DatabaseProcess> {
-  const args = (config: string) => [main, '-config', config, '-role', ...role, '-T', '30', '-q'];
+  const limits = ['-T', '30', '-w', String(workspaceMb)];
+  const args = (config: string) => [main, '-config', config, '-role', ...role, ...limits, '-q'];
   return startDatabase(volumes, schema, { program, args, stdin: 'ignore' }, port);
+}
+
+/** A writer that has readers is known to them by its configuration. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /** The main script of a copy of the scripts in which settings have other values: name without .tsg -> q. */

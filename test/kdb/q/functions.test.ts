@@ -1,8 +1,11 @@
 // The functions of kdb/q that only compute, run by the interpreter and compared with the same thing said in BigInts and Buffers.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { until } from '../../until.ts';
 import { apply } from './interpreter/apply.ts';
 import { createMachine, load } from './interpreter/interpreter.ts';
 import { readings } from './interpreter/lists.ts';
@@ -38,6 +41,42 @@ const random = (below: number): number => {
 const pickOf = <T>(given: readonly T[]): T => given[random(given.length)]!;
 const least = -(2n ** 63n) + 1n;
 const most = 2n ** 63n - 1n;
+
+test('what is started has its lock, and nothing else that its starter has open', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'tsg-started-'));
+  t.after(() => rmSync(home, { recursive: true }));
+  const [lock, log, seen] = ['lock', 'log', "it's seen"].map((name) => join(home, name)) as [string, string, string];
+  const own = createMachine();
+  let started = '';
+  own.world = {
+    ...own.world,
+    system(text) {
+      started = text;
+      return list([]);
+    },
+  };
+  const text = readFileSync(join(folder, 'tsg.q'), 'latin1');
+  load(own, text.slice(text.indexOf('.tsg.quoted:'), text.indexOf('.tsg.loadScript each')));
+  const path = (name: string): Q => symbol(`:${name}`);
+  const command = chars(`ls -l /proc/$$/fd > "${seen}"; until test ! -e '${lock}'; do sleep 0.02; done`);
+  apply(own.value('.tsg.startShell'), [path(lock), command, path(log)]);
+  const isFree = (): boolean => spawnSync('flock', ['-n', lock, 'true']).status === 0;
+  // As q runs it: its output goes to a file. Descriptors up to 12 are open.
+  const start = () =>
+    spawnSync('sh', ['-c', `${started} > ${join(home, 'out')}`], { stdio: ['ignore', ...Array(12).fill('pipe')] });
+  assert.equal(start().status, 0);
+  assert.ok(!isFree());
+  assert.notEqual(start().status, 0);
+  await until('it runs', () => existsSync(seen) && readFileSync(seen, 'utf8').includes(lock));
+  const open = readFileSync(seen, 'utf8').matchAll(/ (\d+) -> (.*)$/gm);
+  const others = [...open].filter(([, descriptor, at]) => Number(descriptor) > 2 && at !== lock && at !== seen);
+  assert.deepEqual(
+    others.map(([whole]) => whole),
+    [],
+  );
+  renameSync(lock, `${lock}-away`);
+  await until('it ends', () => spawnSync('flock', ['-n', `${lock}-away`, 'true']).status === 0);
+});
 
 test('text is UTF-8 or is not', () => {
   const edges = [

@@ -73,6 +73,7 @@ export class QProcess implements Session {
       exit: (code) => this.exit(code),
       applyRecord: (record) => void this.#evaluate('.z.ps', record),
       respond: (x) => this.#respond(x),
+      workspaceBytes: Number(line.options.get('w')?.[0] ?? 0) * 1024 ** 2,
     });
     language.machine.world = {
       system: (command) => this.#system(command),

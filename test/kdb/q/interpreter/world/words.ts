@@ -41,6 +41,8 @@ export interface Outside {
   /** -30! */
   respond(x: Q): void;
   readonly collapse: (items: readonly Q[]) => Q;
+  /** -w, in bytes; 0: without. Nothing ends here that passes it. */
+  readonly workspaceBytes: number;
 }
 
 const handleOf = (x: Q): number => (isAtom(x) && [-5, -6, -7].includes(x.t) ? Number(x.v) : fail('type'));
@@ -92,7 +94,7 @@ export function addWords(machine: Machine, outside: Outside): void {
   unary('.j.j', toJson);
   unary('.Q.opt', optionsOf);
   unary('.Q.addr', (x) => int(addressNumber(nameOf(x) === 'localhost' ? '127.0.0.1' : nameOf(x))));
-  unary('.Q.w', () => memory(machine));
+  unary('.Q.w', () => memory(machine, outside.workspaceBytes));
   unary('.Q.gc', () => long(0));
 }
 
@@ -112,9 +114,9 @@ function optionsOf(x: Q): Q {
 }
 
 /** [ref/dotq#w] Only how many symbols there are is like q's: those that variables hold. */
-function memory(machine: Machine): Q {
+function memory(machine: Machine, workspaceBytes: number): Q {
   const { heapUsed, heapTotal } = process.memoryUsage();
-  const figures = [heapUsed, heapTotal, heapTotal, 0, 0, totalmem() - freemem(), machine.globals.size, 0];
+  const figures = [heapUsed, heapTotal, heapTotal, workspaceBytes, 0, totalmem() - freemem(), machine.globals.size, 0];
   return dict(symbols(['used', 'heap', 'peak', 'wmax', 'mmap', 'mphy', 'syms', 'symw']), longs(figures));
 }
 
