@@ -2,7 +2,7 @@
 // has it, or is known to have lost it; until then it comes again.
 
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
-import { schemas } from '../src/base/json-schema.ts';
+import { checkOf, schemas } from '../src/base/json-schema.ts';
 import type { Log } from '../src/base/log.ts';
 import { queues } from '../src/base/names.ts';
 import type { ChangeEvent, FeedEvent } from '../src/management/event.ts';
@@ -22,7 +22,7 @@ const heldAtMostMs = 300_000;
 /** Five heartbeats. Whoever heard nothing for so long because the queue was away does not rely on it that nothing was lost. */
 const absenceMs = 10_000;
 
-const isFeedEvent = schemas.compile<FeedEvent>({
+const isFeedEvent = checkOf<FeedEvent>({
   oneOf: [
     {
       type: 'object',

@@ -1,6 +1,6 @@
 // What comes on a management queue: the id of a task, or, from people who may put messages there, the wish for one.
 
-import { schemas } from '../src/base/json-schema.ts';
+import { checkOf, schemas } from '../src/base/json-schema.ts';
 import { theService } from '../src/management/audit.ts';
 import type { Task } from '../src/management/records.ts';
 import { serviceAccountId } from '../src/management/task-item.ts';
@@ -16,7 +16,7 @@ export class InvalidMessage extends Error {}
 /** Of a wish; what is larger belongs in the object store. */
 const maxWishBytes = 32_768;
 
-const isTaskMessage = schemas.compile<TaskMessage>({
+const isTaskMessage = checkOf<TaskMessage>({
   type: 'object',
   required: ['taskId'],
   additionalProperties: false,
@@ -25,7 +25,7 @@ const isTaskMessage = schemas.compile<TaskMessage>({
     send: { type: 'integer', minimum: 0 },
   },
 });
-const isWish = schemas.compile<TaskWish>({
+const isWish = checkOf<TaskWish>({
   type: 'object',
   required: ['kind', 'database', 'params', 'requestedBy'],
   additionalProperties: false,

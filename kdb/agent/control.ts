@@ -1,11 +1,12 @@
 // The private control port of a host: workers ask here for databases and their files. Every call is safe to repeat.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { JSONSchemaType } from 'ajv';
-import { schemas } from '../../src/base/json-schema.ts';
+import { createServer } from '../../src/base/http.ts';
+import { type Check, checkOf, schemas } from '../../src/base/json-schema.ts';
 import type { Log } from '../../src/base/log.ts';
 import {
   checksumHeader,
@@ -24,7 +25,7 @@ const maxBodyBytes = 4_096;
 /** It becomes a directory name. */
 const databaseId = /^[a-z0-9][a-z0-9-]{3,63}$/;
 
-const isWanted = schemas.compile({
+const isWanted = checkOf({
   type: 'object',
   required: ['volumes', 'schema', 'maxTagSets', 'maxSeries', 'memoryMb', 'user', 'password'],
   additionalProperties: false,
@@ -39,7 +40,7 @@ const isWanted = schemas.compile({
     filling: { type: 'boolean', nullable: true },
   },
 } satisfies JSONSchemaType<WantedDatabase>);
-const isStart = schemas.compile<StartOptions>({
+const isStart = checkOf<StartOptions>({
   type: 'object',
   required: ['recover'],
   additionalProperties: false,
@@ -55,7 +56,7 @@ const isStart = schemas.compile<StartOptions>({
   },
 });
 const holder = { type: 'string', minLength: 1, maxLength: 100 } as const;
-const isHold = schemas.compile<HoldOptions>({
+const isHold = checkOf<HoldOptions>({
   type: 'object',
   required: ['held', 'by'],
   additionalProperties: false,
@@ -171,11 +172,6 @@ function rangeOf(header: string | undefined): FileRange | null {
 
 /** The body is not what the call takes. */
 class BadRequest extends Error {}
-
-interface Check<T> {
-  (given: unknown): given is T;
-  errors?: Parameters<typeof schemas.errorsText>[0];
-}
 
 async function readBody<T>(request: IncomingMessage, check: Check<T>): Promise<T> {
   const isShort = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= maxBodyBytes;

@@ -1,13 +1,12 @@
 import { parse } from 'node:querystring';
-import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
-import { schemas } from '../base/json-schema.ts';
+import { type Check, checkOf } from '../base/json-schema.ts';
 import { specError } from '../query/fault.ts';
 import type { Context, Parameters, Step } from './step.ts';
 
 /** Step: parses the body as JSON and checks it. */
 export function readJson(schema: object): Step {
-  const validate = schemas.compile(schema);
+  const validate = checkOf<object>(schema);
   return function readJson(context: Context): void {
     const text = context.body!.toString('utf8');
     let value: unknown;
@@ -60,7 +59,7 @@ export const singleId = { type: 'string', minLength: 1, maxLength: 64 } as const
 
 /** Step: checks the query string. A parameter given once is a string, else an array of strings. */
 export function readParameters(schema: object): Step {
-  const validate = schemas.compile(schema);
+  const validate = checkOf<object>(schema);
   return function readParameters(context: Context): void {
     const parameters = queryString(context);
     if (!validate(parameters)) throw apiError('InvalidRequest', { reason: `query string${explain(validate)}` });
@@ -75,7 +74,7 @@ export function queryString(context: Context): Parameters {
   return start < 0 ? {} : ({ ...parse(url.slice(start + 1), '&', '=', { maxKeys: 0 }) } as Parameters);
 }
 
-function explain(validate: ValidateFunction): string {
+function explain(validate: Check<object>): string {
   const error = validate.errors![0]!;
   const { additionalProperty, allowedValues } = error.params as {
     additionalProperty?: string;

@@ -2,8 +2,8 @@
 // for that or fails by it. What this process could not store when it ended, the worker's comparison finds (workers/series-comparison.ts).
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
 import type { Log } from '../base/log.ts';
+import { recentEntries } from '../base/recent.ts';
 import { described } from '../kdb/described.ts';
 import type { InsertPart, InsertReceipt } from '../kdb/engine.ts';
 import type { Engines } from '../kdb/engines.ts';
@@ -40,7 +40,7 @@ export interface SeriesFollowerOptions {
 export class SeriesFollower {
   readonly #options: SeriesFollowerOptions;
   /** The newest catalogue version that a receipt of the database had. */
-  readonly #versions = new LRUCache<string, bigint>({ max: maxDatabases });
+  readonly #versions = recentEntries<string, bigint>(maxDatabases);
   readonly #changed = new Map<string, Changed>();
   readonly #storing = new Set<Promise<void>>();
   #closed = false;

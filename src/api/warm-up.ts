@@ -1,7 +1,8 @@
 // Exercises what every request runs through, before the process says that it is ready: V8 compiles what is hot, and a first query takes 1.9 ms where a later
 // one takes 0.45. Nothing leaves the process but requests for its own /health.
 
-import { Agent, get } from 'node:http';
+import type { Agent as HttpAgent } from 'node:http';
+import { Agent, get } from '../base/http.ts';
 import { decoderFor } from '../ingest/index.ts';
 import { codecs, requestFrame } from '../kdb/calls/index.ts';
 import type { QueryResult, SeriesInfo } from '../kdb/engine.ts';
@@ -70,7 +71,7 @@ function exerciseQuery(round: number): void {
   });
 }
 
-function askHealth(port: number, host: string, agent: Agent): Promise<void> {
+function askHealth(port: number, host: string, agent: HttpAgent): Promise<void> {
   return new Promise((resolve, reject) => {
     get({ port, host, agent, path: '/health' }, (response) => response.resume().once('end', resolve)).once(
       'error',

@@ -1,9 +1,9 @@
 // Rates that an account may not exceed: points per second, query seconds per minute. Each zone gives out its share of an account's limit.
 
 import type { Redis } from 'ioredis';
-import { LRUCache } from 'lru-cache';
 import { apiError } from '../base/errors.ts';
 import { rateKeys } from '../base/names.ts';
+import { recentEntries } from '../base/recent.ts';
 import { type LimitedAccount, type LimitName, limitsOf } from '../management/plans.ts';
 import { Bucket } from './bucket.ts';
 import { createZoneCount } from './zone-count.ts';
@@ -76,7 +76,7 @@ export class Throttle {
   #bucketsOf(rate: RateName): (accountId: string) => Bucket {
     const { windowS } = rates[rate];
     const count = createZoneCount(this.#options.redis, rateKeys[rate], windowS);
-    const buckets = new LRUCache<string, Bucket>({ max: maxBuckets });
+    const buckets = recentEntries<string, Bucket>(maxBuckets);
     return (accountId) => {
       let bucket = buckets.get(accountId);
       if (!bucket) {

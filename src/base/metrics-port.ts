@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
+import { createServer } from './http.ts';
 import type { Metrics } from './metrics.ts';
 
 const loopback = '127.0.0.1';

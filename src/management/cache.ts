@@ -1,8 +1,9 @@
 // Cached reads of one kind of record: this process (a second) → Redis of the zone → DynamoDB.
 // Versions decide everywhere: a newer one is never replaced by an older one, however late that arrives.
 
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import { ApiError } from '../base/errors.ts';
+import { recentEntries } from '../base/recent.ts';
 import type { Entry } from './entry.ts';
 import type { ZoneCache } from './zone-cache.ts';
 
@@ -57,7 +58,7 @@ export interface RecordCacheOptions<T> {
 export class RecordCache<T extends object> {
   readonly #options: RecordCacheOptions<T>;
   readonly #records: LRUCache<string, Copy<T>>;
-  readonly #unknown = new LRUCache<string, Copy<T>>({ max: maxUnknown });
+  readonly #unknown = recentEntries<string, Copy<T>>(maxUnknown);
   readonly #loading = new Map<string, Promise<Copy<T>>>();
   /** Copies that were stored until then are not believed. */
   #distrustedMs = Number.NEGATIVE_INFINITY;
@@ -66,7 +67,7 @@ export class RecordCache<T extends object> {
 
   constructor(options: RecordCacheOptions<T>) {
     this.#options = options;
-    this.#records = new LRUCache({ max: options.maxRecords });
+    this.#records = recentEntries(options.maxRecords);
   }
 
   /** At once when this process knows it: a request whose records are all here waits for nothing. */

@@ -1,7 +1,7 @@
 import { hash as digest, randomBytes, randomUUID } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { ApiError, apiError } from '../base/errors.ts';
 import { indexes, tables } from '../base/names.ts';
+import { recentEntries } from '../base/recent.ts';
 import { countItem, requireOpen } from './account-items.ts';
 import { accountChange, accountPuts, newAccount } from './accounts.ts';
 import { type Actor, auditPut, theService } from './audit.ts';
@@ -56,7 +56,7 @@ export class Tokens {
   readonly #count: TokenCount;
   readonly #clock: () => number;
   /** Hashes of secrets that were good, in this process's memory and nowhere else. */
-  readonly #hashes = new LRUCache<string, string>({ max: maxKnownSecrets });
+  readonly #hashes = recentEntries<string, string>(maxKnownSecrets);
 
   constructor({ dynamo, cache, changes, clock }: TokensOptions) {
     this.#dynamo = dynamo;

@@ -2,7 +2,7 @@
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { apiError } from '../base/errors.ts';
-import { schemas } from '../base/json-schema.ts';
+import { checkOf } from '../base/json-schema.ts';
 import { maxFieldsPerSeries, maxTagsPerSeries } from '../base/limits.ts';
 import { type AggregateOp, aggregateOps } from '../kdb/aggregates.ts';
 import { parameterFault, quoted } from './fault.ts';
@@ -132,7 +132,7 @@ export const readExportParameters = reader(exportParametersSchema);
 function reader(schema: {
   readonly properties: Readonly<Record<string, Described>>;
 }): (raw: RawParameters) => QueryParameters {
-  const check = schemas.compile<QueryParameters>(schema);
+  const check = checkOf<QueryParameters>(schema);
   return (raw) => {
     const given = Object.fromEntries(
       Object.entries(raw)

@@ -58,7 +58,7 @@ test('a backup is restored on another number of volumes', async () => {
   const { json: made } = await service.ask('/v1/databases/plant/backups', { body: {} });
   await service.taskDone(made.task.id);
   const { json: listed } = await service.ask('/v1/databases/plant/backups');
-  await service.write('plant', 'cpu,host=a usage=1 1800000000', '?precision=s');
+  await service.write('plant', 'cpu,host=a usage=1 1750000000', '?precision=s');
   const { json: restored } = await service.ask('/v1/restores', {
     body: { backup: listed.backups[0].id, name: 'copy', volumes: 3 },
   });

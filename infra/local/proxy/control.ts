@@ -1,9 +1,10 @@
 // Where the links are steered: GET / lists them, PUT /<name> changes one, by any of the members of `Way`.
 
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { json } from 'node:stream/consumers';
 import type { JSONSchemaType } from 'ajv';
-import { schemas } from '../../../src/base/json-schema.ts';
+import { createServer } from '../../../src/base/http.ts';
+import { checkOf } from '../../../src/base/json-schema.ts';
 import type { Link, Way } from './link.ts';
 
 const milliseconds = { type: 'number', minimum: 0, maximum: 600_000, nullable: true } as const;
@@ -16,7 +17,7 @@ const waySchema: JSONSchemaType<Partial<Way>> = {
     downMs: milliseconds,
   },
 };
-const isWay = schemas.compile(waySchema);
+const isWay = checkOf(waySchema);
 
 export function createControl(links: readonly Link[]): Server {
   return createServer(async (request, response) => {
