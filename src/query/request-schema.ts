@@ -1,7 +1,7 @@
 // The JSON Schema of QueryRequest (OpenAPI is generated from it), and the check against it: what is wrong is told with its path in the spec.
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
-import { schemas } from '../base/json-schema.ts';
+import { checkOf } from '../base/json-schema.ts';
 import { maxFieldsPerSeries, maxTagsPerSeries } from '../base/limits.ts';
 import { aggregateOps } from '../kdb/aggregates.ts';
 import { memberFault, quoted, SpecFault } from './fault.ts';
@@ -127,7 +127,7 @@ export const readQueryRequest = reader(querySchema);
 export const readLatestRequest = reader(latestSchema);
 
 function reader(schema: object): (value: unknown) => QueryRequest {
-  const check = schemas.compile<QueryRequest>(schema);
+  const check = checkOf<QueryRequest>(schema);
   return (value) => {
     if (!check(value)) throw schemaFault(check.errors!, value);
     checkTexts(value, '');
