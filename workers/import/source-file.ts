@@ -1,10 +1,11 @@
 // The file of an import: one object, or the parts of an upload one after the other, unpacked where it is packed.
 
 import { Readable } from 'node:stream';
-import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, type ZstdOptions } from 'node:zlib';
 import type { ByteRange } from '../../src/base/object-store.ts';
 import type { Compression } from '../../src/ingest/import.ts';
 import { Permanent } from '../kinds/kind.ts';
+import { unpackZstd } from './zstd-frames.ts';
 
 /** No file is worth more. */
 const maxUnpackedBytes = 1e12;
@@ -18,8 +19,9 @@ export interface Piece {
 const maxRatio = 1_000;
 /** The ratio is not looked at before. */
 const unpackedFreelyBytes = 8 * 1024 * 1024;
-/** zstd's own default: 128 MB. More is refused. */
-const maxZstdWindowLog = 27;
+const chunkSize = 256 * 1024;
+/** The window: zstd's own default, 128 MB. More is refused. */
+const zstdOptions: ZstdOptions = { chunkSize, params: { [constants.ZSTD_d_windowLogMax]: 27 } };
 
 export function compressionOf(start: Buffer): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
@@ -74,20 +76,9 @@ export class SourceFile {
       yield* this.read(from);
       return;
     }
-    const unpacking =
-      compression === 'gzip'
-        ? createGunzip({ chunkSize: 256 * 1024 })
-        : createZstdDecompress({
-            chunkSize: 256 * 1024,
-            params: { [constants.ZSTD_d_windowLogMax]: maxZstdWindowLog },
-          });
-    const packed = Readable.from(this.read());
-    packed.on('error', (error) => unpacking.destroy(error));
-    packed.pipe(unpacking);
     let passed = 0;
     try {
-      for await (const given of unpacking) {
-        const chunk = given as Buffer;
+      for await (const chunk of compression === 'gzip' ? gunzip(this.read()) : unpackZstd(this.read(), zstdOptions)) {
         const start = Math.max(from - passed, 0);
         passed += chunk.length;
         this.#checkSize(passed);
@@ -100,9 +91,6 @@ export class SourceFile {
         `the file is damaged: it cannot be unpacked as ${compression}; pack it anew, or send it as it is`,
         { cause: error },
       );
-    } finally {
-      packed.destroy();
-      unpacking.destroy();
     }
   }
 
@@ -113,5 +101,18 @@ export class SourceFile {
       throw new Permanent(
         `the file becomes more than ${maxRatio} times as large when it is unpacked; send it as it is`,
       );
+  }
+}
+
+async function* gunzip(read: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const unpacking = createGunzip({ chunkSize });
+  const packed = Readable.from(read);
+  packed.on('error', (error) => unpacking.destroy(error));
+  packed.pipe(unpacking);
+  try {
+    yield* unpacking as AsyncIterable<Buffer>;
+  } finally {
+    packed.destroy();
+    unpacking.destroy();
   }
 }
