@@ -17,7 +17,7 @@
   if[(0=count text)|not all text in .Q.an,"-";.tsg.badCall ".tsg.backup: name has other characters than letters, digits, - and _"];
   if[name in .tsg.backups`name;.tsg.refuse enlist `EngineBusy];
   .tsg.beginBackup each .tsg.quoted each .tsg.backupPath[;name] each .tsg.volumes;
-  .tsg.linkParts[name;(.tsg.readManifest `manifest)`.tsg.parts] each til count .tsg.volumes;           / those it names: a retention may have taken some since
+  .tsg.linkParts[name;.tsg.named] each til count .tsg.volumes;                      / a retention may have taken some since
   .tsg.link[.tsg.manifestPath `manifest;.tsg.joinPath[.tsg.backupPath[first .tsg.volumes;name];`manifest]];
   .tsg.linkJournal[name] each .tsg.journalsFrom .tsg.mergedGeneration;
   .tsg.startSums[name] each til count .tsg.volumes;

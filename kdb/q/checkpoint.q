@@ -37,7 +37,12 @@
   .tsg.forgetBatches[];
   closed:.tsg.generation;
   .tsg.roll[];
-  $[.tsg.inlineRows>=.tsg.mergeRows[];.tsg.mergeHere closed;.tsg.startMerge closed];}
+  $[.tsg.isShort[];.tsg.mergeHere closed;.tsg.startMerge closed];}
+
+/ The manifest has every tag set. What there is of rows is asked first: to find the parts that they touch takes longer the more there are.
+.tsg.isShort:{
+  least:.tsg.tagSetTotal[]+.tsg.hotRows[]+.tsg.lateRows[]+sum 0,count each 1_.tsg.valuesOf .tsg.gone;
+  $[.tsg.inlineRows<least;0b;.tsg.inlineRows>=.tsg.mergeRows[]]}
 
 / Where the manifest cannot be written all stays as it was: rows must never count both in memory and in parts.
 .tsg.mergeHere:{[closed]
@@ -50,6 +55,7 @@
     .tsg.parts:former 0; .tsg.mergedGeneration:former 1; .tsg.mergedSequence:former 2;
     .tsg.isApplying:0b;
     .tsg.mergeFailed failure];
+  .tsg.named:.tsg.parts;
   .tsg.switch[];}
 
 .tsg.mergeFailed:{[reason]
@@ -58,7 +64,7 @@
 
 / What the manifest is to say.
 .tsg.finishMerge:{[closed;parts]
-  .tsg.replaced:.tsg.parts[`serial] except parts`serial;
+  .tsg.replaced:.tsg.named[`serial] except parts`serial;              / with those that a retention has taken
   .tsg.parts:parts;
   .tsg.mergedGeneration:closed+1;
   .tsg.mergedSequence:.tsg.sequence;}
@@ -78,9 +84,13 @@
 .tsg.program:{.tsg.quoted hsym `$first .z.X}         / the name that this process was started with [ref/dotz#zX]
 .tsg.mergeStarted:0
 
+/ What the writer takes of the next manifest, beside it: all of that is long to read.
+.tsg.switchNames:`.tsg.parts`.tsg.nextSerial`.tsg.mergedGeneration`.tsg.mergedSequence
+
 / The whole of a merge process: the manifest, the closed files of the journal, parts, the next manifest.
 .tsg.runMerge:{
   .tsg.finishMerge[.tsg.upTo;.tsg.mergeAll[]];
+  .tsg.manifestPath[`merged] set .tsg.switchNames!get each .tsg.switchNames;
   .tsg.saveManifest `manifest.ready;
   exit 0;}
 
@@ -89,7 +99,7 @@
   if[.tsg.merging<0;:(::)];
   ready:.tsg.manifestPath `manifest.ready;
   if[.tsg.isThere ready;
-    saved:.tsg.readManifest `manifest.ready;
+    saved:.tsg.readFile .tsg.manifestPath `merged;
     .tsg.renameReady ready;
     .tsg.takeParts saved;
     .tsg.switch[];
@@ -112,7 +122,8 @@
   parts:saved`.tsg.parts;
   later:exec day from .tsg.cuts where sequence>saved[`.tsg.mergedSequence];
   if[count later;newestCut:max later;parts:delete from parts where day<newestCut];
-  .tsg.replaced:(.tsg.parts[`serial],saved[`.tsg.parts]`serial) except parts`serial;        / a backup takes all that the manifest names
+  .tsg.replaced:(.tsg.named[`serial],saved[`.tsg.parts]`serial) except parts`serial;        / a backup takes all that the manifest names
+  .tsg.named:saved`.tsg.parts;
   .tsg.parts:parts;
   .tsg.nextSerial:saved`.tsg.nextSerial;
   .tsg.mergedGeneration:saved`.tsg.mergedGeneration;

@@ -9,7 +9,7 @@
 .tsg.journalBroken:0b                                 / the last write failed and may have left a piece of a record
 .tsg.firstWrite:0N                                    / when the first record of the current file came, ns since 1970
 .tsg.isApplying:0b                                    / a record is written and memory does not have all of it yet
-.tsg.applied:(`u#0#0Ng)!0#0                           / batch id -> arrival, ns since 1970
+.tsg.applied:(`u#0#0Ng)!0#0                           / batch id -> arrival, ns since 1970; see .tsg.noteBatch
 .tsg.positions:([]sequence:0#0;generation:0#0;offset:0#0)         / where records since the last checkpoint end, for tails
 .tsg.appliers:(enlist`)!enlist(::)                    / the closed list of what a record may call; filled where the functions are
 
@@ -130,14 +130,15 @@
 
 .tsg.journalBytes:{sum 0,hcount each .tsg.journalPath each .tsg.journalsFrom .tsg.mergedGeneration}
 
-/ A guid of version 4 is one that nobody chose: the digit stands at place 14 of its text.
+/ A guid of version 4 is one that nobody chose: the digit stands at place 14 of its text. Below 0: one that was made from an Idempotency-Key. Noted when it
+/ comes: text of millions of them would take a second at each checkpoint.
+.tsg.noteBatch:{[batchId;arrival] .tsg.applied[batchId]:$["4"=string[batchId] 14;arrival;neg arrival];}
+
 .tsg.forgetBatches:{
   if[0=count .tsg.applied;:(::)];
-  batches:key .tsg.applied;
-  isNamed:not "4"=(string batches)[;14];
-  age:.tsg.now[]-.tsg.valuesOf .tsg.applied;
-  kept:where age<?[isNamed;.tsg.namedBatchNs;.tsg.otherBatchNs];
-  .tsg.applied:(`u#batches kept)!.tsg.valuesOf[.tsg.applied] kept;}
+  arrivals:.tsg.valuesOf .tsg.applied;
+  kept:where (.tsg.now[]-abs arrivals)<?[arrivals<0;.tsg.namedBatchNs;.tsg.otherBatchNs];
+  .tsg.applied:(`u#key[.tsg.applied] kept)!arrivals kept;}
 
 .tsg.receipt:{[rows;late] (rows;late;.tsg.catalogueVersion;.tsg.generation;.tsg.offset)}
 

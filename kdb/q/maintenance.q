@@ -34,9 +34,7 @@
   known:exec sequence from .tsg.positions where generation=asked[1],offset=asked[2];     / the column hides the name
   if[0=count known;.tsg.refuse (`CursorGone;string generation)];
   seen:max known;
-  hot:.tsg.hot series;
-  late:.tsg.late series;
-  rows:(select from hot where sequence>seen),select from late where sequence>seen;
+  rows:raze .tsg.since[seen] each (.tsg.hot series;.tsg.late series);
   rows:rows iasc rows`sequence;                       / stable: points of one record stay in their order
   reached:$[most<count rows;.tsg.lastWhole[rows`sequence;most];.tsg.sequence];
   rows:select from rows where sequence<=reached;

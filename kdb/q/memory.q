@@ -12,6 +12,9 @@
 .tsg.gone:.tsg.none                                   / series -> points deleted since the last merge: what parts hold of them is hidden
 .tsg.newest:.tsg.none                                 / series -> by id: time, and of each field value f0 … and its time t0 …
 
+/ Those of later records: they ascend.
+.tsg.since:{[seen;rows] (1+rows[`sequence] bin seen)_rows}
+
 .tsg.hotRows:{sum 0,{[series] count .tsg.hot series} each key .tsg.numbers}
 .tsg.lateRows:{sum 0,{[series] count .tsg.late series} each key .tsg.numbers}
 
@@ -160,7 +163,7 @@
 / Applies what was planned and cannot fail any more; gives how many rows were late.
 .tsg.applyPlan:{[arrival;batchId;plan]
   .tsg.commit[];
-  .tsg.applied[batchId]:arrival;
+  .tsg.noteBatch[batchId;arrival];
   sum .tsg.applyPart each plan}
 
 .tsg.applyPart:{[planned]

@@ -2,6 +2,7 @@
 / a merge writes others and the manifest, replaced by rename, says which ones are alive. Tags are not in parts, so there is no sym file.
 
 .tsg.parts:([]number:0#0;day:0#0;slice:0#0;serial:0#0;volume:0#0;rows:0#0;oldest:0#0;latest:0#0;bytes:0#0)
+.tsg.named:.tsg.parts                                 / those that the manifest on the disk names
 .tsg.slices:0                                         / as many as there were volumes at creation
 .tsg.nextSerial:0
 .tsg.mergedGeneration:0                               / the first journal file that parts do not cover
@@ -134,6 +135,7 @@
   (key saved) set' .tsg.valuesOf saved;
   .tsg.tagKeys:.tsg.none,(1_key .tsg.tagKeys)!{[tagKeys] `u#tagKeys} each 1_.tsg.valuesOf .tsg.tagKeys;
   .tsg.applied:(`u#key .tsg.applied)!.tsg.valuesOf .tsg.applied;
+  .tsg.named:.tsg.parts;
   .tsg.createEmptyMemory each key .tsg.numbers;
   .tsg.sequence:.tsg.mergedSequence;}
 

@@ -163,12 +163,14 @@
   .tsg.mustExist series;
   wanted:.tsg.numbers series;
   stored:select from .tsg.parts where number=wanted;
-  memory:.tsg.hot[series][`time],.tsg.late[series]`time;
-  oldest:min stored[`oldest],memory;
-  newest:max stored[`latest],memory;
-  isEmpty:0=count[stored]+count memory;               / min of nothing is 0W [ref/min]
+  hot:.tsg.hot series;
+  late:.tsg.late series;
+  oldest:min min each (stored`oldest;hot`time;late`time);           / of nothing 0W [ref/min]
+  newest:max max each (stored`latest;hot`time;late`time);
+  memory:count[hot]+count late;
+  isEmpty:0=count[stored]+memory;
   (series;.tsg.tagNames series;.tsg.fieldNames series;.tsg.fieldTypes series;count .tsg.tagKeys series;$[isEmpty;0N;oldest];$[isEmpty;0N;newest];
-    sum[stored`rows]+count memory)}
+    sum[stored`rows]+memory)}
 
 .tsg.series:{[page]
   names:asc key .tsg.numbers;                         / by bytes [ref/asc]

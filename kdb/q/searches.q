@@ -93,9 +93,8 @@
 
 / Rows of later records than a search has seen, in their order.
 .tsg.rowsAfter:{[series;ids;seen]
-  hot:.tsg.hot series;
-  late:.tsg.late series;
-  rows:(select from hot where id in ids,sequence>seen),select from late where id in ids,sequence>seen;
+  rows:raze .tsg.since[seen] each (.tsg.hot series;.tsg.late series);
+  rows:rows where rows[`id] in ids;
   rows iasc rows`sequence}
 
 .tsg.endSearch:{[answer]

@@ -31,6 +31,7 @@ const evaluators: Readonly<Record<string, readonly (readonly [file: string, stat
   get: [
     ['parts.q', '.tsg.readFile'],
     ['parts.q', '.tsg.saveManifest'],
+    ['checkpoint.q', '.tsg.runMerge'],
     ['memory.q', '.tsg.hot'],
     ['memory.q', '.tsg.late'],
   ],
