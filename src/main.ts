@@ -17,12 +17,15 @@ import { createLog, type Log } from './base/log.ts';
 import { Metrics } from './base/metrics.ts';
 import { watchWithNewRelic } from './base/new-relic.ts';
 import { openObjectStore } from './base/objects/open.ts';
+import { WriteQueue } from './ingest/write-queue.ts';
 import { Engines } from './kdb/engines.ts';
 import { createManagement } from './management/index.ts';
 import type { Tokens } from './management/tokens.ts';
+import { createSns } from './management/topic.ts';
 import { UsageMeter } from './management/usage-meter.ts';
 import { createServer } from './server.ts';
 import { createTasks } from './tasks/index.ts';
+import { IngestTopic } from './tasks/ingest-queue.ts';
 
 const operatorRetryMs = 2_000;
 
@@ -32,6 +35,16 @@ async function main(config: ApiConfig): Promise<void> {
   const management = createManagement(config, log);
   const tasks = createTasks(config);
   const objects = openObjectStore(config, log);
+  const ingestTopic = new IngestTopic(
+    createSns({ region: config.region, endpoint: config.snsEndpoint }),
+    config.ingestTopicArn,
+  );
+  const writeQueue = new WriteQueue({
+    objects,
+    announce: (databaseId, name) => ingestTopic.announce(databaseId, name),
+    clock: Date.now,
+    log,
+  });
   const engines = new Engines(log);
   const follower = new SeriesFollower({ engines, management, log });
   const rates = createRates(config.zone, management.redis);
@@ -48,6 +61,7 @@ async function main(config: ApiConfig): Promise<void> {
     tasks,
     objects,
     engines,
+    writeQueue,
     follower,
     throttle,
     meter,
@@ -77,6 +91,7 @@ async function main(config: ApiConfig): Promise<void> {
       await meter.stop();
       await rates.close();
       tasks.close();
+      ingestTopic.close();
       await management.close();
       await unwatch();
     },

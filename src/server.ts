@@ -23,6 +23,7 @@ import { requirePathNames } from './api/names.ts';
 import { downloadObject } from './api/objects.ts';
 import { prometheusWrite } from './api/prometheus.ts';
 import { latest, latestSpec, query, querySpec } from './api/query.ts';
+import { getReceipt } from './api/receipts.ts';
 import { writeError } from './api/reply.ts';
 import { nextRequestIds } from './api/request-ids.ts';
 import { defineSeries, describeSeries, dropSeries, listSeries } from './api/series.ts';
@@ -72,6 +73,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['head', '/ping', 'influxPingHead', influxPing],
   ['get', '/query', 'influxQuery', influxQuery],
   ['post', '/query', 'influxQueryPost', influxQuery],
+  ['get', '/v1/databases/:database/receipts/:receipt', 'getReceipt', getReceipt],
   ['get', '/v1/databases/:database/catalogue', 'listCatalogue', listCatalogue],
   ['get', '/v1/databases/:database/catalogue/:series', 'getCatalogueEntry', getCatalogueEntry],
   ['post', '/v1/databases/:database/imports', 'createImport', createImport],

@@ -2,29 +2,36 @@
 
 import { randomUUID } from 'node:crypto';
 import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
+import { SeriesFollower } from '../src/api/series-follower.ts';
 import { FigureLines } from '../src/base/cloudwatch.ts';
 import { readWorkerConfig, type WorkerConfig } from '../src/base/config.ts';
 import { enter, onStop } from '../src/base/lifecycle.ts';
 import { createLog, type Log } from '../src/base/log.ts';
 import { Metrics } from '../src/base/metrics.ts';
 import { serveMetrics } from '../src/base/metrics-port.ts';
-import { figures, queues } from '../src/base/names.ts';
+import { figures, ingest, queues } from '../src/base/names.ts';
 import { watchWithNewRelic } from '../src/base/new-relic.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
 import { openObjectStore } from '../src/base/objects/open.ts';
 import { unmeasured } from '../src/kdb/call-figures.ts';
 import { loggedCalls } from '../src/kdb/call-log.ts';
 import { createEngineClient, type EngineClient } from '../src/kdb/client.ts';
+import { Engines } from '../src/kdb/engines.ts';
 import { HostGroups } from '../src/management/host-groups.ts';
 import { createManagement } from '../src/management/index.ts';
 import type { Database } from '../src/management/records.ts';
+import { createSns } from '../src/management/topic.ts';
 import { UsageMeter } from '../src/management/usage-meter.ts';
 import { createTasks } from '../src/tasks/index.ts';
-import { createSqs, queueNames, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
+import { IngestTopic } from '../src/tasks/ingest-queue.ts';
+import { createSqs, queueNames, queueUrl, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
 import { addQueueFigures, addSweeps } from './figures.ts';
 import { FileExpiry } from './file-expiry.ts';
 import { type HostStarter, hostsByHand, hostsOfGroups } from './host-starter.ts';
+import { IngestConsumer } from './ingest/ingest-consumer.ts';
+import { IngestSweeper } from './ingest/ingest-sweeper.ts';
+import { QueuedWriter } from './ingest/queued-writer.ts';
 import { kinds } from './kinds/index.ts';
 import { Permanent, type WorkerServices } from './kinds/kind.ts';
 import { OutboxSweeper } from './outbox-sweeper.ts';
@@ -81,6 +88,19 @@ async function main(config: WorkerConfig): Promise<void> {
     connect: (database) => clientOf(database, log),
     log,
   });
+  const ingestTopic = new IngestTopic(
+    createSns({ region: config.region, endpoint: config.snsEndpoint }),
+    config.ingestTopicArn,
+  );
+  const engines = new Engines(log);
+  const follower = new SeriesFollower({ engines, management, log });
+  const writer = new QueuedWriter({
+    ...{ objects: services.objects, engines, management, follower, meter, region: config.region, clock: Date.now, log },
+    deadLetter: (database, name, reason) =>
+      deadLetter({ sqs, log }, ingest.dead, { Body: JSON.stringify({ database, name }) }, reason, database),
+  });
+  const ingestSweeper = new IngestSweeper({ objects: services.objects, topic: ingestTopic, clock: Date.now, log });
+  let ingestConsumer: IngestConsumer | undefined;
   const fileExpiry = new FileExpiry({ objects: services.objects, tasks: management.tasks, clock: Date.now, log });
   const figureLines = config.cloudwatchFigures
     ? new FigureLines({
@@ -106,14 +126,19 @@ async function main(config: WorkerConfig): Promise<void> {
       watched?.close();
       await Promise.all([
         ...consumers.map((each) => each.stop()),
+        ingestConsumer?.stop(),
+        ingestSweeper.stop(),
         sweeper.stop(),
         outboxSweeper?.stop(),
         comparison.stop(),
         fileExpiry.stop(),
         figureLines?.stop(),
       ]);
+      await follower.close();
+      await engines.close();
       await meter.stop();
       sqs.destroy();
+      ingestTopic.close();
       tasks.close();
       await management.close();
       await unwatch();
@@ -128,16 +153,24 @@ async function main(config: WorkerConfig): Promise<void> {
   figureLines?.start();
   meter.start();
   for (const name of taskQueueNames) {
-    const queueUrl = await untilQueue(() => queue.url(name), stopped.signal, log);
-    if (queueUrl === undefined) return;
+    const url = await untilQueue(() => queue.url(name), stopped.signal, log);
+    if (url === undefined) return;
     const consumer = new TaskConsumer({
-      ...{ sqs, queueUrl, log },
+      ...{ sqs, queueUrl: url, log },
       run: (message) => runner.run(message),
       make: (wish, messageId) => makeTask(wish, messageId, { services, kinds, region: config.region }),
     });
     consumers.push(consumer);
     consumer.start();
   }
+  const ingestUrl = await untilQueue(() => queueUrl(sqs, ingest.queue), stopped.signal, log);
+  if (ingestUrl === undefined) return;
+  ingestConsumer = new IngestConsumer({
+    ...{ sqs, queueUrl: ingestUrl, writer, log },
+    onReturn: () => ingestSweeper.sweep({ overdueMs: 0 }),
+  });
+  ingestConsumer.start();
+  ingestSweeper.start();
   log.info('listening', { owner });
 }
 

@@ -1,6 +1,7 @@
 // The loop of a queue's consumer: takes messages, keeps them invisible while they are worked on, deletes what was done, and waits
 // patiently while the queue does not answer.
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GetQueueUrlCommand, type Message, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { Consumer } from 'sqs-consumer';
@@ -139,6 +140,8 @@ export async function deadLetter(
   queue: string,
   { Body = '', MessageId }: Pick<Message, 'Body' | 'MessageId'>,
   reason: string,
+  /** Of a queue that keeps the order of groups. */
+  group?: string,
 ): Promise<void> {
   const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue }));
   await sqs.send(
@@ -146,6 +149,7 @@ export async function deadLetter(
       QueueUrl,
       MessageBody: Buffer.byteLength(Body) < maxBodyBytes ? Body : Body.slice(0, maxBodyBytes / 4),
       MessageAttributes: { reason: { DataType: 'String', StringValue: printable(reason) } },
+      ...(group !== undefined && { MessageGroupId: group, MessageDeduplicationId: randomUUID() }),
     }),
   );
   log.error('a message went to the dead letters', { messageId: MessageId });

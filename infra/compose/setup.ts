@@ -5,6 +5,7 @@ import { createDynamo } from '../../src/management/dynamo.ts';
 import { ensureTables } from '../../src/management/tables.ts';
 import { createSns, ensureTopic } from '../../src/management/topic.ts';
 import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
+import { ensureIngestQueue } from '../../src/tasks/ingest-queue.ts';
 import { createSqs, ensureQueues } from '../../src/tasks/queue.ts';
 
 await setUp(readReplicatorConfig(process.env));
@@ -18,5 +19,6 @@ async function setUp({ region, dynamodbEndpoint, sqsEndpoint, snsEndpoint, topic
   if (made !== topicArn) throw new Error(`TSG_TOPIC_ARN is ${topicArn}, but the topic is ${made}`);
   await ensureQueues(sqs);
   await ensureFeedQueue(sqs, sns, made);
+  await ensureIngestQueue(sqs, sns);
   for (const client of [dynamo, sns, sqs]) client.destroy();
 }

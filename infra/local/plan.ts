@@ -1,7 +1,7 @@
 // The processes of a run: what each is started with and when it counts as ready.
 
 import { join } from 'node:path';
-import { topics } from '../../src/base/names.ts';
+import { ingest, topics } from '../../src/base/names.ts';
 import { freePort } from '../../src/base/ports.ts';
 import { planCaches } from './caches.ts';
 import type { ChildDefinition } from './child.ts';
@@ -62,6 +62,7 @@ export async function planRun(
         TSG_SNS_ENDPOINT: standIns.home[name]!.sns,
         TSG_SQS_ENDPOINT: standIns.sqs,
         TSG_TOPIC_ARN: `arn:aws:sns:${home}:000000000000:${topics.changes}`,
+        TSG_INGEST_TOPIC_ARN: `arn:aws:sns:${name}:000000000000:${ingest.topic}`,
       },
     });
     services.push(...planned.definitions);

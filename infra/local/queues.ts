@@ -10,6 +10,7 @@ import { onStop } from '../../src/base/lifecycle.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createSns, ensureTopic } from '../../src/management/topic.ts';
 import { ensureFeedQueue } from '../../src/tasks/feed-queue.ts';
+import { ensureIngestQueue } from '../../src/tasks/ingest-queue.ts';
 import { createSqs, ensureQueues } from '../../src/tasks/queue.ts';
 import { returnFromDeadPolls } from './dead-polls.ts';
 
@@ -36,6 +37,9 @@ async function makeQueues(endpoint: string): Promise<void> {
     const sqs = createSqs({ region, endpoint });
     await ensureQueues(sqs);
     await ensureFeedQueue(sqs, sns, topicArn);
+    const own = createSns({ region, endpoint });
+    await ensureIngestQueue(sqs, own);
+    own.destroy();
     sqs.destroy();
   }
   sns.destroy();

@@ -32,7 +32,7 @@ export function acknowledge(app: App, deployment: Deployment, account: string | 
 function namesMadeLater({ regions }: Deployment, account: string): [string, string][] {
   const wildcard = (resource: string, reason: string): [string, string] => [`IAM5[Resource::${resource}]`, reason];
   return regions.flatMap(({ name }) => [
-    ...['*', 'backups/*', 'journal/*', 'imports/*', 'exports/*'].map((keys) =>
+    ...['*', 'backups/*', 'journal/*', 'imports/*', 'exports/*', 'batches/*', 'queued/*', 'outcomes/*'].map((keys) =>
       wildcard(
         `arn:${placeholders.partition}:s3:::${objectsBucket(placeholders.account, name)}/${keys}`,
         'Keys of objects are made while the service runs; each kind of process has its prefixes.',

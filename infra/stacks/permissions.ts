@@ -2,9 +2,10 @@
 
 import { ArnFormat, Aws, type Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { hostGroupPrefix, queues, tables } from '../../src/base/names.ts';
+import { hostGroupPrefix, ingest, queues, tables } from '../../src/base/names.ts';
 import { tableDefinitions } from '../../src/management/tables.ts';
 import { changesTopicArn } from './global-stack.ts';
+import { ingestTopicArn } from './queues.ts';
 import { agentImageParameter, imageRepository, objectsBucket } from './stack-names.ts';
 
 export interface PermissionsProps {
@@ -56,6 +57,10 @@ export function apiStatements(props: PermissionsProps): PolicyStatement[] {
       ['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'],
       [queueArn(props, queues.tasks), queueArn(props, queues.bulk)],
     ),
+    // Batches that are written later, and what became of them.
+    allow(['sns:Publish'], [ingestTopicArn(props.stack, region)]),
+    ...objects([region], ['batches/*', 'queued/*'], ['GetObject', 'PutObject']),
+    ...objects([region], ['outcomes/*'], ['GetObject']),
     // Parts of imports come through it; it signs links to exports, which its own permissions bound.
     ...objects([region], ['imports/*'], ['GetObject', ...uploads]),
     ...objects([region], ['exports/*'], ['GetObject']),
@@ -64,7 +69,7 @@ export function apiStatements(props: PermissionsProps): PolicyStatement[] {
 
 export function workerStatements(props: PermissionsProps): PolicyStatement[] {
   const { stack, region, regions } = props;
-  const names = Object.values(queues).map((name) => queueArn(props, name));
+  const names = [...Object.values(queues), ingest.queue, ingest.dead].map((name) => queueArn(props, name));
   const groups = stack.formatArn({
     service: 'autoscaling',
     resource: 'autoScalingGroup',
@@ -86,6 +91,7 @@ export function workerStatements(props: PermissionsProps): PolicyStatement[] {
       ],
       names,
     ),
+    allow(['sns:Publish'], [ingestTopicArn(stack, region)]),
     ...objects([region], ['*'], ['GetObject', 'DeleteObject', ...uploads]),
     // A database may be restored from another region's backup.
     ...objects(

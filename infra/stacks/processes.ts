@@ -3,6 +3,7 @@
 
 import { Aws, type Stack } from 'aws-cdk-lib';
 import { changesTopicArn } from './global-stack.ts';
+import { ingestTopicArn } from './queues.ts';
 import type { Deployment } from './regions.ts';
 import { apiDomain, objectsBucket } from './stack-names.ts';
 
@@ -28,6 +29,7 @@ export function regionVariables(stack: Stack, region: string, deployment: Deploy
     TSG_HOME_REGION: homeRegion,
     TSG_REGION_ENDPOINTS: each((name) => `https://${apiDomain(name, domain)}`),
     TSG_TOPIC_ARN: changesTopicArn(stack, homeRegion),
+    TSG_INGEST_TOPIC_ARN: ingestTopicArn(stack, region),
     TSG_OBJECT_STORE: `s3://${objectsBucket(Aws.ACCOUNT_ID, region)}`,
   };
 }

@@ -1,6 +1,6 @@
 // The queues of a region: management tasks, changes of management data, queued writes; each with its dead letters and an alarm on them.
 
-import { Duration, type Stack } from 'aws-cdk-lib';
+import { ArnFormat, Duration, type Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnSubscription, type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -131,4 +131,13 @@ export class Queues extends Construct {
       minutes,
     });
   }
+}
+
+export function ingestTopicArn(stack: Stack, region: string): string {
+  return stack.formatArn({
+    service: 'sns',
+    region,
+    resource: ingest.topic,
+    arnFormat: ArnFormat.NO_RESOURCE_NAME,
+  });
 }

@@ -3,6 +3,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { batchesKeptDays, batchPrefixes } from '../../src/ingest/batch-name.ts';
 
 export class Storage extends Construct {
   readonly objects: Bucket;
@@ -33,7 +34,7 @@ export class Storage extends Construct {
         // Workers remove these earlier (workers/file-expiry.ts); this is for what they never heard of.
         { prefix: 'exports/', expiration: Duration.days(10) },
         { prefix: 'imports/', expiration: Duration.days(100) },
-        { prefix: 'batches/', expiration: Duration.days(15) },
+        ...Object.values(batchPrefixes).map((prefix) => ({ prefix, expiration: Duration.days(batchesKeptDays + 1) })),
       ],
     });
   }

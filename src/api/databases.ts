@@ -19,6 +19,7 @@ interface NewDatabase {
   readonly schema?: SchemaMode;
   readonly region?: string;
   readonly futureHours?: number | null;
+  readonly spill?: boolean;
 }
 
 const defaultVolumes = 2;
@@ -41,6 +42,7 @@ export const createDatabase: Step[] = [
       schema: { enum: ['flexible', 'strict'] },
       region: { type: 'string', minLength: 1, maxLength: 64 },
       futureHours,
+      spill: { type: 'boolean' },
     },
   }),
   async function createDatabase(context: Context): Promise<void> {
@@ -94,6 +96,7 @@ export const changeDatabase: Step[] = [
     properties: {
       retentionDays: { type: 'integer', nullable: true, minimum: 1, maximum: maxRetentionDays },
       futureHours,
+      spill: { type: 'boolean' },
       schedules: {
         type: 'object',
         additionalProperties: false,
@@ -143,7 +146,7 @@ export function requireRegion({ services }: Context, region: string): void {
 
 /** `endpoint` is the API of its region; the process behind it stays inside. */
 export function shownDatabase(context: Context, database: Database): object {
-  const { name, region, status, volumes, schema, retentionDays, futureHours, schedules, createdAt } = database;
+  const { name, region, status, volumes, schema, retentionDays, futureHours, spill, schedules, createdAt } = database;
   const endpoint = context.services.config.regionEndpoints[region] ?? null;
-  return { name, region, endpoint, status, volumes, schema, retentionDays, futureHours, schedules, createdAt };
+  return { name, region, endpoint, status, volumes, schema, retentionDays, futureHours, spill, schedules, createdAt };
 }

@@ -25,15 +25,15 @@ async function callWhereItIs<T>(context: Context, call: (engine: Engine) => Prom
   } catch (error) {
     const mayHaveMoved =
       error instanceof ConnectionLost || (error instanceof EngineError && error.code === 'DatabaseHeld');
-    if (!mayHaveMoved) throw fromEngine(context, error);
+    if (!mayHaveMoved) throw fromEngine(context.database!.name, error);
     const { accountId, name, endpoint } = context.database!;
     const database = await management.databases.getDatabase(accountId, name, { fresh: true });
     if (!database) throw apiError('DatabaseNotFound', { database: name });
     const moved = database.endpoint && !isSame(database.endpoint, endpoint!);
-    if (!moved) throw fromEngine(context, error);
+    if (!moved) throw fromEngine(name, error);
     context.database = database;
     return await call(engines.client(database)).catch((again: unknown) => {
-      throw fromEngine(context, again);
+      throw fromEngine(name, again);
     });
   }
 }
@@ -45,8 +45,8 @@ const outside: Partial<Record<EngineError['code'], ErrorCode>> = {
   CatalogueChanged: 'Conflict',
 };
 
-function fromEngine(context: Context, error: unknown): unknown {
-  const database = context.database!.name;
+/** As the API has it. */
+export function fromEngine(database: string, error: unknown): unknown {
   if (error instanceof ConnectionLost) return apiError('DatabaseUnavailable', { database }, { cause: error });
   if (!(error instanceof EngineError)) return error;
   const code = outside[error.code] ?? error.code;

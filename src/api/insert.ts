@@ -1,22 +1,21 @@
 // A decoded batch into the database of the request, and what became of it: formats and answers are of others.
 
+import { randomUUID } from 'node:crypto';
 import { apiError, type PointFault } from '../base/errors.ts';
 import { AllowedTimes } from '../ingest/allowed-times.ts';
-import { maxNamed } from '../ingest/fault-list.ts';
-import { refusedPoints, withoutRefused } from '../ingest/faults.ts';
 import type { Batch, DecodeOptions, Decoder } from '../ingest/index.ts';
+import { insertGood } from '../ingest/insertion.ts';
 import { namedBatchId, nextBatchId } from '../kdb/batch-id.ts';
-import type { InsertBatch, InsertReceipt } from '../kdb/engine.ts';
+import type { InsertBatch, InsertReceipt, SeriesDefinition } from '../kdb/engine.ts';
 import { EngineError } from '../kdb/engine-error.ts';
 import { engineCall } from './engine-call.ts';
 import { tellPosition } from './position.ts';
+import { keep, spills } from './queued.ts';
 import type { Context } from './step.ts';
 import { defineMissing } from './strict-series.ts';
 
 /** Of a body that writes nothing: reading it took as long as if it did. */
 const bytesPerPoint = 100;
-/** An engine names one cause at a time, and is asked again without the points that it means. So often, or nothing is written. */
-const maxRefusals = 32;
 
 /** What became of the points of a body. */
 export interface Written {
@@ -68,30 +67,38 @@ export function badLines({ accepted, faults, faultCount, lines }: Written): Erro
   );
 }
 
+/** Step: as `insert`, but later: the batch is stored. */
+export async function queue(context: Context): Promise<void> {
+  const batch = context.batch!;
+  if (batch.points === 0) return insert(context);
+  takePoints(context, batch);
+  await keep(context, batch, chosenBatchId(context));
+  context.written = writtenOf(batch, batch.points, false);
+}
+
 async function insertBatch(context: Context, decoded: Batch): Promise<Written> {
-  const { throttle, meter } = context.services;
-  const batchId = batchIdOf(context);
-  // Others of the account may have come in while the body did. From here to the count nothing else runs.
-  throttle.check(context.account!, 'pointsPerSecond');
-  throttle.take(context.account!, 'pointsPerSecond', decoded.lines);
-  let batch = decoded;
-  for (let refusals = 0; batch.points > 0; refusals++) {
-    try {
-      const receipt = await insertDefined(context, { batchId, parts: batch.parts });
-      tellPosition(context, receipt);
-      meter.addPoints(context.database!, Number(receipt.rows));
-      return writtenOf(batch, batch.points, receipt.rows === 0n);
-    } catch (error) {
-      const cause = (error as Error).cause;
-      if (!(cause instanceof EngineError)) throw error;
-      const rest = context.isPartial && refusals < maxRefusals ? withoutRefused(batch, cause, maxNamed) : null;
-      const refused = rest ?? refusedPoints(batch, cause);
-      if (refused === null) throw error;
-      if (rest === null) return writtenOf({ ...batch, ...refused }, 0, false);
-      batch = rest;
-    }
+  takePoints(context, decoded);
+  // Of one that may be kept for days the database has to know for as long whether it was applied.
+  const batchId = chosenBatchId(context) ?? (context.database!.spill ? namedBatchId(randomUUID()) : nextBatchId());
+  try {
+    const { batch, receipt } = await insertGood(decoded, context.isPartial ?? false, (parts) =>
+      insertDefined(context, { batchId, parts }),
+    );
+    if (!receipt) return writtenOf(batch, 0, false);
+    tellPosition(context, receipt);
+    context.services.meter.addPoints(context.database!, Number(receipt.rows));
+    return writtenOf(batch, batch.points, receipt.rows === 0n);
+  } catch (error) {
+    if (!spills(context, error)) throw error;
+    await keep(context, decoded, batchId);
+    return writtenOf(decoded, decoded.points, false);
   }
-  return writtenOf(batch, 0, false);
+}
+
+/** Others of the account may have come in while the body did. From the check to the count nothing else runs. */
+function takePoints({ services, account }: Context, { lines }: Batch): void {
+  services.throttle.check(account!, 'pointsPerSecond');
+  services.throttle.take(account!, 'pointsPerSecond', lines);
 }
 
 function writtenOf({ lines, faults, faultCount }: Batch, accepted: number, repeated: boolean): Written {
@@ -106,13 +113,16 @@ async function insertDefined(context: Context, batch: InsertBatch): Promise<Inse
     return await insert();
   } catch (error) {
     const cause = (error as Error).cause;
-    if (!(cause instanceof EngineError) || !(await defineMissing(context, batch.parts, cause))) throw error;
+    const { series } = context.services.management;
+    const define = (definition: SeriesDefinition) => engineCall(context, (engine) => engine.define(definition));
+    if (!(cause instanceof EngineError)) throw error;
+    if (!(await defineMissing(series, context.database!, batch.parts, cause, define))) throw error;
     return insert();
   }
 }
 
 /** A request with an Idempotency-Key changes nothing the second time: the key, within its database, is the batch's name. */
-function batchIdOf(context: Context): Buffer {
-  const key = context.request.headers['idempotency-key'];
-  return key === undefined ? nextBatchId() : namedBatchId(`${key}`);
+function chosenBatchId({ request }: Context): Buffer | undefined {
+  const key = request.headers['idempotency-key'];
+  return key === undefined ? undefined : namedBatchId(`${key}`);
 }

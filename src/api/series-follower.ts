@@ -55,18 +55,27 @@ export class SeriesFollower {
     parts: readonly Pick<InsertPart, 'series'>[],
     insert: () => Promise<InsertReceipt>,
   ): Promise<InsertReceipt> {
-    // Before it is sent: of inserts that are joined, each receipt has the version after all of them.
-    const before = this.#versions.get(database.id) ?? -1n;
+    const before = this.version(database);
     const receipt = await insert();
-    if (receipt.catalogueVersion > before) {
-      if (receipt.catalogueVersion > (this.#versions.get(database.id) ?? -1n))
-        this.#versions.set(database.id, receipt.catalogueVersion);
-      this.changed(
-        database,
-        parts.map(({ series }) => series),
-      );
-    }
+    this.saw(database, before, receipt, () => parts.map(({ series }) => series));
     return receipt;
+  }
+
+  /** Before an insert is sent: of inserts that are joined, each receipt has the version after all of them. */
+  version({ id }: Pick<Database, 'id'>): bigint {
+    return this.#versions.get(id) ?? -1n;
+  }
+
+  /** The series are asked for when the catalogue has changed since. */
+  saw(
+    database: Database,
+    before: bigint,
+    { catalogueVersion }: Pick<InsertReceipt, 'catalogueVersion'>,
+    names: () => readonly string[],
+  ): void {
+    if (catalogueVersion <= before) return;
+    if (catalogueVersion > this.version(database)) this.#versions.set(database.id, catalogueVersion);
+    this.changed(database, names());
   }
 
   /** These series may be other ones than the management data say. */

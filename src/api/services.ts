@@ -3,6 +3,7 @@ import type { ApiConfig } from '../base/config.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { ObjectStore } from '../base/object-store.ts';
+import type { WriteQueue } from '../ingest/write-queue.ts';
 import type { Engines } from '../kdb/engines.ts';
 import type { Management } from '../management/index.ts';
 import type { UsageMeter } from '../management/usage-meter.ts';
@@ -18,6 +19,7 @@ export interface Services {
   readonly tasks: Tasks;
   readonly objects: ObjectStore;
   readonly engines: Engines;
+  readonly writeQueue: WriteQueue;
   readonly follower: SeriesFollower;
   readonly throttle: Throttle;
   readonly meter: UsageMeter;

@@ -44,6 +44,8 @@ export interface Context extends RequestIds {
   written?: Written;
   /** Set by queries: sends what was found. */
   respond?: () => void | Promise<void>;
+  /** Set by `queue`, and by `insert` when the database is away: it is written later. */
+  receipt?: string;
   /** What calls of the engine took so far, added up. */
   engineMs?: number;
 }

@@ -6,7 +6,8 @@ import type { InsertPart, SeriesDefinition, SeriesInfo } from '../kdb/engine.ts'
 import type { EngineError } from '../kdb/engine-error.ts';
 import type { Deed } from '../management/audit.ts';
 import { limitsOf } from '../management/plans.ts';
-import type { Series } from '../management/records.ts';
+import type { Database, Series } from '../management/records.ts';
+import type { SeriesCatalogue } from '../management/series.ts';
 import { extended } from '../management/series-definition.ts';
 import { engineCall } from './engine-call.ts';
 import type { Context } from './step.ts';
@@ -52,18 +53,16 @@ export async function dropStrict(context: Context, name: string, deed: Deed): Pr
  * repeated. The cache is good enough: a definition that was acknowledged is in it.
  */
 export async function defineMissing(
-  context: Context,
+  series: Pick<SeriesCatalogue, 'findSeries'>,
+  { id }: Pick<Database, 'id'>,
   parts: readonly Pick<InsertPart, 'series'>[],
   refusal: EngineError,
+  define: (definition: SeriesDefinition) => Promise<unknown>,
 ): Promise<boolean> {
-  const { series } = context.services.management;
-  const { id } = context.database!;
   if (!allows(await series.findSeries(id, refusal.details['series'] ?? ''), refusal)) return false;
   const names = new Set(parts.map((part) => part.series));
   const defined = await Promise.all([...names].map((name) => series.findSeries(id, name)));
-  await Promise.all(
-    defined.map((record) => record && engineCall(context, (engine) => engine.define(definitionOf(record)))),
-  );
+  await Promise.all(defined.map((record) => record && define(definitionOf(record))));
   return true;
 }
 

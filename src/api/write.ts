@@ -1,7 +1,7 @@
 import { decoderFor, type FormatName, formatNames, type Precision } from '../ingest/index.ts';
 import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
-import { badLines, decodeBody, insert } from './insert.ts';
+import { badLines, decodeBody, insert, queue } from './insert.ts';
 import { replyJson } from './reply.ts';
 import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -18,6 +18,7 @@ export const write: Step[] = [
       precision: { enum: ['ns', 'us', 'ms', 's'] },
       partial: { enum: ['true', 'false'] },
       format: { enum: formatNames },
+      ack: { enum: ['synced', 'queued'] },
       ...tableParameters,
     },
   }),
@@ -29,9 +30,15 @@ export const write: Step[] = [
     const options = { precision: precision as Precision, partial: partial === 'true', ...(table && { table }) };
     decodeBody(context, decoder, options);
   },
-  insert,
+  function write(context: Context): Promise<void> {
+    return context.parameters!['ack'] === 'queued' ? queue(context) : insert(context);
+  },
   function reply(context: Context): void {
-    const { accepted, faultCount, repeated } = context.written!;
+    const { accepted, faultCount, faults, repeated } = context.written!;
+    if (context.receipt !== undefined) {
+      replyJson(context, 202, { receipt: context.receipt, accepted, rejected: faultCount, errors: faults });
+      return;
+    }
     if (faultCount > 0) throw badLines(context.written!);
     replyJson(context, 200, { accepted, rejected: 0, errors: [], ...(repeated && { repeated }) });
   },

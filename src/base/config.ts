@@ -26,6 +26,8 @@ export interface RegionConfig {
   readonly snsEndpoint: string | undefined;
   /** Of changes of management data, in the home region; undefined: there is no feed. */
   readonly topicArn: string | undefined;
+  /** Of batches that are written later, in this region; undefined: workers look for them once a minute. */
+  readonly ingestTopicArn: string | undefined;
   /** Redis of this process's zone; undefined: the in-process tier alone. */
   readonly redisUrl: string | undefined;
   /** Redis of every zone of the region, by the zone's name. */
@@ -258,7 +260,8 @@ function readRegionConfig(env: Environment): RegionConfig {
     dynamodbEndpoint: optionalUrl(env, 'TSG_DYNAMODB_ENDPOINT', web),
     sqsEndpoint: optionalUrl(env, 'TSG_SQS_ENDPOINT', web),
     snsEndpoint: optionalUrl(env, 'TSG_SNS_ENDPOINT', web),
-    topicArn: topicArn(env),
+    topicArn: topicArn(env, 'TSG_TOPIC_ARN'),
+    ingestTopicArn: topicArn(env, 'TSG_INGEST_TOPIC_ARN'),
     redisUrl,
     redisUrls: Object.freeze(redisUrls),
     regionEndpoints: Object.freeze(urls(env, 'TSG_REGION_ENDPOINTS', web)),
@@ -275,10 +278,10 @@ function loggly(env: Environment, token: string): LogglyConfig {
   return { url: url.replace(/\/$/, ''), token };
 }
 
-function topicArn(env: Environment): string | undefined {
-  const arn = env['TSG_TOPIC_ARN'] || undefined;
+function topicArn(env: Environment, name: string): string | undefined {
+  const arn = env[name] || undefined;
   if (arn !== undefined && !/^arn:[^:]+:sns:[^:]+:[^:]*:[^:]+$/.test(arn))
-    throw new ConfigError(`TSG_TOPIC_ARN is ${arn}; it must be the ARN of an SNS topic`);
+    throw new ConfigError(`${name} is ${arn}; it must be the ARN of an SNS topic`);
   return arn;
 }
 

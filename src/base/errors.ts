@@ -159,6 +159,10 @@ export const errorRegistry = {
   FieldNotFound: { status: 404, message: 'Series {series} has no field {field}' },
   TagNotFound: { status: 404, message: 'Series {series} has no tag {tag}' },
   FileNotFound: { status: 404, message: 'There is no file {file}; exports are kept for 7 days' },
+  ReceiptNotFound: {
+    status: 404,
+    message: 'There is no receipt {receipt} of database {database}; receipts are kept for {days} days',
+  },
   TaskNotFound: { status: 404, message: 'There is no task {task}' },
   BackupNotFound: { status: 404, message: 'There is no backup {backup}' },
   TokenNotFound: { status: 404, message: 'There is no token {token}' },
@@ -234,6 +238,11 @@ export const errorRegistry = {
     message:
       'Stored data of database {database} that the request needs is damaged: its operator has to restore it from a backup. Other series and times are answered',
     retryAfterS: 60,
+  },
+  WriteQueueFull: {
+    status: 503,
+    message: 'Too much waits to be queued ({bytes} bytes); nothing was written. Retry',
+    retryAfterS: 2,
   },
   ObjectStoreUnavailable: {
     status: 503,

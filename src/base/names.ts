@@ -29,7 +29,8 @@ export const ingest = {
   topic: 'tsg-ingest.fifo',
   queue: 'tsg-ingest.fifo',
   dead: 'tsg-ingest-dead.fifo',
-  visibilityS: 60,
+  /** Short: what a worker had in hand when it died comes again when this is over. */
+  visibilityS: 15,
   maxReceives: 1_000,
 } as const;
 

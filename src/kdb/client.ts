@@ -1,7 +1,7 @@
 import { Allowance } from './allowance.ts';
 import { type Measure, unmeasured } from './call-figures.ts';
 import type { CallCodec } from './calls/grammar.ts';
-import { insert } from './calls/insert.ts';
+import { insert, inserts, joinInserts } from './calls/insert.ts';
 import { furthest } from './calls/position.ts';
 import { explain, latest, query } from './calls/query.ts';
 import { badReply, requestFrame } from './calls/request.ts';
@@ -32,6 +32,7 @@ import type {
   TailResult,
   TailSpec,
 } from './engine.ts';
+import { EngineError } from './engine-error.ts';
 import { HostCalls } from './host-calls.ts';
 import type { Job } from './lane.ts';
 import { defaultPoolLimits, type LaneLoads, Pool, type PoolLimits } from './pool.ts';
@@ -83,6 +84,18 @@ export class EngineClient implements Engine {
     await this.#host?.until(receipt);
     this.seen.until = furthest(this.seen.until, { generation: receipt.generation, offset: receipt.offset });
     return receipt;
+  }
+
+  /** Messages of `.tsg.insert` in this order, in one: each has its own receipt or its own error. */
+  async insertAll(frames: readonly Buffer[]): Promise<readonly (InsertReceipt | EngineError)[]> {
+    const answers = await this.#send(inserts, joinInserts(frames), 'read');
+    let last: Position | undefined;
+    for (const answer of answers)
+      if (!(answer instanceof EngineError))
+        last = furthest(last, { generation: answer.generation, offset: answer.offset });
+    if (last) await this.#host?.until(last);
+    this.seen.until = furthest(this.seen.until, last);
+    return answers;
   }
 
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult> {
@@ -162,14 +175,19 @@ export class EngineClient implements Engine {
     given: Arguments,
     signal?: AbortSignal,
   ): Promise<Reply> {
+    const kind = codec.name === insert.name ? 'insert' : calls[codec.name].lane === 'query' ? 'read' : 'change';
+    return this.#send(codec, requestFrame(codec, given), kind, signal);
+  }
+
+  async #send<Arguments, Reply>(
+    codec: CallCodec<Arguments, Reply>,
+    frame: Buffer,
+    kind: Job['kind'],
+    signal?: AbortSignal,
+  ): Promise<Reply> {
     const { lane, timeoutMs, readable }: Call = calls[codec.name];
     if (lane === 'health') throw new Error(`${codec.name} is node-q's`);
-    const job: Job = {
-      frame: requestFrame(codec, given),
-      kind: codec.name === insert.name ? 'insert' : lane === 'query' ? 'read' : 'change',
-      timeoutMs: timeoutMs + answerGraceMs,
-      signal,
-    };
+    const job: Job = { frame, kind, timeoutMs: timeoutMs + answerGraceMs, signal };
     const reply = await this.#measure(codec.name, () => (readable ? this.#pool.read(job) : this.#pool.call(lane, job)));
     try {
       return codec.decodeReply(reply);

@@ -37,6 +37,8 @@ export interface NewDatabase {
   readonly schema: SchemaMode;
   /** A day when it is not said. */
   readonly futureHours?: number | null;
+  /** Not, when it is not said. */
+  readonly spill?: boolean;
   /** That the account may have; without it, any number. */
   readonly maxDatabases?: number | null;
   /** It is filled from a backup, by a task of this id if one is given; without it, it begins empty. */
@@ -53,6 +55,7 @@ export interface DatabaseChange {
 export interface DatabaseSettings {
   readonly retentionDays?: number | null;
   readonly futureHours?: number | null;
+  readonly spill?: boolean;
   readonly schedules?: Partial<Schedules>;
 }
 
@@ -100,6 +103,7 @@ export class Databases {
       password: randomBytes(24).toString('base64url'),
       retentionDays: null,
       futureHours: fields.futureHours === undefined ? defaultFutureHours : fields.futureHours,
+      spill: fields.spill ?? false,
       schedules: { backup: null, retention: null },
       move: null,
       version: before.version + 1,

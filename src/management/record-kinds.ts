@@ -33,9 +33,10 @@ export interface RecordKindDefinition<T> {
 const minuteMs = 60_000;
 const dayMs = 24 * 3_600_000;
 
-const laterMembers: Pick<Database, 'retentionDays' | 'futureHours' | 'schedules' | 'move'> = {
+const laterMembers: Pick<Database, 'retentionDays' | 'futureHours' | 'spill' | 'schedules' | 'move'> = {
   retentionDays: null,
   futureHours: null,
+  spill: false,
   schedules: { backup: null, retention: null },
   move: null,
 };

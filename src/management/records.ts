@@ -108,6 +108,8 @@ export interface Database extends Versioned {
   readonly retentionDays: number | null;
   /** How far ahead of the service's clock the time of a point may be; null: any time. */
   readonly futureHours: number | null;
+  /** Writes that its process does not take now are kept and applied later. */
+  readonly spill: boolean;
   readonly schedules: Schedules;
   /** It is on its way to another host, or to another number of volumes. */
   readonly move: Move | null;

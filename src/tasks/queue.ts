@@ -76,6 +76,11 @@ export function createSqs({
   });
 }
 
+export async function queueUrl(sqs: SQSClient, name: string): Promise<string> {
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: name }));
+  return QueueUrl!;
+}
+
 /** Creates the queues of a region where they are missing: for a region on one machine; on AWS they are part of the stack. */
 export async function ensureQueues(sqs: SQSClient): Promise<void> {
   const dead = await sqs.send(
@@ -111,7 +116,7 @@ export class TaskQueue {
   async url(name: TaskQueueName): Promise<string> {
     let url = this.#urls.get(name);
     if (!url) {
-      url = this.#sqs.send(new GetQueueUrlCommand({ QueueName: queueNames[name] })).then(({ QueueUrl }) => QueueUrl!);
+      url = queueUrl(this.#sqs, queueNames[name]);
       this.#urls.set(name, url);
     }
     try {
