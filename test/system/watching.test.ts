@@ -1,8 +1,9 @@
 // One region, as those see it who watch over it: its canary, collectd, New Relic.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { findProgram, requireProgram } from '../programs.ts';
 import { freePort, temporaryFolder } from '../servers.ts';
 import { until } from '../until.ts';
 import { type Collector, startCollector } from './new-relic-collector.ts';
+import { commandLine } from './processes.ts';
 import { type LocalRegion, startRegion } from './region.ts';
 import { Service } from './service.ts';
 
@@ -124,6 +126,59 @@ test('the canary as a program: its figures', async (t) => {
   const [code] = await ended;
   assert.equal(code, 0, lines);
   assert.ok(!lines.includes(region.adminToken));
+});
+
+test('collectd writes what it sees of this machine, and what processes show, into a database', async (t) => {
+  if (!requireProgram(t, 'collectd', 'apt-get install collectd-core libyajl2')) return;
+  const scripts = join(root, 'infra', 'collectd');
+  await service.database('ops');
+  const made = await service.ask('/v1/tokens', { body: { name: 'collectd', scopes: ['write'], databases: ['ops'] } });
+  assert.equal(made.status, 201, made.text);
+  const { path, remove } = temporaryFolder();
+  // collectd's program is nobody.
+  chmodSync(path, 0o711);
+  const tokenFile = join(path, 'token');
+  writeFileSync(tokenFile, `${made.json.secret}\n`, { mode: 0o600 });
+  const child = spawn(join(scripts, 'start.sh'), {
+    env: {
+      PATH: process.env['PATH'],
+      ...{ TSG_OPS_URL: region.url, TSG_OPS_TOKEN_FILE: tokenFile, TSG_OPS_FOLDER: join(path, 'collectd') },
+      ...{ TSG_OPS_METRICS: `api=${region.url}/metrics gone=http://127.0.0.1:1/metrics` },
+      ...{ TSG_OPS_INTERVAL_S: '1', TSG_OPS_HOST: 'machine' },
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (data: Buffer) => (said += data));
+  const ended = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await ended;
+    remove();
+  });
+  const newest = async (series: string, where: Record<string, string>): Promise<unknown> => {
+    const all = new URLSearchParams(Object.entries(where).map((entry): [string, string] => ['where', entry.join('=')]));
+    const reply = await service.ask(`/v1/databases/ops/series/${series}/query?aggregation=last&${all}`);
+    return reply.status === 200 && reply.json.rows.at(-1)?.at(-1);
+  };
+  const memory = { host: 'machine', plugin: 'memory', type_instance: 'free' };
+  const bytes = await until(`memory (${said})`, () => newest('memory', memory), 60_000);
+  assert.ok(Number(bytes) > 1e6);
+  const api = { host: 'machine', plugin: 'tsg', plugin_instance: 'api' };
+  const written = { ...api, type_instance: 'tsg_requests_total{route=createDatabase;status=202}' };
+  const databases = Number(await until('the service itself', () => newest('tsg_counter', written), 60_000));
+  assert.ok(databases >= 1);
+  const up = (plugin_instance: string) => newest('tsg_gauge', { ...api, plugin_instance, type_instance: 'up' });
+  await until('who answers, and who does not', async () => (await up('api')) === 1 && (await up('gone')) === 0);
+  // Databases say every ten seconds what their syncs took.
+  await until('a sync of a journal', async () =>
+    /^tsg_database_sync_p99_seconds\{database="[^"]+".*\} \d/m.test(await region.metrics('agent')),
+  );
+  assert.ok(!said.includes(made.json.secret) && !commandLine(child.pid!).includes(made.json.secret));
+  assert.equal(statSync(join(path, 'collectd', 'collectd.conf')).mode & 0o777, 0o600);
+  if (!requireProgram(t, 'shellcheck', 'apt-get install shellcheck')) return;
+  const checked = spawnSync('shellcheck', ['start.sh', 'service-metrics.sh'], { cwd: scripts, encoding: 'utf8' });
+  assert.equal(checked.stdout, '');
 });
 
 test('New Relic hears of routes, tasks and engine calls, and of no token and no value', async (t) => {
