@@ -185,7 +185,16 @@ export class Agent {
   /** As the operator watches them. */
   processes(): readonly Pick<
     DatabaseProcess,
-    'config' | 'state' | 'restarts' | 'overMemory' | 'memoryMb' | 'pid' | 'heldSinceMs' | 'readers'
+    | 'config'
+    | 'state'
+    | 'restarts'
+    | 'overMemory'
+    | 'memoryMb'
+    | 'pid'
+    | 'heldSinceMs'
+    | 'readers'
+    | 'syncP99S'
+    | 'takeSlowestSyncS'
   >[] {
     return this.#options.fence.fault === null ? [...this.#processes.values()] : [];
   }

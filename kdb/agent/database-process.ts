@@ -29,6 +29,8 @@ const keptLines = 10;
 /** What a process says of a start from files of a backup, before it listens. */
 const recoveredSign = 'recovered ';
 const configuredSign = 'configured ';
+/** What 99 of 100 syncs of its journal did not exceed, in seconds, in the last moments. */
+const syncedSign = 'synced ';
 const killed = 'it was ended by SIGKILL';
 
 export interface DatabaseProcessOptions {
@@ -61,6 +63,9 @@ export class DatabaseProcess {
   readonly readers: Readers;
   /** How often it ended because it was over its memory limit. */
   overMemory = 0;
+  /** As it said last; undefined: there was no sync, or others see to it. */
+  syncP99S: number | undefined;
+  #slowestSyncS: number | undefined;
   readonly #options: DatabaseProcessOptions;
   readonly #stop = new AbortController();
   readonly #kept: Promise<void>;
@@ -261,7 +266,8 @@ export class DatabaseProcess {
       else if (line.startsWith(configuredSign)) {
         this.#holder = line.slice(configuredSign.length) || null;
         this.#configured.resolve();
-      } else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
+      } else if (line.startsWith(syncedSign)) this.#synced(line.slice(syncedSign.length));
+      else if (line.startsWith(recoveredSign)) recovered = JSON.parse(line.slice(recoveredSign.length)) as Recovery;
       else output.write(line);
     });
     const said = { lastLines: [] as string[], outOfMemory: false };
@@ -271,6 +277,18 @@ export class DatabaseProcess {
       if (said.lastLines.push(line) > keptLines) said.lastLines.shift();
     });
     return said;
+  }
+
+  #synced(text: string): void {
+    this.syncP99S = text === '' ? undefined : Number(text);
+    if (this.syncP99S !== undefined) this.#slowestSyncS = Math.max(this.#slowestSyncS ?? 0, this.syncP99S);
+  }
+
+  /** The highest p99 that it said since the last time. */
+  takeSlowestSyncS(): number | undefined {
+    const taken = this.#slowestSyncS;
+    this.#slowestSyncS = undefined;
+    return taken;
   }
 
   async #listens(port: number, recovered: Recovery | null, child: ChildProcess): Promise<void> {

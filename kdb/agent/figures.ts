@@ -4,13 +4,14 @@ import type { FigureValues } from '../../src/base/cloudwatch.ts';
 import type { Metrics } from '../../src/base/metrics.ts';
 import { figures } from '../../src/base/names.ts';
 import type { ProcessState, VolumeRoom } from '../../src/management/host-agent.ts';
+import type { SyncTimes } from '../sync-times.ts';
 import type { Agent } from './agent.ts';
 import { lost } from './database-log.ts';
+import type { DatabaseProcess } from './database-process.ts';
 import type { Fence } from './fence.ts';
 import { bytesBehind } from './journal-position.ts';
 import { memoryOf } from './process-memory.ts';
 import type { StartTurns } from './start-turns.ts';
-import type { SyncTimes } from './sync-times.ts';
 
 interface Watched {
   readonly agent: Agent;
@@ -26,6 +27,17 @@ export function addFigures(metrics: Metrics, { agent, slots, startTurns, fence, 
     metrics.addDurations('tsg_journal_sync_seconds', 'Syncs of journals, for all who waited at once.', () => [
       [{}, syncTimes.durations],
     ]);
+  metrics.addGauge(
+    'tsg_database_sync_p99_seconds',
+    'What 99 of 100 syncs of a journal did not exceed in the last ten seconds, where databases sync themselves.',
+    'database',
+    () =>
+      Object.fromEntries(
+        agent
+          .processes()
+          .flatMap(({ config, syncP99S }) => (syncP99S === undefined ? [] : [[config.databaseId, syncP99S]])),
+      ),
+  );
   metrics.addGauge('tsg_volume_free_percent', 'What is free of a volume.', 'volume', async () => {
     const { volumes } = await agent.health();
     return Object.fromEntries(volumes.map((volume, i) => [`v${i}`, freePercent(volume)]));
@@ -124,13 +136,15 @@ async function readerLag({ config, readers }: ReturnType<Agent['processes']>[num
 
 /** For CloudWatch: the fullest volume, and the slowest syncs since the last time. */
 export async function hostFigures(
-  agent: Pick<Agent, 'health'>,
+  agent: Pick<Agent, 'health'> & { processes(): readonly Pick<DatabaseProcess, 'takeSlowestSyncS'>[] },
   syncTimes: SyncTimes | undefined,
 ): Promise<FigureValues> {
   const { volumes } = await agent.health();
+  const said = [syncTimes?.takeP99(), ...agent.processes().map((process) => process.takeSlowestSyncS())];
+  const known = said.filter((seconds) => seconds !== undefined);
   return {
     [figures.freeVolume]: Math.min(...volumes.map(freePercent)),
-    [figures.journalSyncP99]: syncTimes?.takeP99(),
+    [figures.journalSyncP99]: known.length === 0 ? undefined : Math.max(...known),
   };
 }
 

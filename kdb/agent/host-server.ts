@@ -9,9 +9,9 @@ import { FrameReader, messageKinds } from '../../src/kdb/frame.ts';
 import { durable, share } from '../../src/kdb/host-calls.ts';
 import { type QValue, Sym } from '../../src/kdb/qvalue.ts';
 import type { DatabaseConfig } from '../database-config.ts';
+import { SyncTimes } from '../sync-times.ts';
 import { ConnectionShares } from './connection-shares.ts';
 import { JournalSync } from './journal-sync.ts';
-import { SyncTimes } from './sync-times.ts';
 
 type Served = Pick<DatabaseConfig, 'databaseId' | 'user' | 'password' | 'volumes'>;
 

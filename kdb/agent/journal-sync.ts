@@ -2,7 +2,7 @@
 
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SyncTimes } from './sync-times.ts';
+import { SyncTimes } from '../sync-times.ts';
 
 interface Waiting {
   readonly generation: number;

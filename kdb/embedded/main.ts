@@ -1,14 +1,17 @@
-// One database: node kdb/embedded/main.ts --config <file>. Prints `listening <port>` when it answers; logs JSON on stderr.
+// One database: node kdb/embedded/main.ts --config <file>. Prints `listening <port>` when it answers, then now and then `synced <seconds>`; logs JSON on stderr.
 import { readFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { parseArgs } from 'node:util';
 import { createLog, type Log } from '../../src/base/log.ts';
 import { freePort } from '../../src/base/ports.ts';
 import type { DatabaseConfig } from '../database-config.ts';
+import { SyncTimes } from '../sync-times.ts';
 import { realFiles } from './storage/files.ts';
 import { Store } from './store.ts';
 import { warmUp } from './warm-up.ts';
 import { createEngineServer } from './wire/server.ts';
+
+const tellSyncsMs = 10_000;
 
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
 if (!values.config) {
@@ -37,7 +40,14 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
   const { host, user, password, ...options } = config;
   await warmUp();
   const port = config.port || (await freePort(host));
-  const store = await Store.open({ ...options, held: options.heldBy != null, files: realFiles, log });
+  const syncTimes = new SyncTimes();
+  const store = await Store.open({
+    ...options,
+    held: options.heldBy != null,
+    files: realFiles,
+    log,
+    synced: (durationS) => syncTimes.add(durationS),
+  });
   const server = await createEngineServer(store, { host, port, user, password, log }).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -74,6 +84,17 @@ async function run(config: DatabaseConfig, log: Log): Promise<void> {
   process.stdin.resume();
   if (store.recovered) process.stdout.write(`recovered ${JSON.stringify(store.recovered)}\n`);
   process.stdout.write(`listening ${server.port}\n`);
+  tellSyncs(syncTimes);
   // Node keeps compiled code at an orderly end only; what is killed has to start fast too.
   flushCompileCache();
+}
+
+/** To the agent: nothing after the sign is that there was no sync since the last time. */
+function tellSyncs(syncTimes: SyncTimes): void {
+  let told: number | undefined;
+  setInterval(() => {
+    const p99S = syncTimes.takeP99();
+    if (p99S !== undefined || told !== undefined) process.stdout.write(`synced ${p99S ?? ''}\n`);
+    told = p99S;
+  }, tellSyncsMs).unref();
 }

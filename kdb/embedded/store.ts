@@ -67,6 +67,8 @@ export interface StoreOptions extends StoreLimits {
   readonly restore?: DatabaseConfig['restore'];
   /** Files of the journal are kept for shipping when they are complete. */
   readonly ships?: boolean;
+  /** What a sync of the journal took. */
+  readonly synced?: (durationS: number) => void;
   /** This database's directory on each of its volumes. */
   readonly volumes: readonly string[];
   readonly schema: SchemaMode;

@@ -32,6 +32,8 @@ export interface JournalOptions {
   readonly elapsedMs: () => number;
   /** Each file that is complete gets a link below `shipping/` of its directory, for whoever takes it away. */
   readonly ships: boolean;
+  /** What the sync of a group took. */
+  readonly synced?: (durationS: number) => void;
   readonly maxFileBytes?: number;
 }
 
@@ -190,7 +192,9 @@ export class Journal {
     await this.#allocate(this.#offset + bytes);
     try {
       await this.#file!.write(buffers, this.#offset);
+      const startedMs = this.#options.elapsedMs();
       await this.#file!.datasync();
+      this.#options.synced?.((this.#options.elapsedMs() - startedMs) / 1_000);
     } catch (error) {
       // What reached the disk is unknown, and a second sync of the same file may lie: only a new file is trusted again.
       this.#failure = storageError(error);

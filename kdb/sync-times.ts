@@ -1,4 +1,4 @@
-import { Durations } from '../../src/base/durations.ts';
+import { Durations } from '../src/base/durations.ts';
 
 /** As many of the latest syncs are looked at: more than a minute of a host that is not in need. */
 const kept = 4_096;
