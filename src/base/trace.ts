@@ -16,11 +16,16 @@ const form = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}
 
 /** The next part of the trace that the caller names; the first of a new one when what it gives is not valid. */
 export function continueTrace(given: string | undefined): string {
-  const [, version, traceId, flags, more] = form.exec(given ?? '') ?? [];
-  if (version === undefined || (version === '00' && more !== undefined))
-    return `00-${randomHex(16)}-${randomHex(8)}-01`;
+  if (given === undefined) return newTrace();
+  const [, version, traceId, flags, more] = form.exec(given) ?? [];
+  if (version === undefined || (version === '00' && more !== undefined)) return newTrace();
   // Of the flags only `sampled` is ours to pass on.
   return `00-${traceId}-${randomHex(8)}-0${Number.parseInt(flags!, 16) & 1}`;
+}
+
+function newTrace(): string {
+  const ids = randomHex(24);
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`;
 }
 
 /** Whatever `run` calls, also later, belongs to the trace; `line` stands in what it logs, beside the trace's id. */

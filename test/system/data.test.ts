@@ -355,6 +355,16 @@ test('no log of the region has a token, a tag value or a field value that was se
   ];
   for (const query of queries) await quiet.ask(`${path}/series/cpu/query${query.replaceAll('>', '%3E')}`);
   await quiet.ask(`${path}/series/cpu/latest?where=host=${tag(1)}`);
+  const conditions = [
+    { tag: 'host', op: 'in', value: [tag(1)] },
+    { tag: 'host', op: 'regex', value: '(filter-value-4-83b1' },
+    { field: 'usage', op: '=', value: 'filter-value-5-83b1' },
+    { 'filter-value-6-83b1': 'filter-value-6-83b1' },
+  ];
+  for (const where of conditions) await quiet.ask(`${path}/query`, { body: { series: 'cpu', where } });
+  const others = ['/api/v2/write?bucket=quiet', `/write?db=quiet&p=${token}`, '/write?db=quiet&p=tsg_wrong-token-83b1'];
+  for (const other of others)
+    await operator.ask(other, { token: null, body: `cpu,host=${tag(9)} usage=${number}x,note="${text(9)}" 1` });
   const asked = await quiet.ask(`${path}/imports`, {
     body: { source: { upload: true }, series: 'cpu', tagColumns: ['host'] },
   });
@@ -383,6 +393,9 @@ test('no log of the region has a token, a tag value or a field value that was se
     paths.some((each) => each.endsWith(`${database}.log`)),
     `the log of ${database}`,
   );
+  const isExplained = ({ message, plan }: Record<string, unknown>) =>
+    message === 'slow query' && typeof plan === 'object';
+  assert.ok(logLines('api').some(isExplained));
   for (const each of paths) {
     const log = readFileSync(each, 'utf8');
     for (const secret of [token, region.adminToken, region.agentSecret])
