@@ -2,7 +2,7 @@
 
 import { apiError } from '../base/errors.ts';
 import { parseDecimalNs, unitNs } from '../base/time.ts';
-import { supportsField } from '../kdb/aggregates.ts';
+import { type AggregateOp, supportsField } from '../kdb/aggregates.ts';
 import type { FieldDefinition, QuerySpec, SeriesDefinition, SeriesInfo } from '../kdb/engine.ts';
 import { maxWidthNs } from './bucket-width.ts';
 import { parseConditions, splitList } from './condition.ts';
@@ -26,14 +26,7 @@ export function requestOf(series: SeriesDefinition, raw: RawParameters): QueryRe
 
 /** As requestOf, for the newest values. */
 export function latestRequestOf(series: SeriesDefinition, raw: RawParameters): QueryRequest {
-  const { field, where, format, 'time-format': timeFormat, 'timeout-ms': timeoutMs } = readLatestParameters(raw);
-  return fromParameters(series, {
-    ...(field && { field }),
-    ...(where && { where }),
-    ...(format && { format }),
-    ...(timeFormat && { 'time-format': timeFormat }),
-    ...(timeoutMs && { 'timeout-ms': timeoutMs }),
-  });
+  return fromParameters(series, readLatestParameters(raw));
 }
 
 export interface BuiltQuery {
@@ -73,30 +66,27 @@ function fromParameters(series: SeriesDefinition, given: QueryParameters): Query
   if (alone) throw apiError('InvalidRequest', { reason: `${alone} is of an aggregation; name that too` });
   if (downsample !== undefined && points === undefined)
     throw apiError('InvalidRequest', { reason: 'downsample needs points: how many of each group' });
-  return {
-    series: series.series,
-    ...(from !== undefined && { from }),
-    ...(until !== undefined && { until }),
-    ...(where && { where }),
-    ...(groupBy.length > 0 && { groupBy }),
-    ...(aggregation === null
-      ? fields.length > 0 && { fields: fields.map(({ name }) => name) }
-      : { select: aggregates(series, { ...given, aggregation }, fields) }),
-    ...(bucket && { bucket }),
-    ...(points !== undefined &&
-      (downsample === undefined
-        ? { points: Number(points) }
-        : { downsample: { method: downsample, points: Number(points) } })),
-    ...(fill !== undefined && { fill: fillOf(fill) }),
-    ...(order && { order }),
-    ...(limit !== undefined && { limit: Number(limit) }),
-    ...(perGroup !== undefined && { limitPerGroup: Number(perGroup) }),
-    ...(cursor !== undefined && { cursor }),
-    ...(format && { format }),
-    ...(timeFormat && { timeFormat }),
-    ...(timeoutMs !== undefined && { timeoutMs: Number(timeoutMs) }),
-    ...(given.explain === 'true' && { explain: true }),
-  };
+  // Member by member: objects that are spread into one would take 4 µs of every query.
+  const request: { -readonly [member in keyof QueryRequest]: QueryRequest[member] } = { series: series.series };
+  if (from !== undefined) request.from = from;
+  if (until !== undefined) request.until = until;
+  if (where) request.where = where;
+  if (groupBy.length > 0) request.groupBy = groupBy;
+  if (aggregation !== null) request.select = aggregates(series, aggregation, given, fields);
+  else if (fields.length > 0) request.fields = fields.map(({ name }) => name);
+  if (bucket) request.bucket = bucket;
+  if (downsample) request.downsample = { method: downsample, points: Number(points) };
+  else if (points !== undefined) request.points = Number(points);
+  if (fill !== undefined) request.fill = fillOf(fill);
+  if (order) request.order = order;
+  if (limit !== undefined) request.limit = Number(limit);
+  if (perGroup !== undefined) request.limitPerGroup = Number(perGroup);
+  if (cursor !== undefined) request.cursor = cursor;
+  if (format) request.format = format;
+  if (timeFormat) request.timeFormat = timeFormat;
+  if (timeoutMs !== undefined) request.timeoutMs = Number(timeoutMs);
+  if (given.explain === 'true') request.explain = true;
+  return request;
 }
 
 function bucketOf(given: QueryParameters): BucketRequest | undefined {
@@ -149,7 +139,8 @@ function names(parameter: 'field' | 'group-by', lists: readonly string[]): strin
 /** Of the fields that are named, or of all that it works on; columns have the fields' names. */
 function aggregates(
   series: SeriesDefinition,
-  { aggregation, p, weight }: QueryParameters & Pick<Selection, 'aggregation'>,
+  aggregation: AggregateOp,
+  { p, weight }: QueryParameters,
   asked: readonly FieldDefinition[],
 ): Selection[] {
   const fields = asked.length > 0 ? asked : series.fields.filter(({ type }) => supportsField(aggregation, type));
@@ -158,6 +149,8 @@ function aggregates(
     throw apiError('InvalidRequest', { reason: `series ${series.series} has no field to aggregate yet` });
   const refused = fields.length === 0 ? series.fields[0] : undefined;
   if (refused) throw apiError('AggregationNotSupported', { aggregation, field: refused.name, type: refused.type });
+  if (p === undefined && weight === undefined)
+    return fields.map(({ name }) => ({ field: name, aggregation, as: name }));
   const more = { ...(p !== undefined && { p: Number(p) }), ...(weight !== undefined && { weight }) };
   return fields.map(({ name }) => ({ field: name, aggregation, as: name, ...more }));
 }

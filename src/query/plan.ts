@@ -54,13 +54,16 @@ export function planOf(series: SeriesInfo, request: QueryRequest, nowNs: bigint,
   const { bucket, interval } = bucketOf(request, reach);
   const select = selectOf(series, request);
   const isRaw = select.length === 0;
-  const whole = { series: series.series, ...reach, where, by: groupBy, after: null };
+  const { fromNs, toNs } = reach;
+  const whole = { series: series.series, fromNs, toNs, where, by: groupBy, after: null };
   const finishing = finishingOf(request);
   const isFinished = top !== undefined || bottom !== undefined || Object.keys(finishing).length > 0;
   const isPaged = !isRaw && limit !== undefined;
   const spec: QuerySpec = {
     ...whole,
-    ...{ bucket, select, fields: isRaw ? fields : [] },
+    bucket,
+    select,
+    fields: isRaw ? fields : [],
     order: typeof order === 'string' ? order : 'asc',
     // One more than asked for tells whether there are more.
     limit: isFinished || rowCursor || limit === undefined ? maxRows : isPaged ? limit + 1 : limit,
@@ -191,6 +194,7 @@ function aggregateOf(series: SeriesInfo, asked: Aggregation, as: string, path: s
     throw new SpecFault(`${path}.${member}`, need === member ? 'is missing' : `does not go with ${aggregation}`);
   }
   if (weight !== undefined) requireSupport(series, aggregation, weight, path, 'weight');
+  if (need === undefined) return { op: aggregation, field: name, as };
   return { op: aggregation, field: name, as, ...(p !== undefined && { p }), ...(weight !== undefined && { weight }) };
 }
 
@@ -263,14 +267,14 @@ function rankingOf(
 /** What is asked for of it. */
 function finishingOf(request: QueryRequest): Finishing {
   const { fill, windows, having, order, limitPerGroup, downsample } = request;
-  return {
-    ...(fill !== undefined && fill !== 'none' && { fill }),
-    ...(windows !== undefined && windows.length > 0 && { windows }),
-    ...(having && { having }),
-    ...(typeof order === 'object' && { order }),
-    ...(limitPerGroup !== undefined && { limitPerGroup }),
-    ...(downsample && { downsample }),
-  };
+  const finishing: { -readonly [member in keyof Finishing]: Finishing[member] } = {};
+  if (fill !== undefined && fill !== 'none') finishing.fill = fill;
+  if (windows !== undefined && windows.length > 0) finishing.windows = windows;
+  if (having) finishing.having = having;
+  if (typeof order === 'object') finishing.order = order;
+  if (limitPerGroup !== undefined) finishing.limitPerGroup = limitPerGroup;
+  if (downsample) finishing.downsample = downsample;
+  return finishing;
 }
 
 /** Every point that has the field, by groups: of what is not grouped each tag set is one. */
