@@ -184,8 +184,8 @@
 
 / Newest values that are older are forgotten with their rows.
 .tsg.retainSeries:{[start;series]
-  .tsg.hotName[series] set .tsg.from[start;.tsg.hot series];
-  .tsg.lateName[series] set .tsg.from[start;.tsg.late series];
+  .tsg.hotName[series] set .tsg.startingAt[start;.tsg.hot series];
+  .tsg.lateName[series] set .tsg.startingAt[start;.tsg.late series];
   gone:.tsg.gone series;
   .tsg.gone[series]:select from gone where time>=start;
   newest:.tsg.newest series;
@@ -193,7 +193,7 @@
   .tsg.newest[series;`time;old]:0N;
   .tsg.retainField[series;start]'[til count .tsg.fieldTypes series;.tsg.fieldTypes series];}
 
-.tsg.from:{[start;rows] $[any start>rows`time;update id:`g#id from select from rows where time>=start;rows]}        / mostly none is
+.tsg.startingAt:{[start;rows] $[any start>rows`time;update id:`g#id from select from rows where time>=start;rows]}        / mostly none is
 
 .tsg.retainField:{[series;start;field;letter]
   timeName:.tsg.timeColumn field;

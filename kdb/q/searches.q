@@ -31,7 +31,7 @@
 
 / What fails answers its client, and takes nothing else of the timer along.
 .tsg.attempt:{[step]
-  failure:@[{[step] step[];""};step;.tsg.wireError];
+  failure:@[{[step] step[];""};step;{[reason] .tsg.wireError $[reason like "*No space left*";"StorageFull";reason]}];
   if[count failure;.tsg.endSearch (1b;failure)];}
 
 / What waited may be short.

@@ -115,9 +115,17 @@
   .tsg.watchConfig[];
   .tsg.dropSlowReaders[];
   .tsg.closeOldJournal[];
+  if[(.tsg.merging<0)&(.tsg.retryAfter<=.tsg.now[])&not .tsg.isSearching[];if[.tsg.isMergeDue[];.tsg.beginMerge[]]];}
+
+.tsg.nextCount:0                                      / ns since 1970
+
+/ Rows are counted once a second: with ten thousand series that takes some milliseconds.
+.tsg.isMergeDue:{
+  if[(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;:1b];
+  if[.tsg.now[]<.tsg.nextCount;:0b];
+  .tsg.nextCount:.tsg.now[]+.tsg.lookNs;
   rows:.tsg.hotRows[]+.tsg.lateRows[];
-  if[.tsg.isSearching[];:(::)];
-  if[(.tsg.merging<0)&(.tsg.retryAfter<=.tsg.now[])&(rows>=.tsg.checkpointRows)|((rows>0)&.tsg.isFull[])|(.tsg.checkpointFiles<=.tsg.generation-.tsg.mergedGeneration)|.tsg.offset>=.tsg.checkpointBytes;.tsg.beginMerge[]];}
+  (rows>=.tsg.checkpointRows)|(rows>0)&.tsg.isFull[]}
 
 / Limits and whether writes are taken may change while it runs; q has no handler for SIGHUP.
 .tsg.watchConfig:{
