@@ -226,6 +226,16 @@ test('a reader has what the writer has, also over a merge, and ends with it', as
     return before.every((name) => !parts().includes(name));
   });
 
+  // One that begins now has the manifest and the journal behind it.
+  await insert(direct, count++);
+  const later = await startQ(interpreter, volumes, { port, role: ['reader', '-listen', '0'] });
+  t.after(() => later.stop('SIGKILL'));
+  const ofLater = clientOf(later);
+  t.after(() => ofLater.close());
+  assert.deepEqual(await values(ofLater), upTo(count));
+  await insert(direct, count++);
+  await until('it hears what comes', async () => (await values(ofLater)).length === count);
+
   await writer.stop('SIGKILL');
   await until('the reader ends', () => reader.child.exitCode !== null);
   assert.ok(reader.log.includes('the writer is gone'));

@@ -41,11 +41,13 @@ test('a reader that does not take its messages is left, and ends', async (t) => 
   t.after(() => reader.stop('SIGKILL'));
   reader.child.kill('SIGSTOP');
   // The kernel takes some megabytes before any wait in the writer.
-  const points = Array.from({ length: 40_000 }, (_, i) => point('m', {}, BigInt(i), { f: i }));
+  const fields = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, i]));
+  let timeNs = 0n;
+  const later = () => batchOf(Array.from({ length: 10_000 }, () => point('m', {}, timeNs++, fields)));
   await until(
     'it is left',
     async () => {
-      await client.insert(batchOf(points));
+      await client.insert(later());
       return writer.log.some((line) => line.includes('readers that do not keep up are left'));
     },
     60_000,
