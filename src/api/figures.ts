@@ -34,6 +34,18 @@ export function addFigures({
     'by',
     () => ({ api: writes.withoutValue }),
   );
+  metrics.addCounter(
+    'tsg_points_late_total',
+    'Points that were not newer than the newest of their tag set, by database.',
+    'database',
+    () => writes.figures('late'),
+  );
+  metrics.addGauge(
+    'tsg_write_lag_seconds',
+    "From the time of the last write's newest point to its arrival, by database.",
+    'database',
+    () => writes.figures('lagS'),
+  );
   metrics.addCounter('tsg_throttled_total', 'Requests refused with 429, by limit.', 'limit', () => throttle.refused);
   metrics.addCounter(
     'tsg_cache_reads_total',

@@ -27,6 +27,10 @@ export interface Written {
   readonly faultCount: number;
   /** A request with the same Idempotency-Key was applied before, and this one changed nothing. */
   readonly repeated: boolean;
+  /** Points that were not newer than the newest of their tag set. */
+  readonly late: number;
+  /** Seconds from the times of the newest and the oldest point to their arrival; null when none was accepted. */
+  readonly lagS: { readonly newest: number; readonly oldest: number } | null;
 }
 
 type BodyOptions = Pick<DecodeOptions, 'precision' | 'table' | 'partial'>;
@@ -55,16 +59,23 @@ export async function insert(context: Context): Promise<void> {
     context.written = await insertBatch(context, batch);
   } else {
     takeUnwritten(context, batch.lines);
-    context.written = writtenOf(batch, 0, false);
+    context.written = unwritten(batch);
   }
 }
 
-export function badLines({ accepted, faults, faultCount, lines }: Written): Error {
-  return apiError(
-    accepted > 0 ? 'PartialWrite' : 'InvalidLines',
-    { rejected: faultCount, lines, accepted },
-    { extra: { accepted, rejected: faultCount, errors: faults } },
-  );
+/** What is told of a write. */
+export function receiptOf({ accepted, faults, faultCount, repeated, late, lagS }: Written): object {
+  return {
+    ...{ accepted, rejected: faultCount, errors: faults },
+    ...(lagS && { late, lagS }),
+    ...(repeated && { repeated }),
+  };
+}
+
+export function badLines(written: Written): Error {
+  const { accepted, faultCount, lines } = written;
+  const code = accepted > 0 ? 'PartialWrite' : 'InvalidLines';
+  return apiError(code, { rejected: faultCount, lines, accepted }, { extra: { ...receiptOf(written) } });
 }
 
 /** Step: as `insert`, but later: the batch is stored. */
@@ -73,10 +84,12 @@ export async function queue(context: Context): Promise<void> {
   if (batch.points === 0) return insert(context);
   takePoints(context, batch);
   await keep(context, batch, chosenBatchId(context));
-  context.written = writtenOf(batch, batch.points, false);
+  context.written = { ...unwritten(batch), accepted: batch.points };
 }
 
 async function insertBatch(context: Context, decoded: Batch): Promise<Written> {
+  const { meter, writes, nowNs } = context.services;
+  const lagS = lagOf(decoded, Number(nowNs()));
   takePoints(context, decoded);
   // Of one that may be kept for days the database has to know for as long whether it was applied.
   const batchId = chosenBatchId(context) ?? (context.database!.spill ? namedBatchId(randomUUID()) : nextBatchId());
@@ -84,14 +97,17 @@ async function insertBatch(context: Context, decoded: Batch): Promise<Written> {
     const { batch, receipt } = await insertGood(decoded, context.isPartial ?? false, (parts) =>
       insertDefined(context, { batchId, parts }),
     );
-    if (!receipt) return writtenOf(batch, 0, false);
+    if (!receipt) return unwritten(batch);
     tellPosition(context, receipt);
-    context.services.meter.addPoints(context.database!, Number(receipt.rows));
-    return writtenOf(batch, batch.points, receipt.rows === 0n);
+    meter.addPoints(context.database!, Number(receipt.rows));
+    const late = Number(receipt.late);
+    const repeated = receipt.rows === 0n;
+    if (!repeated) writes.add(context.database!.id, late, lagS.newest);
+    return { ...unwritten(batch), accepted: batch.points, repeated, late, lagS };
   } catch (error) {
     if (!spills(context, error)) throw error;
     await keep(context, decoded, batchId);
-    return writtenOf(decoded, decoded.points, false);
+    return { ...unwritten(decoded), accepted: decoded.points };
   }
 }
 
@@ -101,8 +117,14 @@ function takePoints({ services, account }: Context, { lines }: Batch): void {
   services.throttle.take(account!, 'pointsPerSecond', lines);
 }
 
-function writtenOf({ lines, faults, faultCount }: Batch, accepted: number, repeated: boolean): Written {
-  return { accepted, lines, faults, faultCount, repeated };
+function unwritten({ lines, faults, faultCount }: Batch): Written {
+  return { accepted: 0, lines, faults, faultCount, repeated: false, late: 0, lagS: null };
+}
+
+/** Negative: points of the future. */
+function lagOf({ span }: Batch, nowNs: number): { newest: number; oldest: number } {
+  const seconds = (timeNs: number): number => Math.round((nowNs - timeNs) / 1e6) / 1e3;
+  return { newest: seconds(span!.lastNs), oldest: seconds(span!.firstNs) };
 }
 
 async function insertDefined(context: Context, batch: InsertBatch): Promise<InsertReceipt> {

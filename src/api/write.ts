@@ -1,7 +1,7 @@
 import { decoderFor, type FormatName, formatNames, type Precision } from '../ingest/index.ts';
 import { dataAccess, withinRate, withinStorage } from './access.ts';
 import { readBody } from './body.ts';
-import { badLines, decodeBody, insert, queue } from './insert.ts';
+import { badLines, decodeBody, insert, queue, receiptOf } from './insert.ts';
 import { replyJson } from './reply.ts';
 import { readParameters } from './schema.ts';
 import type { Context, Step } from './step.ts';
@@ -34,12 +34,12 @@ export const write: Step[] = [
     return context.parameters!['ack'] === 'queued' ? queue(context) : insert(context);
   },
   function reply(context: Context): void {
-    const { accepted, faultCount, faults, repeated } = context.written!;
+    const written = context.written!;
     if (context.receipt !== undefined) {
-      replyJson(context, 202, { receipt: context.receipt, accepted, rejected: faultCount, errors: faults });
+      replyJson(context, 202, { receipt: context.receipt, ...receiptOf(written) });
       return;
     }
-    if (faultCount > 0) throw badLines(context.written!);
-    replyJson(context, 200, { accepted, rejected: 0, errors: [], ...(repeated && { repeated }) });
+    if (written.faultCount > 0) throw badLines(written);
+    replyJson(context, 200, receiptOf(written));
   },
 ];

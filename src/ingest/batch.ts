@@ -7,7 +7,7 @@ import { Faults, shown } from './fault-list.ts';
 import { refusedPoints, withoutRefused } from './faults.ts';
 import { withoutRows } from './part-rows.ts';
 import type { Refusal } from './refusal.ts';
-import { checkSeriesName, SeriesRows } from './series.ts';
+import { checkSeriesName, SeriesRows, type TimeSpan } from './series.ts';
 import type { TableOptions } from './table.ts';
 
 /** Units of integer times, as the zeros that make nanoseconds of them. */
@@ -41,6 +41,8 @@ export interface Batch {
   readonly faultCount: number;
   /** Points that are left out because they say that there is no value; absent where none can. */
   readonly withoutValue?: number;
+  /** Of its points; absent for those of files. */
+  readonly span?: Readonly<TimeSpan>;
   /** Line numbers of each part's points, by row. */
   readonly lineNumbers: readonly Int32Array[];
 }
@@ -85,6 +87,7 @@ export class BatchBuilder {
     const batch: Batch = {
       parts: given.map((rows) => rows.finish()),
       points: given.reduce((sum, { rows }) => sum + rows, 0),
+      span: spanOf(given),
       lines,
       faults,
       faultCount,
@@ -106,6 +109,12 @@ export class BatchBuilder {
         this.faults.add({ line, series: shown(rows.name), column: 'time', code, message: times.message(code, timeNs) });
     });
   }
+}
+
+function spanOf(series: readonly SeriesRows[]): TimeSpan {
+  const span = { firstNs: Number.POSITIVE_INFINITY, lastNs: Number.NEGATIVE_INFINITY };
+  for (const rows of series) rows.widen(span);
+  return span;
 }
 
 /** What the engine would say of a name that the request itself uses both as a tag and as a field. */

@@ -8,6 +8,12 @@ import type { Int64 } from './int64.ts';
 import { Refusal } from './refusal.ts';
 import { TagSets } from './tag-sets.ts';
 
+/** firstNs is after lastNs while there is no point. */
+export interface TimeSpan {
+  firstNs: number;
+  lastNs: number;
+}
+
 /** The points of one series in one request, by column. */
 export class SeriesRows {
   readonly name: string;
@@ -94,6 +100,17 @@ export class SeriesRows {
       if (code === null) continue;
       this.spoil(row);
       refused(this.lineOfRow[row]!, code, timeNs);
+    }
+  }
+
+  /** Of the rows that are not spoiled, the earliest and the latest time in ns since 1970, to a microsecond. */
+  widen(span: TimeSpan): void {
+    const { timeWords, rows } = this;
+    for (let row = 0; row < rows; row++) {
+      const timeNs = timeWords[2 * row + 1]! * 4_294_967_296 + (timeWords[2 * row]! >>> 0);
+      if ((timeNs >= span.firstNs && timeNs <= span.lastNs) || this.isSpoiled(row)) continue;
+      if (timeNs < span.firstNs) span.firstNs = timeNs;
+      if (timeNs > span.lastNs) span.lastNs = timeNs;
     }
   }
 

@@ -4,7 +4,7 @@ import { openApi } from './api.ts';
 
 const { account, database, operator, management } = await openApi({ after });
 const { id, service } = await account('acme', { limits: { querySecondsPerMinute: 0 } });
-await database(id, 'plant');
+const plant = await database(id, 'plant');
 
 async function figures(): Promise<Map<string, number>> {
   const reply = await operator.ask('/metrics', { token: null });
@@ -31,12 +31,14 @@ test('requests by route and status, durations, points, throttled requests, cache
     ['tsg_request_duration_seconds_count{route="write"}', 2],
     ['tsg_request_duration_seconds_bucket{le="30",route="write"}', 2],
     ['tsg_points_written_total{by="api"}', 2],
+    [`tsg_points_late_total{database="${plant.id}"}`, 0],
     ['tsg_throttled_total{limit="querySecondsPerMinute"}', 1],
     ['tsg_engine_connections{lane="write"}', 0],
     ['tsg_engine_calls_waiting{lane="query"}', 0],
   ];
   for (const [series, value] of expected) assert.equal(now.get(series), value, [...now.keys()].join('\n'));
   assert.ok(now.get('nodejs_eventloop_lag_p99_seconds{}')! >= 0);
+  assert.ok(now.get(`tsg_write_lag_seconds{database="${plant.id}"}`)! > 1_700_000_000);
   assert.ok(now.get('process_cpu_seconds_total{}')! > 0);
   assert.ok(now.get('tsg_cache_reads_total{tier="process"}')! > 0);
   assert.equal(now.get('tsg_dynamodb_calls_total{by="api"}'), management.cache.dynamoCalls());

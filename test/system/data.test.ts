@@ -214,6 +214,41 @@ test('a type clash names the lines, both types, and writes nothing', async () =>
   assert.equal((await service.ask('/v1/databases/plant/series/fresh')).status, 404);
 });
 
+test('what is good stays beside what the database refuses, in our words and in those of InfluxDB; late points are counted', async () => {
+  await service.write('plant', 'mixed,host=a v=1.5 1000');
+  const write = (path: string, body: string) =>
+    service.ask(path, { body, headers: { 'Content-Type': 'text/plain', Authorization: `Token ${service.token}` } });
+  const mixed =
+    'mixed,host=a v=2 2000\nmixed,host=a v="text" 3000\nmixed,host=b w=t 4000\nmixed w=1 5000\nmixed v=1 500';
+  const partly = await service.ask('/v1/databases/plant/write?partial=true', { body: mixed });
+  assert.deepEqual(
+    [partly.status, partly.json.code, partly.json.accepted, partly.json.rejected, partly.json.late],
+    [400, 'PartialWrite', 3, 2, 0],
+  );
+  assert.deepEqual(
+    partly.json.errors.map(({ line, column, code }: Record<string, unknown>) => `${line} ${column} ${code}`),
+    ['2 v FieldTypeClash', '4 w FieldTypeClash'],
+  );
+  const told = await write('/write?db=plant&precision=us', 'mixed,host=a v=3 1\nmixed,host=a v=t 6');
+  assert.match(told.json.error, /^partial write: field type conflict: .*float.*boolean.* dropped=1$/);
+  assert.equal((await write('/api/v2/write?bucket=plant', 'mixed,host=a v=4 7000')).status, 204);
+  const rows = await service.rows('plant', 'mixed', { field: 'v', where: 'host=a', 'time-format': 'ns' });
+  assert.deepEqual(
+    rows.map(([time, , v]) => [time, v]),
+    [
+      ['1000', 3],
+      ['2000', 2],
+      ['7000', 4],
+    ],
+  );
+  const receipt = await service.ask('/v1/databases/plant/write', {
+    body: 'mixed,host=a v=4 6000\nmixed,host=a v=4 8000',
+  });
+  assert.equal(receipt.json.late, 1);
+  const { newest, oldest } = receipt.json.lagS;
+  assert.ok(oldest >= newest && newest > 1_700_000_000);
+});
+
 test('a strict database takes what is defined', async () => {
   assert.equal((await service.ask('/v1/databases/strict/write', { body: 'cpu,host=a usage=1 1' })).status, 400);
   const defined = await service.ask('/v1/databases/strict/series/cpu', {
@@ -237,7 +272,7 @@ test('a repeated Idempotency-Key changes nothing', async () => {
     service.ask('/v1/databases/plant/write', { body, headers: { 'Idempotency-Key': 'once' } });
   await send('idem v=1 1');
   const again = await send('idem v=2 1');
-  assert.equal(again.status, 200);
+  assert.deepEqual([again.status, again.json.accepted, again.json.repeated], [200, 1, true]);
   assert.deepEqual(await service.rows('plant', 'idem', { aggregation: 'last' }), [[1]]);
 });
 

@@ -48,7 +48,7 @@ test('the printed curl lines work one after another', async (t) => {
   if (!requireProgram(t, 'curl', 'apt-get install curl')) return;
   const [created, written, queried] = (await runCurlLines()).map((output) => JSON.parse(output));
   assert.equal(created.database.name, 'plant');
-  assert.deepEqual(written, { accepted: 2, rejected: 0, errors: [] });
+  assert.partialDeepStrictEqual(written, { accepted: 2, rejected: 0 });
   assert.deepEqual(queried.rows, [
     ['a', 21.5],
     ['b', 48],
