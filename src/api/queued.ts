@@ -16,7 +16,7 @@ export async function keep(context: Context, batch: Batch, batchId: Uint8Array |
   const { id, accountId, name } = context.database!;
   const isPartial = context.isPartial ?? false;
   try {
-    const request = { batch, batchId, isPartial, arrivedNs: nowNs() };
+    const request = { batch, batchId, isPartial, arrivedNs: nowNs(), traceparent: context.traceparent };
     context.receipt = receiptId(await writeQueue.add({ id, accountId, name }, request));
   } catch (error) {
     throw error instanceof EngineError ? fromEngine(name, error) : error;

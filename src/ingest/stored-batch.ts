@@ -23,6 +23,7 @@ interface RequestHead {
   readonly points: number;
   /** Good points stay beside those that the database process refuses. */
   readonly isPartial: boolean;
+  readonly traceparent: string;
   readonly frameBytes: number;
 }
 
@@ -36,6 +37,8 @@ export interface StoredRequest {
   readonly arrivedNs: bigint;
   readonly points: number;
   readonly isPartial: boolean;
+  /** W3C trace context of the request. */
+  readonly traceparent: string;
   /** An `.tsg.insert` message. */
   readonly frame: Buffer;
   /** Of all its points, part by part. */
@@ -55,9 +58,10 @@ export interface NewRequest {
   readonly batchId: Uint8Array;
   readonly isPartial: boolean;
   readonly arrivedNs: bigint;
+  readonly traceparent: string;
 }
 
-export function storedRequest({ batch, batchId, isPartial, arrivedNs }: NewRequest): StoredRequest {
+export function storedRequest({ batch, batchId, isPartial, arrivedNs, traceparent }: NewRequest): StoredRequest {
   const lineNumbers = new Int32Array(batch.points);
   let at = 0;
   for (const numbers of batch.lineNumbers) {
@@ -65,7 +69,7 @@ export function storedRequest({ batch, batchId, isPartial, arrivedNs }: NewReque
     at += numbers.length;
   }
   const frame = requestFrame(insert, { batchId, parts: batch.parts });
-  return { arrivedNs, points: batch.points, isPartial, frame, lineNumbers };
+  return { arrivedNs, points: batch.points, isPartial, traceparent, frame, lineNumbers };
 }
 
 export function storedBytes({ frame, lineNumbers }: StoredRequest): number {
@@ -75,8 +79,8 @@ export function storedBytes({ frame, lineNumbers }: StoredRequest): number {
 export function encodeStoredBatch({ database, requests }: StoredBatch): Buffer {
   const head: Head = {
     database,
-    requests: requests.map(({ arrivedNs, points, isPartial, frame }) => ({
-      ...{ arrivedNs: `${arrivedNs}`, points, isPartial },
+    requests: requests.map(({ arrivedNs, points, isPartial, traceparent, frame }) => ({
+      ...{ arrivedNs: `${arrivedNs}`, points, isPartial, traceparent },
       frameBytes: frame.length,
     })),
   };
@@ -106,14 +110,14 @@ export function decodeStoredBatch(bytes: Buffer): StoredBatch {
   let linesAt = headEnd + requests.reduce((sum, { frameBytes }) => sum + frameBytes, 0);
   return {
     database,
-    requests: requests.map(({ arrivedNs, points, isPartial, frameBytes }) => {
+    requests: requests.map(({ arrivedNs, points, isPartial, traceparent, frameBytes }) => {
       const frame = bytes.subarray(frameAt, frameAt + frameBytes);
       const lineNumbers = new Int32Array(points);
       // A view of the bytes themselves would have to begin at a multiple of four.
       bytes.copy(Buffer.from(lineNumbers.buffer), 0, linesAt, linesAt + 4 * points);
       frameAt += frameBytes;
       linesAt += 4 * points;
-      return { arrivedNs: BigInt(arrivedNs), points, isPartial, frame, lineNumbers };
+      return { arrivedNs: BigInt(arrivedNs), points, isPartial, traceparent, frame, lineNumbers };
     }),
   };
 }

@@ -340,11 +340,15 @@ test('one trace goes from a request over its task to the engine calls that a wor
     { message: 'request', route: 'write', requestId },
     { message: 'engine call', call: '.tsg.insert', requestId },
   ]);
+  const kept = await service.ask('/v1/databases/traced/write?ack=queued', { body: 'a v=2 2', headers });
+  assert.equal(kept.status, 202, kept.text);
   const { id } = made.json.task;
   await traced('worker', traceId, [
     { message: 'task claimed', taskId: id },
     { message: 'engine call', call: '.tsg.hello', databaseId: api.find((line) => line['database'])!['database'] },
     { message: 'task succeeded', taskId: id },
+    { message: 'engine call', call: '.tsg.inserts' },
+    { message: 'queued write', state: 'applied' },
   ]);
 });
 

@@ -7,6 +7,7 @@ import { defineMissing } from '../../src/api/strict-series.ts';
 import { ApiError } from '../../src/base/errors.ts';
 import type { Log } from '../../src/base/log.ts';
 import type { ObjectStore } from '../../src/base/object-store.ts';
+import { continueTrace, inTrace } from '../../src/base/trace.ts';
 import { insertGood } from '../../src/ingest/insertion.ts';
 import type { DeadOutcome, RequestOutcome } from '../../src/ingest/outcome.ts';
 import { BatchDamaged, type BatchOwner, batchOf, type StoredRequest } from '../../src/ingest/stored-batch.ts';
@@ -91,7 +92,11 @@ export class QueuedWriter {
     const owner = readable[0] && (readable[0].stored as { database: BatchOwner }).database;
     const database = owner && (await this.#find(owner));
     const requests = readable.flatMap(({ stored }) => (stored as { requests: readonly StoredRequest[] }).requests);
-    const outcomes = database && requests.length > 0 ? await this.#insert(database, requests) : [];
+    // One insert is of several requests: what it calls is the oldest one's.
+    const outcomes =
+      database && requests[0]
+        ? await inTrace(continueTrace(requests[0].traceparent), {}, () => this.#insert(database, requests))
+        : [];
     let from = 0;
     for (const { name, stored } of pending) {
       if (stored instanceof BatchDamaged) {
@@ -104,6 +109,7 @@ export class QueuedWriter {
         const open = own.find((outcome) => outcome instanceof Error);
         // Those behind it would overtake it.
         if (open) throw open;
+        this.#logEnd(database.id, name, stored.requests, own as RequestOutcome[]);
         await this.#end(databaseId, name, own as RequestOutcome[]);
       }
     }
@@ -118,6 +124,21 @@ export class QueuedWriter {
       if (outcome.state === 'dead') continue;
       this.written.points += outcome.accepted;
       if (outcome.state === 'applied') this.written.late += outcome.late;
+    }
+  }
+
+  /** Each in its own trace. */
+  #logEnd(
+    database: string,
+    batch: string,
+    requests: readonly StoredRequest[],
+    outcomes: readonly RequestOutcome[],
+  ): void {
+    const { log } = this.#options;
+    if (!log.isLevelEnabled('debug')) return;
+    for (const [i, { traceparent }] of requests.entries()) {
+      const line = { database, batch, request: i, state: outcomes[i]!.state };
+      inTrace(continueTrace(traceparent), {}, () => log.debug('queued write', line));
     }
   }
 
