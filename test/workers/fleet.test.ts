@@ -8,6 +8,7 @@ import { createSqs, ensureQueues, TaskQueue, taskQueueNames } from '../../src/ta
 import { Sweeper } from '../../workers/sweeper.ts';
 import { TaskConsumer } from '../../workers/task-consumer.ts';
 import { TaskRunner } from '../../workers/task-runner.ts';
+import { putTasks } from '../management/pending-tasks.ts';
 import { createActive, region, silent } from '../management/region.ts';
 import { startFauxqs } from '../servers.ts';
 import { until } from '../until.ts';
@@ -17,7 +18,7 @@ const pending = 500;
 
 test(`${pending} tasks at once, every message twice, two workers, and a queue that forgets: each is done once`, async (t) => {
   const { management } = await testRegion(t);
-  const { tasks, claims, schedules } = management;
+  const { claims, schedules } = management;
   let fauxqs = await startFauxqs();
   const port = Number(new URL(fauxqs.endpoint).port);
   t.after(() => fauxqs.stop());
@@ -27,15 +28,14 @@ test(`${pending} tasks at once, every message twice, two workers, and a queue th
   const queue = new TaskQueue(sqs);
 
   const { database } = await createActive(management.databases, 'a1', 'plant');
-  const made: Task[] = [];
-  const atOnce = 10;
-  for (let i = 0; i < pending; i += atOnce) {
-    const kinds = ['retention', 'provision'] as const;
-    const some = Array.from({ length: atOnce }, (_, k) =>
-      tasks.createTask({ kind: kinds[k % 2]!, subject: database, requestedBy: theService }),
-    );
-    made.push(...(await Promise.all(some)));
-  }
+  const made = await putTasks(
+    management.dynamo,
+    Array.from({ length: pending }, (_, i) => ({
+      kind: i % 2 === 0 ? 'retention' : 'provision',
+      subject: database,
+      requestedBy: theService,
+    })),
+  );
   const runs = new Map<string, number>();
   const kind = {
     lanes: 4,

@@ -12,11 +12,10 @@ import {
 import { readWorkerConfig } from '../../../src/base/config.ts';
 import { queues } from '../../../src/base/names.ts';
 import { theService } from '../../../src/management/audit.ts';
-import { createDynamo, transact } from '../../../src/management/dynamo.ts';
+import { createDynamo } from '../../../src/management/dynamo.ts';
 import { createManagement, type Management } from '../../../src/management/index.ts';
-import type { Task } from '../../../src/management/records.ts';
-import { newTask, taskPut } from '../../../src/management/task-item.ts';
 import { createSqs, TaskQueue, taskQueueNames } from '../../../src/tasks/queue.ts';
+import { putTasks } from '../../management/pending-tasks.ts';
 import { silent } from '../../management/region.ts';
 import { until } from '../../until.ts';
 import { type LocalRegion, startRegion } from '../region.ts';
@@ -96,7 +95,12 @@ test(`all processes are killed with ${pending} tasks pending; two workers do eac
   const [databaseId] = Object.keys(region.pids().databases);
   const subject = await within(async ({ databases }) => (await databases.getDatabaseById(databaseId!))!);
   const ids = Array.from({ length: pending }, (_, i) => `pending-${i}`);
-  await putTasks(ids.map((id) => newTask({ id, kind: 'retention', subject, requestedBy: theService }, Date.now())));
+  const dynamo = createDynamo({ region: 'eu-west-1', endpoint: region.environment()['TSG_DYNAMODB_ENDPOINT'] });
+  t.after(() => dynamo.destroy());
+  await putTasks(
+    dynamo,
+    ids.map((id) => ({ id, kind: 'retention', subject, requestedBy: theService })),
+  );
   await region.killAll();
   await region.restart();
   const second = new Worker(region);
@@ -132,20 +136,6 @@ test(`all processes are killed with ${pending} tasks pending; two workers do eac
     assert.deepEqual(await claims.unfinished(), []);
   });
 });
-
-/** Many at once: one by one, each would be counted with all before it. */
-async function putTasks(tasks: readonly Task[]): Promise<void> {
-  const dynamo = createDynamo({ region: 'eu-west-1', endpoint: region.environment()['TSG_DYNAMODB_ENDPOINT'] });
-  try {
-    for (let from = 0; from < tasks.length; from += 100)
-      await transact(
-        dynamo,
-        tasks.slice(from, from + 100).map((task) => taskPut(task)),
-      );
-  } finally {
-    dynamo.destroy();
-  }
-}
 
 async function within<T>(work: (management: Management) => Promise<T>): Promise<T> {
   const management = createManagement(readWorkerConfig(region.environment()), silent);
