@@ -3,6 +3,7 @@ import { insert as insertCodec } from '../../src/kdb/calls/insert.ts';
 import { requestFrame } from '../../src/kdb/calls/request.ts';
 import { contractVersion } from '../../src/kdb/contract.ts';
 import type {
+  AsofSpec,
   BackupFile,
   Compaction,
   DeleteSpec,
@@ -31,8 +32,9 @@ import { Catalogue } from './memory/catalogue.ts';
 import type { SeriesStore } from './memory/series-store.ts';
 import { Pace } from './pace.ts';
 import { aggregate } from './query/aggregate.ts';
+import { asofPoints } from './query/asof.ts';
 import { fieldsOfSelect } from './query/cells/of-select.ts';
-import { fieldNumber, filterFields } from './query/filter.ts';
+import { fieldsNamed, filterFields } from './query/filter.ts';
 import { latestPoints } from './query/latest-points.ts';
 import { rawPoints } from './query/raw.ts';
 import { Readers } from './query/readers.ts';
@@ -255,6 +257,22 @@ export class Store implements Engine, FrameSink {
     return latestPoints(this.#catalogue.get(spec.series), spec, new Pace(signal));
   }
 
+  async asof(spec: AsofSpec, signal?: AbortSignal): Promise<QueryResult> {
+    const pace = new Pace(signal);
+    const series = this.#catalogue.get(spec.series);
+    const other = this.#catalogue.get(spec.other.series);
+    const named = { series: fieldsNamed(spec.fields, series), other: fieldsNamed(spec.other.fields, other) };
+    const wheres = { series: filterFields(spec.where, series), other: filterFields(spec.other.where, other) };
+    const points = this.#sourceOf(series, [...named.series, ...wheres.series]);
+    const others = this.#sourceOf(other, [...named.other, ...wheres.other]);
+    try {
+      return await asofPoints(points, others, spec, pace);
+    } finally {
+      this.#readers.remove(points);
+      this.#readers.remove(others);
+    }
+  }
+
   async tags(name: string): Promise<readonly TagValues[]> {
     const { tags, tagSets } = this.#catalogue.get(name);
     const pace = new Pace();
@@ -340,18 +358,18 @@ export class Store implements Engine, FrameSink {
     return readTail(this.#journal, spec);
   }
 
+  /** To be removed from the readers. */
+  #sourceOf(series: SeriesStore, fields: readonly number[], cost: ReadCost | null = null): Source {
+    const source = new Source(series, this.#storage.parts, this.#cache, [...new Set(fields)], cost);
+    this.#readers.add(source);
+    return source;
+  }
+
   async #query(spec: QuerySpec, signal: AbortSignal | undefined, cost: ReadCost | null): Promise<QueryResult> {
     const pace = new Pace(signal);
     const series = this.#catalogue.get(spec.series);
-    const named =
-      spec.select.length > 0
-        ? fieldsOfSelect(spec.select, series)
-        : spec.fields.length > 0
-          ? spec.fields.map((name) => fieldNumber(series, name))
-          : series.fields.map((_, field) => field);
-    const fields = [...new Set([...named, ...filterFields(spec.where, series)])];
-    const source = new Source(series, this.#storage.parts, this.#cache, fields, cost);
-    this.#readers.add(source);
+    const named = spec.select.length > 0 ? fieldsOfSelect(spec.select, series) : fieldsNamed(spec.fields, series);
+    const source = this.#sourceOf(series, [...named, ...filterFields(spec.where, series)], cost);
     try {
       return await (spec.select.length > 0 ? aggregate(source, spec, pace) : rawPoints(source, spec, pace));
     } finally {

@@ -1,11 +1,11 @@
 / Who may ask for what. Messages are lists of a name from the table and typed values; no text is ever evaluated, and every other way in is shut
 / [kb/firewalling]. Symbols are interned when a message is decoded, before anything here can refuse it: the tag-set limit bounds what a client of ours adds.
 
-.tsg.calls:`.tsg.hello`.tsg.define`.tsg.drop`.tsg.describe`.tsg.insert`.tsg.inserts`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series`.tsg.stats`.tsg.delete`.tsg.retain`.tsg.compact`.tsg.checkpoint`.tsg.backup`.tsg.tail
-.tsg.answers:.tsg.calls!(.tsg.hello;.tsg.define;.tsg.drop;.tsg.describe;.tsg.insert;.tsg.inserts;.tsg.query;.tsg.explain;.tsg.latest;.tsg.tags;.tsg.series;.tsg.stats;.tsg.delete;.tsg.retain;.tsg.compact;.tsg.checkpoint;.tsg.backup;.tsg.tail)
+.tsg.calls:`.tsg.hello`.tsg.define`.tsg.drop`.tsg.describe`.tsg.insert`.tsg.inserts`.tsg.query`.tsg.explain`.tsg.latest`.tsg.asof`.tsg.tags`.tsg.series`.tsg.stats`.tsg.delete`.tsg.retain`.tsg.compact`.tsg.checkpoint`.tsg.backup`.tsg.tail
+.tsg.answers:.tsg.calls!(.tsg.hello;.tsg.define;.tsg.drop;.tsg.describe;.tsg.insert;.tsg.inserts;.tsg.query;.tsg.explain;.tsg.latest;.tsg.asof;.tsg.tags;.tsg.series;.tsg.stats;.tsg.delete;.tsg.retain;.tsg.compact;.tsg.checkpoint;.tsg.backup;.tsg.tail)
 
 / What a reader answers: anything else is the writer's.
-.tsg.readerCalls:`.tsg.hello`.tsg.query`.tsg.explain`.tsg.latest`.tsg.tags`.tsg.series
+.tsg.readerCalls:`.tsg.hello`.tsg.query`.tsg.explain`.tsg.latest`.tsg.asof`.tsg.tags`.tsg.series
 
 / What processes of one database ask of each other, on one host; no calls of the contract (ownCalls of contract.ts).
 .tsg.ownCalls:`.tsg.follow`.tsg.heard
@@ -44,6 +44,7 @@
   .tsg.isDictionary;
   .tsg.isDictionary;
   .tsg.isRead[.tsg.isList[-11 0N 11h]];
+  .tsg.isRead[.tsg.isList[-11 -7 -7 0N 11 11 -11 0N 11 -7 -11 -7 0Nh]];
   .tsg.isRead[.tsg.isSymbol];
   .tsg.isRead[.tsg.isList[-11 -7h]];
   .tsg.isNothing;
@@ -130,7 +131,7 @@
   if[not .tsg.argumentTypes[name] arguments;.tsg.badCall string[name],": arguments do not have their types"];
   if[.tsg.role=`reader;.tsg.checkRead[name;arguments]];
   answer:.tsg.answers name;                           / not applied to arguments with a dot: a list of one dictionary is a table
-  hasOne:(1=count arguments)|name in `.tsg.latest`.tsg.tags`.tsg.series;            / a position behind it is for the reader
+  hasOne:(1=count arguments)|name in `.tsg.latest`.tsg.asof`.tsg.tags`.tsg.series;           / a position behind it is for the reader
   $[hasOne;answer message 1;answer[message 1;message 2]]}
 
 / q hears nothing of the writer while it answers, so a reader does not wait: the client asks again for 200 ms, and then the writer.

@@ -16,13 +16,17 @@
   rows:.tsg.rowsOf[series;distinct fields,.tsg.filterFields[series;query`where];chosen 0;query`from;query`to];
   $[chosen 1;rows where .tsg.passes[series;rows;query`where];rows]}
 
+/ Per tag set its values of some tags, as a table: so that one is found as a row [ref/find].
+.tsg.tagKeysBy:{[series;tags]
+  if[0=count tags;:count[.tsg.tagKeys series]#0];
+  flip (`$"c",/:string til count tags)!.tsg.tagValues[series;.tsg.tagNumber[series] each tags]}
+
 / Per tag set the number of its group: groups are numbered in the order of their values, symbols by their bytes, which for UTF-8 is by code point.
 .tsg.groupsOf:{[series;tags]
   sets:count .tsg.tagKeys series;
   if[0=count tags;:sets#0];
-  names:`$"c",/:string til count tags;
-  tagSets:flip names!.tsg.tagValues[series;.tsg.tagNames[series]?tags];
-  (names xasc distinct tagSets)?tagSets}
+  tagSets:.tsg.tagKeysBy[series;tags];
+  (cols[tagSets] xasc distinct tagSets)?tagSets}
 
 / Start of the bucket of each time, null where there is none. What a time is behind it is less than the width: neither passes 2^63, and time - origin could.
 / A bucket that begins before all longs begins at -0W. mod floors [ref/mod].
@@ -58,7 +62,22 @@
 
 .tsg.rawPoints:{[query]
   series:query`series; tags:query`by;
-  fields:$[count query`fields;.tsg.fieldNumber[series] each query`fields;til count .tsg.fieldNames series];
+  fields:.tsg.fieldsNamed[series;query`fields];
+  page:.tsg.rawPage[query;fields];
+  columns:.tsg.encodePoints[series;$[count tags;tags;.tsg.tagNames series];fields;page 0];
+  (columns;count page 0;page 1)}
+
+/ All of them when none is named.
+.tsg.fieldsNamed:{[series;names] $[count names;.tsg.fieldNumber[series] each names;til count .tsg.fieldNames series]}
+
+.tsg.encodePoints:{[series;tags;fields;rows]
+  columns:enlist (`time;"t";rows`time);
+  columns,:.tsg.encodeTag[series;rows`id] each tags;
+  columns,.tsg.encodeField'[.tsg.fieldNames[series] fields;.tsg.fieldTypes[series] fields;rows .tsg.valueColumn each fields]}
+
+/ (rows; the cursor behind them or ::)
+.tsg.rawPage:{[query;fields]
+  series:query`series; tags:query`by;
   rows:.tsg.queryRows[query;fields];
   isPaged:0=count tags;
   cursor:query`after;
@@ -70,10 +89,7 @@
   if[isPaged;limit:limit&.tsg.pageRows limit sublist sorted];
   found:limit sublist sorted;
   following:$[isPaged&(0<count found)&limit<count sorted;("j"$last found`time;"j"$last found`id);(::)];
-  columns:enlist (`time;"t";found`time);
-  columns,:.tsg.encodeTag[series;found`id] each $[isPaged;.tsg.tagNames series;tags];
-  columns,:.tsg.encodeField'[.tsg.fieldNames[series] fields;.tsg.fieldTypes[series] fields;found .tsg.valueColumn each fields];
-  (columns;count found;following)}
+  (found;following)}
 
 .tsg.after:{[rows;order;time;id]
   times:rows`time;
@@ -119,7 +135,7 @@
   ended:.z.p;
   ids:first .tsg.selected[series;query`where];
   parts:.tsg.partsOf[series;ids;query`from;query`to];
-  asked:$[count query`select;.tsg.selectFields[series;query`select];.tsg.fieldNumber[series] each $[count query`fields;query`fields;.tsg.fieldNames series]];
+  asked:$[count query`select;.tsg.selectFields[series;query`select];.tsg.fieldsNamed[series;query`fields]];
   fields:distinct .tsg.filterFields[series;query`where],asked;
   bytes:.tsg.readBytes[`id`time,.tsg.valueColumn each fields] each parts;
   (rows;count parts;.tsg.perVolume[parts`volume;bytes];0;count .tsg.hot series;count .tsg.late series;0;1|"j"$ended-began)}
@@ -139,16 +155,14 @@
   series:asked 0; filter:asked 1;
   .tsg.mustExist series;
   .tsg.checkFilter[series;1;filter];
-  fields:$[count asked 2;.tsg.fieldNumber[series] each asked 2;til count .tsg.fieldNames series];
+  fields:.tsg.fieldsNamed[series;asked 2];
   wanted:distinct fields,.tsg.filterFields[series;filter];
   newest:.tsg.newest series;
   names:`time,.tsg.valueColumn each wanted;
   rows:flip (`id,names)!enlist["i"$til count newest`time],newest names;
   rows:select from rows where not null time;
   rows:rows where .tsg.passes[series;rows;filter];
-  columns:enlist (`time;"t";rows`time);
-  columns,:.tsg.encodeTag[series;rows`id] each .tsg.tagNames series;
-  columns,:.tsg.encodeField'[.tsg.fieldNames[series] fields;.tsg.fieldTypes[series] fields;rows .tsg.valueColumn each fields];
+  columns:.tsg.encodePoints[series;.tsg.tagNames series;fields;rows];
   (columns;count rows;::)}
 
 .tsg.tags:{[series]

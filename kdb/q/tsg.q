@@ -18,4 +18,4 @@
   system "( flock -n 9 && { bash -c '",ssr[alone;"'";"'\\''"],"' </dev/null >/dev/null 2>>",.tsg.quoted[logFile]," & } ) 9>>",.tsg.quoted lock;}
 .tsg.isLocked:{[lock] @[{[lock] system "flock -n ",.tsg.quoted[lock]," true";0b};lock;1b]}
 
-.tsg.loadScript each ("settings.q";"catalogue.q";"journal.q";"memory.q";"parts.q";"filters.q";"aggregates.q";"query.q";"deletion.q";"maintenance.q";"checkpoint.q";"searches.q";"backup.q";"access.q";"start.q");
+.tsg.loadScript each ("settings.q";"catalogue.q";"journal.q";"memory.q";"parts.q";"filters.q";"aggregates.q";"query.q";"asof.q";"deletion.q";"maintenance.q";"checkpoint.q";"searches.q";"backup.q";"access.q";"start.q");

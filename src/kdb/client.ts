@@ -1,5 +1,6 @@
 import { Allowance } from './allowance.ts';
 import { type Measure, unmeasured } from './call-figures.ts';
+import { asof } from './calls/asof.ts';
 import type { CallCodec } from './calls/grammar.ts';
 import { insert, inserts, joinInserts } from './calls/insert.ts';
 import { furthest } from './calls/position.ts';
@@ -10,6 +11,7 @@ import { backup, checkpoint, compact, deletion, retain, tail } from './calls/upk
 import { type Call, calls } from './contract.ts';
 import type { Endpoint } from './dial.ts';
 import type {
+  AsofSpec,
   BackupFile,
   Compaction,
   DeleteSpec,
@@ -108,6 +110,10 @@ export class EngineClient implements Engine {
 
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult> {
     return this.#call(latest, this.#mustSee(spec), signal);
+  }
+
+  asof(spec: AsofSpec, signal?: AbortSignal): Promise<QueryResult> {
+    return this.#call(asof, this.#mustSee(spec), signal);
   }
 
   tags(series: string, seen: Seen = {}): Promise<readonly TagValues[]> {

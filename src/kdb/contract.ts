@@ -85,6 +85,15 @@ export const calls = {
     readable: true,
     timeoutMs: 30_000,
   },
+  /** The tolerance is 0Nj where any age will do. */
+  '.tsg.asof': {
+    arguments:
+      '(s series; j from; j to; :: | filter; S fields; S by; s other; :: | filter; S fieldsOfOther; j tolerance; `asc|`desc; j limit; :: | (j time; j id)) [; position]',
+    reply: 'result',
+    lane: 'query',
+    readable: true,
+    timeoutMs: 30_000,
+  },
   '.tsg.tags': {
     arguments: 's series [; position]',
     reply: '[(s tag; S values; I tagSets)]',

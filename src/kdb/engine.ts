@@ -187,6 +187,31 @@ export interface LatestSpec extends Seen {
   readonly fields: readonly string[];
 }
 
+/**
+ * Points of one series, each with the newest point of another one that is not later and has the same values of the tags `by`. Of points of the other series
+ * at one time the one with the highest tag-set id counts, as a whole: a field that it does not have is null, whatever older ones have. Columns: those of raw
+ * points, then `<other>.time` (a long, null where there is no such point) and `<other>.<field>` for its fields. Order and pages are those of raw points.
+ */
+export interface AsofSpec extends Seen {
+  readonly series: string;
+  readonly fromNs: bigint;
+  readonly toNs: bigint;
+  readonly where: Filter | null;
+  readonly fields: readonly string[];
+  /** Tags that both series have; none: any point of the other one. */
+  readonly by: readonly string[];
+  readonly other: {
+    readonly series: string;
+    readonly where: Filter | null;
+    readonly fields: readonly string[];
+  };
+  /** How much older the other point may be; null: any. */
+  readonly toleranceNs: bigint | null;
+  readonly order: 'asc' | 'desc';
+  readonly limit: number;
+  readonly after: Cursor | null;
+}
+
 export interface TagValues {
   readonly tag: string;
   readonly values: readonly string[];
@@ -301,6 +326,7 @@ export interface Engine {
   query(spec: QuerySpec, signal?: AbortSignal): Promise<QueryResult>;
   explain(spec: QuerySpec, signal?: AbortSignal): Promise<Explanation>;
   latest(spec: LatestSpec, signal?: AbortSignal): Promise<QueryResult>;
+  asof(spec: AsofSpec, signal?: AbortSignal): Promise<QueryResult>;
   tags(series: string, seen?: Seen): Promise<readonly TagValues[]>;
   series(spec: SeriesPageSpec): Promise<SeriesPage>;
   stats(): Promise<Stats>;

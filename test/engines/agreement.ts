@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Engine, QuerySpec } from '../../src/kdb/engine.ts';
+import type { AsofSpec, Engine, QuerySpec } from '../../src/kdb/engine.ts';
 import { type Cell, rowsOf } from './points.ts';
 import type { Reference } from './reference.ts';
 
@@ -15,6 +15,11 @@ export async function agrees(engine: Engine, model: Reference, spec: QuerySpec):
   assert.deepEqual(actual === 'overflow' ? actual : nearTo(actual, expected, slackOf(spec)), expected);
   const latest = { series: spec.series, where: spec.where, fields: spec.fields };
   assert.deepEqual(rowsOf(await engine.latest(latest)), model.latest(latest));
+}
+
+/** They join two series alike. */
+export async function joinsAlike(engine: Engine, model: Reference, spec: AsofSpec): Promise<void> {
+  assert.deepEqual(rowsOf(await engine.asof(spec)), model.asof(spec));
 }
 
 /** Sums of floats depend on the order of adding in the last digits: where they are near, the expected ones. */

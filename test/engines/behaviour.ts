@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { maxTimeNs, minTimeNs } from '../../src/base/time.ts';
-import type { Engine, InsertBatch, QuerySpec, SchemaMode, SeriesPage } from '../../src/kdb/engine.ts';
-import { agrees } from './agreement.ts';
+import type { AsofSpec, Engine, InsertBatch, QuerySpec, SchemaMode, SeriesPage } from '../../src/kdb/engine.ts';
+import { agrees, joinsAlike } from './agreement.ts';
 import { batchOf, type Cell, type Point, point, queryOf, rowsOf, type Value } from './points.ts';
-import { fieldNames, fieldTypes, points, query } from './random.ts';
+import { asof, fieldNames, fieldTypes, points, query } from './random.ts';
 import { Reference } from './reference.ts';
 
 /** Null: there is none, and the case is reported as not run. */
@@ -412,6 +412,68 @@ export function engineBehaves(name: string, open: Open): void {
     assert.deepEqual(all, [[3 - 2 ** 62, -(2 ** 62 + 2 ** 60) / (Number(maxTimeNs - minTimeNs) / 1e9)]]);
   });
 
+  check('joins two series as of the time of each point of one', async (engine, series) => {
+    const quotes = `${series}q`;
+    await engine.insert(
+      batchOf([
+        ...[1n, 5n, 9n].map((time) => point(series, { sym: 'a', side: 'buy' }, time, { size: Number(time) })),
+        point(series, { sym: 'b' }, 5n, { size: 50 }),
+        point(quotes, { sym: 'a', venue: 'x' }, 2n, { bid: 2, ask: 3 }),
+        point(quotes, { sym: 'a', venue: 'y' }, 5n, { bid: 5 }),
+        point(quotes, { sym: 'b', venue: 'x' }, 6n, { bid: 6 }),
+      ]),
+    );
+    const spec: AsofSpec = {
+      series,
+      fromNs: 0n,
+      toNs: 100n,
+      where: null,
+      fields: [],
+      by: ['sym'],
+      other: { series: quotes, where: null, fields: ['bid', 'ask'] },
+      toleranceNs: null,
+      order: 'asc',
+      limit: 10,
+      after: null,
+    };
+    const ask = async (asked: Partial<AsofSpec> = {}) => {
+      const joined = await engine.asof({ ...spec, ...asked });
+      assert.deepEqual(
+        joined.columns.map(({ name }) => name),
+        ['time', 'sym', 'side', 'size', `${quotes}.time`, `${quotes}.bid`, `${quotes}.ask`],
+      );
+      return rowsOf(joined).map(([time, sym, , , ...rest]) => [time, sym, ...rest]);
+    };
+    const expected: Cell[][] = [
+      [1n, 'a', null, null, null],
+      [5n, 'a', 5n, 5, null],
+      [5n, 'b', null, null, null],
+      [9n, 'a', 5n, 5, null],
+    ];
+    assert.deepEqual(await ask(), expected);
+    await engine.checkpoint();
+    assert.deepEqual(await ask(), expected);
+    await engine.insert(batchOf([point(quotes, { sym: 'a', venue: 'x' }, 5n, { ask: 7 })]));
+    // Of two at one time the tag set that came later, as a whole.
+    assert.deepEqual(await ask(), expected);
+    assert.deepEqual((await ask({ toleranceNs: 3n }))[3], [9n, 'a', null, null, null]);
+    assert.deepEqual((await ask({ toleranceNs: 4n }))[3], [9n, 'a', 5n, 5, null]);
+    const onX = { ...spec.other, where: { op: 'in', tag: 'venue', values: ['x'] } } as const;
+    assert.deepEqual((await ask({ other: onX }))[1], [5n, 'a', 5n, null, 7]);
+    assert.deepEqual((await ask({ by: [] }))[3], [9n, 'a', 6n, 6, null]);
+    const page = await engine.asof({ ...spec, order: 'desc', limit: 1 });
+    assert.deepEqual(rowsOf(page)[0]!.slice(-3), [5n, 5, null]);
+    const following = await engine.asof({ ...spec, order: 'desc', limit: 3, after: page.next });
+    assert.deepEqual(
+      rowsOf(following).map(([time]) => time),
+      [5n, 5n, 1n],
+    );
+    await refuses(engine.asof({ ...spec, by: ['side'] }), /^TagNotFound .* side/);
+    await refuses(engine.asof({ ...spec, by: ['venue'] }), /^TagNotFound .* venue/);
+    await refuses(engine.asof({ ...spec, other: { ...spec.other, fields: ['size'] } }), /^FieldNotFound .* size/);
+    await refuses(engine.asof({ ...spec, other: { ...spec.other, series: 'none' } }), /^SeriesNotFound none/);
+  });
+
   const unasked: [string, Partial<QuerySpec>, RegExp][] = [
     ['a field that is not', { fields: ['none'] }, /^FieldNotFound .* none/],
     ['a tag that is not', { by: ['none'] }, /^TagNotFound .* none/],
@@ -638,8 +700,9 @@ export function engineBehaves(name: string, open: Open): void {
       fc.asyncProperty(
         fc.array(points, { minLength: 1, maxLength: 4 }),
         fc.array(query, { minLength: 4, maxLength: 8 }),
+        fc.array(asof, { minLength: 2, maxLength: 4 }),
         fc.integer({ min: 0, max: 4 }),
-        async (batches, specs, checkpointAt) => {
+        async (batches, specs, joins, checkpointAt) => {
           const suffix = randomUUID().slice(0, 8);
           const model = new Reference();
           for (const series of ['m', 'n'].map((short) => short + suffix)) {
@@ -657,6 +720,12 @@ export function engineBehaves(name: string, open: Open): void {
             if (i === checkpointAt) await engine.checkpoint();
           }
           for (const spec of specs) await agrees(engine, model, { ...spec, series: spec.series + suffix });
+          for (const { series, other, ...spec } of joins)
+            await joinsAlike(engine, model, {
+              ...spec,
+              series: series + suffix,
+              other: { ...other, series: other.series + suffix },
+            });
         },
       ),
       { numRuns: 15 },

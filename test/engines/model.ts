@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Engine } from '../../src/kdb/engine.ts';
-import { agrees } from './agreement.ts';
+import { agrees, joinsAlike } from './agreement.ts';
 import { batchOf } from './points.ts';
-import { fieldNames, fieldTypes, filter, points, query, range, seriesNames, time } from './random.ts';
+import { asof, fieldNames, fieldTypes, filter, points, query, range, seriesNames, time } from './random.ts';
 import { Reference } from './reference.ts';
 
 /** An engine that can be ended and started again on what it left. */
@@ -99,16 +99,20 @@ export async function agreesWithReference(open: (volumes: number) => Promise<Sub
   const seed = process.env['TSG_MODEL_SEED'];
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.tuple(commands, fc.array(query, { minLength: 2, maxLength: 4 })), { minLength: 1, maxLength: 14 }),
+      fc.array(fc.tuple(commands, fc.array(query, { minLength: 2, maxLength: 4 }), asof), {
+        minLength: 1,
+        maxLength: 14,
+      }),
       fc.constantFrom(1, 2, 3),
       async (steps, volumes) => {
         const subject = await open(volumes);
         const model = new Reference();
         try {
           for (const series of seriesNames) await defineSeries(model, subject.engine, series);
-          for (const [[, command], queries] of steps) {
+          for (const [[, command], queries, join] of steps) {
             await command(model, subject);
             for (const spec of queries) await agrees(subject.engine, model, spec);
+            await joinsAlike(subject.engine, model, join);
           }
         } finally {
           await subject.close();

@@ -1,6 +1,6 @@
 // Random points and queries, dense enough to meet each other.
 import fc from 'fast-check';
-import type { Aggregate, Filter, QuerySpec } from '../../src/kdb/engine.ts';
+import type { Aggregate, AsofSpec, Filter, QuerySpec } from '../../src/kdb/engine.ts';
 import type { Point } from './points.ts';
 
 const hourNs = 3_600_000_000_000n;
@@ -127,5 +127,24 @@ export const query: fc.Arbitrary<QuerySpec> = fc
     bucket: spec.select.length > 0 ? spec.bucket : null,
     after: spec.select.length === 0 && spec.by.length === 0 ? spec.after : null,
   }));
+
+export const asof: fc.Arbitrary<AsofSpec> = fc
+  .record({
+    series: fc.constantFrom(...seriesNames),
+    range,
+    where: filter,
+    fields: fc.subarray([...fieldNames]),
+    by: fc.subarray(['host', 'rack']),
+    other: fc.record({
+      series: fc.constantFrom(...seriesNames),
+      where: filter,
+      fields: fc.subarray([...fieldNames]),
+    }),
+    toleranceNs: fc.option(fc.constantFrom(0n, hourNs, 30n * hourNs, 2n ** 62n)),
+    order: fc.constantFrom('asc' as const, 'desc' as const),
+    limit: fc.constantFrom(3, 1000),
+    after: fc.option(fc.record({ timeNs: time, id: fc.integer({ min: 0, max: 4 }) }), { freq: 4 }),
+  })
+  .map(({ range: given, ...spec }) => ({ ...spec, ...given }));
 
 export const fieldTypes = { f: 'float', l: 'long', b: 'boolean', s: 'string' } as const;

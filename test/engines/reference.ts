@@ -1,5 +1,5 @@
 // The semantics of an engine, as plainly as they can be written: a list of points, and loops over it.
-import type { Aggregate, Filter, LatestSpec, QuerySpec } from '../../src/kdb/engine.ts';
+import type { Aggregate, AsofSpec, Filter, LatestSpec, QuerySpec } from '../../src/kdb/engine.ts';
 import type { Cell, Point, Value } from './points.ts';
 
 interface Row {
@@ -91,6 +91,23 @@ export class Reference {
         ...series.tags.map((tag) => row.tags[tag] ?? ''),
         ...fields.map((field) => row.fields.get(field) ?? null),
       ]);
+  }
+
+  asof(spec: AsofSpec): Cell[][] {
+    const series = this.series.get(spec.series)!;
+    const other = this.series.get(spec.other.series)!;
+    const fields = spec.other.fields.length > 0 ? spec.other.fields : other.fields;
+    const { by, toleranceNs, order, limit } = spec;
+    return this.query({ ...spec, by: [], bucket: null, select: [], order, limit, cut: true }).map((cells) => {
+      const [timeNs, ...rest] = cells as [bigint, ...string[]];
+      const found = other.rows
+        .filter((row) => by.every((tag) => (row.tags[tag] ?? '') === rest[series.tags.indexOf(tag)]))
+        .filter((row) => row.timeNs <= timeNs && (toleranceNs === null || timeNs - row.timeNs <= toleranceNs))
+        .filter((row) => matches(spec.other.where, row))
+        .toSorted((a, b) => byTime(a, b) || a.id - b.id)
+        .at(-1);
+      return [...cells, found?.timeNs ?? null, ...fields.map((field) => found?.fields.get(field) ?? null)];
+    });
   }
 
   #series(name: string): Series {

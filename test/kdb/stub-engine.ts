@@ -55,6 +55,7 @@ export function stubEngine(methods: Partial<Engine & FrameSink> = {}): Engine & 
       totalNs: 0n,
     }),
     latest: async () => noRows,
+    asof: async () => noRows,
     tags: async () => [],
     series: async () => ({ series: [], next: null }),
     stats: async () => ({

@@ -5,10 +5,8 @@ import type { QueryResult, QuerySpec, Column as ResultColumn } from '../../../sr
 import { EngineError } from '../../../src/kdb/engine-error.ts';
 import type { Column } from '../memory/columns.ts';
 import { offsetWithin } from '../memory/era.ts';
-import type { FieldTest } from '../memory/field-test.ts';
-import { inTurn, RowCursor, type Segment, segmentAt, segmentsById, type Window } from '../memory/row-cursor.ts';
-import { findId, type Run } from '../memory/run.ts';
-import { RunBuilder } from '../memory/run-builder.ts';
+import { inTurn, type Segment, segmentAt, segmentsById, type Window } from '../memory/row-cursor.ts';
+import { findId } from '../memory/run.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
 import { type Buckets, bucketsOf, type Cuts } from './buckets.ts';
@@ -17,6 +15,7 @@ import { cellsOfSelect, fieldsOfSelect, type Selected } from './cells/of-select.
 import { compileFilter, tagNumber } from './filter.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import { passingRows } from './passing-rows.ts';
+import { resolvedRuns } from './resolved-runs.ts';
 import { tagColumn } from './result.ts';
 import type { Source } from './source.ts';
 import { splitByLate } from './split.ts';
@@ -125,7 +124,7 @@ async function addWindow(state: Aggregation, window: Window, wanted: readonly nu
       for (const segment of untouched) addSegment(state, segment, id);
       ownBase = overlaid;
     }
-    for (const run of resolve(state.series, id, ownBase, ownLate, wanted, test)) {
+    for (const run of resolvedRuns(state.series, id, ownBase, ownLate, wanted, test)) {
       addSegment(state, { run, start: 0, end: run.rows }, id);
     }
     if (pace.isDue) await pace.rest();
@@ -144,7 +143,7 @@ async function addInOrder(state: Aggregation, window: Window, wanted: readonly n
     const ownBase = base.get(id) ?? [];
     const ownLate = late.get(id) ?? [];
     if (test || ownLate.length > 0)
-      for (const run of resolve(series, id, ownBase, ownLate, wanted, test))
+      for (const run of resolvedRuns(series, id, ownBase, ownLate, wanted, test))
         addSegment(state, { run, start: 0, end: run.rows }, id);
     else for (const piece of inTurn(ownBase, 1)) addSegment(state, piece, id);
     if (pace.isDue) await pace.rest();
@@ -152,32 +151,6 @@ async function addInOrder(state: Aggregation, window: Window, wanted: readonly n
 }
 
 const none: ReadonlyMap<number, Segment[]> = new Map();
-
-/** Rows of one tag set, resolved and filtered, as runs of their own. */
-function resolve(
-  series: SeriesStore,
-  id: number,
-  base: readonly Segment[],
-  late: readonly Segment[],
-  wanted: readonly number[],
-  test: FieldTest | undefined,
-): Run[] {
-  const rows = [...base, ...late].reduce((sum, segment) => sum + segment.end - segment.start, 0);
-  const runs: Run[] = [];
-  const cursor = new RowCursor(id, base, late, 1, test);
-  let builder: RunBuilder | null = null;
-  let era = 0;
-  while (cursor.next()) {
-    if (!builder || cursor.era !== era) {
-      if (builder) runs.push(builder.build());
-      era = cursor.era;
-      builder = new RunBuilder(era, series.fields, rows);
-    }
-    builder.putRow(cursor, wanted);
-  }
-  if (builder) runs.push(builder.build());
-  return runs;
-}
 
 function addSegment(state: Aggregation, { run, start, end }: Segment, id: number): void {
   const { buckets, cuts, cells } = state;

@@ -141,3 +141,8 @@ export function fieldNumber(series: SeriesStore, name: string): number {
   if (number === undefined) throw new EngineError('FieldNotFound', series.name, name);
   return number;
 }
+
+/** All of them when none is named. */
+export function fieldsNamed(names: readonly string[], series: SeriesStore): readonly number[] {
+  return names.length > 0 ? names.map((name) => fieldNumber(series, name)) : series.fields.map((_, field) => field);
+}

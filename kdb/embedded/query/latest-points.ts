@@ -2,7 +2,7 @@ import type { LatestSpec, QueryResult, Column as ResultColumn } from '../../../s
 import { ColumnBuilder } from '../memory/columns.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
-import { compileFilter, fieldNumber } from './filter.ts';
+import { compileFilter, fieldsNamed } from './filter.ts';
 import { fieldColumn, tagColumn, timeColumn } from './result.ts';
 
 /** Tag sets whose rows are made in one turn: a row is of one moment, times ten fields that takes half a millisecond. */
@@ -10,10 +10,7 @@ const setsPerTurn = 1024;
 
 /** One row per tag set, in the order of their ids: the newest time and the newest value of each field. */
 export async function latestPoints(series: SeriesStore, spec: LatestSpec, pace: Pace): Promise<QueryResult> {
-  const fields =
-    spec.fields.length > 0
-      ? spec.fields.map((name) => fieldNumber(series, name))
-      : series.fields.map((_, field) => field);
+  const fields = fieldsNamed(spec.fields, series);
   const filter = compileFilter(spec.where, series);
   const { candidates } = filter;
   const most = candidates?.length ?? series.tagSets.count;

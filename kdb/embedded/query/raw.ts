@@ -7,7 +7,7 @@ import { compareInstants, instantOf, timeOf } from '../memory/era.ts';
 import { type Direction, RowCursor, segmentsById, type Window } from '../memory/row-cursor.ts';
 import type { SeriesStore } from '../memory/series-store.ts';
 import type { Pace } from '../pace.ts';
-import { compileFilter, fieldNumber, tagNumber } from './filter.ts';
+import { compileFilter, fieldsNamed, tagNumber } from './filter.ts';
 import { withFirstRows } from './first-rows.ts';
 import { type Groups, groupTagSets } from './groups.ts';
 import { fieldColumn, tagColumn, timeColumn } from './result.ts';
@@ -15,10 +15,7 @@ import type { Source } from './source.ts';
 
 export async function rawPoints(source: Source, spec: QuerySpec, pace: Pace): Promise<QueryResult> {
   const { series } = source;
-  const fields =
-    spec.fields.length > 0
-      ? spec.fields.map((name) => fieldNumber(series, name))
-      : series.fields.map((_, field) => field);
+  const fields = fieldsNamed(spec.fields, series);
   const by = spec.by.map((tag) => tagNumber(series, tag));
   const filter = compileFilter(spec.where, series);
   const groups = groupTagSets(series, by, filter, spec.where !== null);

@@ -47,6 +47,7 @@ const answers: Readonly<Record<CallName, (asked: Asked) => Promise<QValue>>> = {
   '.tsg.query': answer(codecs['.tsg.query'], (engine, spec, signal) => engine.query(spec, signal)),
   '.tsg.explain': answer(codecs['.tsg.explain'], (engine, spec, signal) => engine.explain(spec, signal)),
   '.tsg.latest': answer(codecs['.tsg.latest'], (engine, spec, signal) => engine.latest(spec, signal)),
+  '.tsg.asof': answer(codecs['.tsg.asof'], (engine, spec, signal) => engine.asof(spec, signal)),
   '.tsg.tags': answer(codecs['.tsg.tags'], (engine, { series }) => engine.tags(series)),
   '.tsg.series': answer(codecs['.tsg.series'], (engine, spec) => engine.series(spec)),
   '.tsg.stats': answer(codecs['.tsg.stats'], (engine) => engine.stats()),
@@ -71,7 +72,12 @@ async function insertMany({ engine, given, frame }: Asked): Promise<QValue> {
 }
 
 /** Reads only: they end early when nobody waits for them any more, or when they have taken too long. */
-const cancellable: ReadonlySet<CallName> = new Set<CallName>(['.tsg.query', '.tsg.explain', '.tsg.latest']);
+const cancellable: ReadonlySet<CallName> = new Set<CallName>([
+  '.tsg.query',
+  '.tsg.explain',
+  '.tsg.latest',
+  '.tsg.asof',
+]);
 
 /** A call that a message makes, ready to be run. */
 export interface ReadCall {

@@ -115,3 +115,8 @@ export function only(given: readonly QValue[]): QValue {
   if (given.length !== 1) throw new GrammarFault(`${given.length} arguments instead of 1`);
   return given[0]!;
 }
+
+export function distinct(names: readonly string[], what: string): readonly string[] {
+  if (new Set(names).size !== names.length) throw new GrammarFault(`${what} has a name twice`);
+  return names;
+}

@@ -1,4 +1,5 @@
 import type { CallName } from '../contract.ts';
+import { asof } from './asof.ts';
 import { insert, inserts } from './insert.ts';
 import { explain, latest, query } from './query.ts';
 import { define, describe, drop, series, stats, tags } from './series.ts';
@@ -17,6 +18,7 @@ export const codecs = {
   '.tsg.query': query,
   '.tsg.explain': explain,
   '.tsg.latest': latest,
+  '.tsg.asof': asof,
   '.tsg.tags': tags,
   '.tsg.series': series,
   '.tsg.stats': stats,

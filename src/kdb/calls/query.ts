@@ -6,6 +6,7 @@ import {
   boolean,
   type CallCodec,
   count,
+  distinct,
   fault,
   GrammarFault,
   list,
@@ -170,9 +171,4 @@ function decodeAggregate(value: QValue): Aggregate {
   if (need === undefined) return aggregate;
   if (typeof more !== 'number') throw fault('p', 'a float');
   return { ...aggregate, p: more };
-}
-
-function distinct(names: readonly string[], what: string): readonly string[] {
-  if (new Set(names).size !== names.length) throw new GrammarFault(`${what} has a name twice`);
-  return names;
 }

@@ -200,7 +200,7 @@ const bucket: fc.Arbitrary<Bucket> = fc.oneof(
   })),
 );
 
-const cursor: fc.Arbitrary<Cursor> = record({ timeNs: long, id: fc.nat() });
+export const cursor: fc.Arbitrary<Cursor> = record({ timeNs: long, id: fc.nat() });
 
 export const querySpec: fc.Arbitrary<QuerySpec> = record({
   series: symbol,

@@ -78,6 +78,20 @@ const latest = any.record({
   where: fc.option(any.filter),
   fields: fc.uniqueArray(any.name, { maxLength: 4 }),
 });
+const names = fc.uniqueArray(any.name, { maxLength: 4 });
+const asof = any.record({
+  series: any.symbol,
+  fromNs: any.long,
+  toNs: any.long,
+  where: fc.option(any.filter),
+  fields: names,
+  by: names,
+  other: any.record({ series: any.symbol, where: fc.option(any.filter), fields: names }),
+  toleranceNs: fc.option(fc.bigInt(0n, 2n ** 63n - 1n)),
+  order: fc.constantFrom('asc' as const, 'desc' as const),
+  limit: fc.maxSafeNat(),
+  after: fc.option(any.cursor),
+});
 const backupFile = any.record({
   volume: fc.nat(),
   path: fc.string({ unit: 'binary' }),
@@ -165,6 +179,7 @@ check(
 check(codecs['.tsg.query'], seen(any.querySpec), any.result);
 check(codecs['.tsg.explain'], seen(any.querySpec), explanation);
 check(codecs['.tsg.latest'], seen(latest), any.result);
+check(codecs['.tsg.asof'], seen(asof), any.result);
 check(codecs['.tsg.tags'], seen(any.record({ series: any.symbol })), fc.array(tagValues, { maxLength: 4 }));
 check(codecs['.tsg.series'], seen(pageSpec), seriesPage);
 check(codecs['.tsg.stats'], nothing, stats);

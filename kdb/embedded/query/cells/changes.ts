@@ -159,8 +159,13 @@ function goOn(track: Track, run: Run, values: Float64Array, shift: number, from:
     since = time;
   }
   if (steps === track.steps) return;
-  Object.assign(track, { steps, delta, area });
-  Object.assign(last, { era: run.era, offset: since, value: before, exact: null });
+  track.steps = steps;
+  track.delta = delta;
+  track.area = area;
+  last.era = run.era;
+  last.offset = since;
+  last.value = before;
+  last.exact = null;
 }
 
 function goOnExactly(track: Track, run: Run, values: BigInt64Array, from: number, to: number): void {
@@ -176,7 +181,10 @@ function takeStep(track: Track, point: Point): void {
   track.delta += stepOf(differenceOf(point, last), point.value);
   track.area += 0.5 * (last.value + point.value) * secondsOf(point, last);
   track.steps++;
-  Object.assign(last, point);
+  last.era = point.era;
+  last.offset = point.offset;
+  last.value = point.value;
+  last.exact = point.exact;
 }
 
 /** A counter that is lower than it was began at 0 again. */
