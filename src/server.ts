@@ -30,6 +30,7 @@ import { defineSeries, describeSeries, dropSeries, listSeries } from './api/seri
 import { health, ready, routeList } from './api/service.ts';
 import type { Services } from './api/services.ts';
 import { handler, type Step } from './api/step.ts';
+import { listTags, listTagValues } from './api/tags.ts';
 import { cancelTask, getTask, listTasks } from './api/tasks.ts';
 import { createToken, listTokens, revokeToken } from './api/tokens.ts';
 import { listUsage } from './api/usage.ts';
@@ -99,6 +100,8 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['del', series, 'dropSeries', dropSeries],
   ['post', '/v1/databases/:database/query', 'querySpec', querySpec],
   ['post', '/v1/databases/:database/latest', 'latestSpec', latestSpec],
+  ['get', `${series}/tags`, 'listTags', listTags],
+  ['get', `${series}/tags/:tag`, 'listTagValues', listTagValues],
   ['get', `${series}/query`, 'query', query],
   ['get', `${series}/latest`, 'latest', latest],
   ['get', '/v1/audit', 'listAudit', listAudit],

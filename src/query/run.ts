@@ -37,7 +37,11 @@ function finish(plan: Plan, found: QueryResult): Answer {
   const descending = spec.order === 'desc';
   requireGroups(found, spec.by.length);
   let result = found;
-  if (sampling) result = downsample(result, sampling);
+  if (sampling) {
+    // Of a series without tags the engine gives a page.
+    if (found.next) throw apiError('ResultTooLarge', { limit: spec.limit });
+    result = downsample(result, sampling);
+  }
   if (fill !== undefined && fill !== 'none') {
     const range = { fromNs: bounded.from ? spec.fromNs : null, toNs: bounded.until ? spec.toNs : null };
     result = fillBuckets(result, fill, spec.bucket!, range, descending);

@@ -238,6 +238,44 @@ test('what is refused names its place', async () => {
   assert.match(fill.json.message, /fill: "x" is not allowed; give a number/);
 });
 
+test('tags, and their values by how they begin', async () => {
+  const series = '/v1/databases/plant/series/cpu';
+  assert.deepEqual(
+    (await service.ask(`${series}/tags`)).json.tags.toSorted((a: { tag: string }, b: { tag: string }) =>
+      a.tag < b.tag ? -1 : 1,
+    ),
+    [
+      { tag: 'a,b', values: 1 },
+      { tag: 'host', values: 3 },
+    ],
+  );
+  const all = (await service.ask(`${series}/tags/host`)).json;
+  assert.deepEqual(all, {
+    tag: 'host',
+    count: 3,
+    values: ['h0', 'h1', 'h2'].map((value) => ({ value, tagSets: 1 })),
+    next: null,
+  });
+  const page = (await service.ask(`${series}/tags/host?limit=2&prefix=h`)).json;
+  assert.deepEqual(
+    page.values.map(({ value }: { value: string }) => value),
+    ['h0', 'h1'],
+  );
+  const rest = (await service.ask(`${series}/tags/host?limit=2&prefix=h&cursor=${page.next}`)).json;
+  assert.deepEqual([rest.values, rest.next], [[{ value: 'h2', tagSets: 1 }], null]);
+  assert.deepEqual((await service.ask(`${series}/tags/host?prefix=x`)).json, {
+    tag: 'host',
+    count: 0,
+    values: [],
+    next: null,
+  });
+  assert.deepEqual((await service.ask(`${series}/tags/${encodeURIComponent('a,b')}`)).json.values, [
+    { value: 'x "y"', tagSets: 3 },
+  ]);
+  assert.equal((await service.ask(`${series}/tags/nope`)).json.code, 'TagNotFound');
+  assert.equal((await service.ask('/v1/databases/plant/series/nope/tags')).json.code, 'SeriesNotFound');
+});
+
 test('any spec is answered, or refused with a place in it', async () => {
   const member = fc.constantFrom(
     'series',
