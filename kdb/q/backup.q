@@ -28,11 +28,11 @@
 .tsg.beginBackup:{[home] .tsg.shell "rm -rf ",home," && mkdir -p ",home,"/work && touch ",home,"/work/running";}
 .tsg.link:{[source;target] .tsg.shell "ln ",.tsg.quoted[source]," ",.tsg.quoted target;}
 
-/ Whole directories, a thousand in a command: a process for each part would be long, and a command has at most 128 KB.
+/ Whole directories.
 .tsg.linkParts:{[name;parts;place]
   names:"part-",/:string exec serial from parts where volume=place;
   begin:"(cd ",.tsg.quoted[.tsg.volumes place]," && cp -rl -t backup-",string[name],"/work ";
-  {[begin;names] .tsg.shell begin,(" " sv names),")";}[begin] each (1000*til ceiling count[names]%1000)_names;}
+  {[begin;names] .tsg.shell begin,(" " sv names),")";}[begin] each .tsg.inThousands names;}
 
 / The current file grows: backup.sh copies what is whole now.
 .tsg.linkJournal:{[name;generation]

@@ -167,4 +167,9 @@
   {[listed;volume]
     found:key volume;
     stale:found where (found like "part-*")&not found in listed;
-    .tsg.removePath each .tsg.joinPath[volume] each stale}[listed] each .tsg.volumes;}
+    .tsg.removeParts[volume] each .tsg.inThousands string stale}[listed] each .tsg.volumes;}
+
+.tsg.removeParts:{[volume;names] .tsg.shell "(cd ",.tsg.quoted[volume]," && rm -rf ",(" " sv names),")";}
+
+/ For a command, which has at most 128 KB; a process for each would be long.
+.tsg.inThousands:{[names] (1000*til ceiling count[names]%1000)_names}

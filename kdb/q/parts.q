@@ -77,14 +77,14 @@
   points:raze {[rows] `id`time#rows} each (.tsg.hot series;.tsg.late series;.tsg.gone series);
   distinct ([]day:points[`time] div .tsg.dayNs;slice:("j"$points`id) mod .tsg.slices)}
 
-/ Rows that a merge would have to read and write, near enough to decide where it runs.
+/ Rows that a merge would have to read and write, and what its parts cost beside, near enough to decide where it runs.
 .tsg.mergeRows:{
   sum 0,{[series]
     wanted:.tsg.numbers series;
     days:.tsg.touched series;
     stored:select number,day,slice,rows from .tsg.parts where number=wanted;
     hit:count[days]>days?select day,slice from stored;
-    count[.tsg.hot series]+count[.tsg.late series]+sum 0,stored[`rows] where hit} each key .tsg.numbers}
+    count[.tsg.hot series]+count[.tsg.late series]+(.tsg.partRows*count days)+sum 0,stored[`rows] where hit} each key .tsg.numbers}
 
 / Brings all that is in memory into parts and gives the parts as they are then. Changes nothing else.
 .tsg.mergeAll:{

@@ -45,6 +45,7 @@
 .tsg.checkpointRows:5000000                           / rows in memory from which on they go into parts
 .tsg.checkpointBytes:1073741824                       / bytes of a journal file, the same
 .tsg.inlineRows:200000                                / a merge of no more is done at once: starting a process takes longer
+.tsg.partRows:3000                                    / what a part costs beside its rows, in rows: it is made, synced and measured
 .tsg.inlineSearchRows:1000000                         / a deletion or retention that reads no more is done at once
 .tsg.deletePoints:500000                              / what one record deletes, but for a tag set that has more
 .tsg.mergePatienceNs:60000000000                      / a merge that has not ended by then is started again: flock lets it pass while it runs
