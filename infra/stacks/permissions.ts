@@ -20,7 +20,7 @@ export interface PermissionsProps {
 
 const reads = ['GetItem', 'BatchGetItem', 'Query', 'ConditionCheckItem'];
 const writes = ['PutItem', 'UpdateItem', 'DeleteItem'];
-const uploads = ['PutObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'];
+const uploads = ['PutObject', 'AbortMultipartUpload'];
 
 /** Every instance starts so: it pulls its image. */
 function startStatements({ stack, region }: PermissionsProps): PolicyStatement[] {
@@ -92,7 +92,7 @@ export function workerStatements(props: PermissionsProps): PolicyStatement[] {
       names,
     ),
     allow(['sns:Publish'], [ingestTopicArn(stack, region)]),
-    ...objects([region], ['*'], ['GetObject', 'DeleteObject', ...uploads]),
+    ...objects([region], ['*'], ['GetObject', 'DeleteObject', 'ListMultipartUploadParts', ...uploads]),
     // A database may be restored from another region's backup.
     ...objects(
       regions.filter((name) => name !== region),
@@ -119,7 +119,7 @@ export function agentStatements(props: PermissionsProps): PolicyStatement[] {
     tableItems(props, [tables.audit], ['PutItem']),
     tableItems(props, [tables.usage], ['Query', 'UpdateItem', 'DeleteItem']),
     allow(['sns:Publish'], [changesTopicArn(stack, props.homeRegion)]),
-    ...objects([region], ['journal/*'], ['PutObject', 'AbortMultipartUpload']),
+    objectItems([region], ['journal/*'], ['PutObject', 'AbortMultipartUpload']),
     ...(qArchive === undefined ? [] : [allow(['s3:GetObject'], [`arn:${Aws.PARTITION}:s3:::${qArchive.slice(5)}`])]),
     new PolicyStatement({
       actions: ['ec2:AttachVolume'],
@@ -150,20 +150,29 @@ function indexesOf(table: string): string[] {
   return Object.keys(tableDefinitions.find(({ name }) => name === table)!.indexes);
 }
 
+/** Without `ListBucket`, S3 says of an object that is not there that it is forbidden. */
 function objects(
   regions: readonly string[],
   prefixes: readonly string[],
   actions: readonly string[],
 ): PolicyStatement[] {
   if (regions.length === 0) return [];
-  const buckets = regions.map((region) => `arn:${Aws.PARTITION}:s3:::${objectsBucket(Aws.ACCOUNT_ID, region)}`);
-  return [
-    allow(
-      actions.map((action) => `s3:${action}`),
-      buckets.flatMap((bucket) => prefixes.map((prefix) => `${bucket}/${prefix}`)),
-    ),
-    allow(['s3:ListBucket'], buckets),
-  ];
+  return [objectItems(regions, prefixes, actions), allow(['s3:ListBucket'], regions.map(bucketArn))];
+}
+
+function objectItems(
+  regions: readonly string[],
+  prefixes: readonly string[],
+  actions: readonly string[],
+): PolicyStatement {
+  return allow(
+    actions.map((action) => `s3:${action}`),
+    regions.flatMap((region) => prefixes.map((prefix) => `${bucketArn(region)}/${prefix}`)),
+  );
+}
+
+function bucketArn(region: string): string {
+  return `arn:${Aws.PARTITION}:s3:::${objectsBucket(Aws.ACCOUNT_ID, region)}`;
 }
 
 function queueArn({ stack, region }: PermissionsProps, resource: string): string {

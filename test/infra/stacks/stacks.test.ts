@@ -1,15 +1,20 @@
 // What the templates of a small deployment say, property by property. Nothing is deployed.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
-import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { App, CfnOutput, CfnWaitConditionHandle, type Environment, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { runbookParagraphs } from '../../../infra/stacks/alarms.ts';
 import { drainS, idleTimeoutS } from '../../../infra/stacks/balancer.ts';
 import { deployment as deployed, hostClasses } from '../../../infra/stacks/regions.ts';
 import { figures, hostGroupPrefix, ingest, queues, topics } from '../../../src/base/names.ts';
 import { tableDefinitions } from '../../../src/management/tables.ts';
+import { temporaryFolder } from '../../servers.ts';
+import { callsOf, modulesOf, root } from './aws-calls.ts';
 import { deploymentOf, regionOf, type Synthesis, synthesise } from './synthesis.ts';
 
 const names = ['eu-west-1', 'us-east-1', 'us-west-1', 'ap-southeast-2'];
@@ -61,13 +66,50 @@ test('every acknowledgement is needed', () => {
 });
 
 test('stacks know each other by name alone, and zones are real ones', () => {
-  for (const [name, template] of four.templates) {
-    const text = JSON.stringify(template.toJSON());
-    for (const wrong of ['dummy1', 'Fn::ImportValue', 'Fn::GetAZs', 'Custom::CrossRegion', '"Export"'])
-      assert.ok(!text.includes(wrong), `${name}: ${wrong}`);
-  }
+  assert.deepEqual(lookedUp(four), []);
   assert.equal(four.templates.size, 5);
 });
+
+/** Of a stack that does what ours may not; each has its own way of asking AWS when it is synthesised or deployed. */
+const asking: readonly (readonly [title: string, env: Environment, make: (stack: Stack) => void])[] = [
+  ['zones by lookup', { account: '123456789012', region: 'eu-west-1' }, (stack) => new Vpc(stack, 'Vpc')],
+  ['zones that CloudFormation chooses', {}, (stack) => new Vpc(stack, 'Vpc')],
+  [
+    'a network by lookup',
+    { account: '123456789012', region: 'eu-west-1' },
+    (stack) => Vpc.fromLookup(stack, 'Vpc', { vpcId: 'vpc-1' }),
+  ],
+  [
+    'a parameter by lookup',
+    { account: '123456789012', region: 'eu-west-1' },
+    (stack) => new CfnOutput(stack, 'Out', { value: StringParameter.valueFromLookup(stack, '/a') }),
+  ],
+  ['an export', {}, (stack) => new CfnOutput(stack, 'Out', { value: 'a', exportName: 'a' })],
+];
+
+for (const [title, env, make] of asking)
+  test(`control: ${title} would be seen`, (t) => {
+    const { path, remove } = temporaryFolder();
+    t.after(remove);
+    const app = new App({ outdir: path });
+    const stack = new Stack(app, 'stack', { env });
+    // CDK warns of stacks that have nothing.
+    new CfnWaitConditionHandle(stack, 'Something');
+    make(stack);
+    const { stacks, manifest } = app.synth();
+    const templates = new Map(stacks.map(({ stackName, template }) => [stackName, Template.fromJSON(template)]));
+    assert.notDeepEqual(lookedUp({ templates, missing: manifest.missing ?? [] }), []);
+  });
+
+/** What CDK asked AWS for, made up in place of an answer, or leaves to CloudFormation or another stack. */
+function lookedUp({ templates, missing }: Pick<Synthesis, 'templates' | 'missing'>): string[] {
+  const wrong = ['dummy', 'Fn::ImportValue', 'Fn::GetAZs', 'Custom::CrossRegion', '"Export"', 'vpc-12345'];
+  const found = [...templates].flatMap(([name, template]) => {
+    const text = JSON.stringify(template.toJSON());
+    return wrong.filter((each) => text.includes(each)).map((each) => `${name}: ${each}`);
+  });
+  return [...found, ...missing.map((each) => JSON.stringify(each))];
+}
 
 checks(
   [
@@ -503,6 +545,56 @@ test('dashboard and alarms: figures have the names by which processes write them
     some(region, 'AWS::CloudWatch::Alarm', 1, { Namespace: namespace, MetricName });
   assert.match(JSON.stringify(dashboard), /Dead letters/);
 });
+
+/** The programs of each kind of instance; `ops` is run on workers. */
+const programs = {
+  Api: ['src/main.ts'],
+  Workers: ['workers/main.ts', 'workers/replicator.ts', 'workers/canary.ts', 'infra/ops/main.ts'],
+  Hosts: ['kdb/agent/main.ts'],
+} as const;
+/** In modules that agents load for other parts of them: reads of many entities, and accounts that have to be open. */
+const notCalled: Readonly<Record<string, readonly string[]>> = {
+  Hosts: ['dynamodb:BatchGetItem', 'dynamodb:ConditionCheckItem'],
+};
+
+for (const [kind, entryPoints] of Object.entries(programs))
+  test(`permissions of ${kind}: what its programs call, and no more`, () => {
+    const { actions, unknown } = callsOf(...entryPoints);
+    assert.deepEqual(unknown, []);
+    const called = [...actions].filter((action) => !notCalled[kind]?.includes(action));
+    assert.deepEqual(granted(kind), called.toSorted());
+  });
+
+test('permissions, control: a call that nobody knows, and one that is not allowed, would be seen', (t) => {
+  const { path, remove } = temporaryFolder();
+  t.after(remove);
+  const file = join(path, 'new.ts');
+  writeFileSync(file, 'await sqs.send(new PurgeQueueCommand({}));\nawait dynamo.send(new DeleteCommand({}));\n');
+  const { actions, unknown } = callsOf(relative(root, file));
+  assert.deepEqual([...actions], ['dynamodb:DeleteItem']);
+  assert.match(unknown.join(), /new\.ts: PurgeQueueCommand$/);
+});
+
+test('permissions: what sets a region up on one machine is called by no program of a region on AWS', () => {
+  for (const [path, text] of modulesOf(Object.values(programs).flat()))
+    assert.doesNotMatch(text, /^(?!export ).*\bensure(Tables|Queues|Topic|FeedQueue|IngestQueue)\(/m, path);
+});
+
+interface Statement {
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+}
+
+/** Of the services that programs call: whoever starts them calls others. */
+function granted(kind: string): string[] {
+  const policies = Object.entries(region.findResources('AWS::IAM::Policy'));
+  const [, { Properties }] = policies.find(([id]) => id.startsWith(`${kind}IdentityRoleDefaultPolicy`))!;
+  const statements: readonly Statement[] = Properties.PolicyDocument.Statement;
+  // q's archive is for whoever starts the agent.
+  const ofPrograms = statements.filter(({ Resource }) => !JSON.stringify(Resource).includes('private-bucket'));
+  const actions = new Set(ofPrograms.flatMap(({ Action }) => Action));
+  return [...actions].filter((action) => /^(dynamodb|sqs|sns|s3|autoscaling):/.test(action)).toSorted();
+}
 
 /** Whom a security group lets in: group and ports. */
 function ingress(name: string): string[] {
