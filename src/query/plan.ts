@@ -149,7 +149,7 @@ function requireTogether(request: QueryRequest): void {
     if (request.fields?.length !== 1) refuse('downsample', 'is of one field; name it in fields');
   }
   if (has('cursor')) {
-    const raw = !select && groupBy.length > 0;
+    const raw = !select && (groupBy.length > 0 || isRowCursor(request.cursor!));
     const other = (['top', 'bottom', 'downsample'] as const).find(has) ?? (typeof order === 'object' ? 'order' : null);
     if (raw || other !== null)
       refuse(

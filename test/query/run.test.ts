@@ -710,6 +710,9 @@ test('what is wrong is told with its path', async () => {
   await refused({ ...spec, top: { groups: 1, field: 'v', aggregation: 'avg' } }, 'top');
   await refused({ ...spec, cursor: 'r.bm9wZQ' }, 'cursor');
   await refused({ ...spec, cursor: 'AAAAAAAAAAAAAAAA' }, 'cursor');
+  const { next } = await ask({ ...spec, groupBy: ['host'], limit: 1 });
+  await refused({ series: 'm', cursor: next }, 'cursor');
+  await refused({ ...spec, cursor: next }, 'cursor');
   await refused({ ...spec, from: 'yesterday' }, 'from');
   await refused({ ...spec, from: 5, until: 5 }, 'from');
   await refused({ ...spec, limit: 0 }, 'limit');
