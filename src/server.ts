@@ -1,5 +1,6 @@
 import restify, { type Request, type Response, type Server } from 'restify';
 import { changeAccount, closeAccount, createAccount, getAccount, listAccounts } from './api/accounts.ts';
+import { asofSpec } from './api/asof.ts';
 import { listAudit } from './api/audit.ts';
 import {
   createBackup,
@@ -100,6 +101,7 @@ const routes: readonly (readonly [Method, string, string, readonly Step[]])[] = 
   ['del', series, 'dropSeries', dropSeries],
   ['post', '/v1/databases/:database/query', 'querySpec', querySpec],
   ['post', '/v1/databases/:database/latest', 'latestSpec', latestSpec],
+  ['post', '/v1/databases/:database/asof', 'asofSpec', asofSpec],
   ['get', `${series}/tags`, 'listTags', listTags],
   ['get', `${series}/tags/:tag`, 'listTagValues', listTagValues],
   ['get', `${series}/query`, 'query', query],

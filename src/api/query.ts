@@ -21,7 +21,7 @@ import { queryString, readSpec } from './schema.ts';
 import { logSlowQuery } from './slow-query.ts';
 import { type Context, clientGone, type Step } from './step.ts';
 
-const askable: readonly Step[] = [...dataAccess('read'), withinRate('querySecondsPerMinute')];
+export const askable: readonly Step[] = [...dataAccess('read'), withinRate('querySecondsPerMinute')];
 
 export const query: Step[] = [
   ...askable,
@@ -71,7 +71,7 @@ export const latestSpec: Step[] = [
   reply,
 ];
 
-function reply(context: Context): void | Promise<void> {
+export function reply(context: Context): void | Promise<void> {
   return context.respond!();
 }
 
@@ -135,14 +135,14 @@ async function answerLatest(context: Context, series: string, form: Form): Promi
 }
 
 /** The engine calls of one query: each counts, and all have to be done in the time that it was given. */
-class Asking {
+export class Asking {
   readonly #context: Context;
   readonly #where: QueryRequest['where'];
   readonly #timeoutMs: number | undefined;
   readonly #late: AbortSignal | undefined;
   readonly #signal: AbortSignal;
 
-  constructor(context: Context, gone: AbortSignal, { where, timeoutMs }: QueryRequest) {
+  constructor(context: Context, gone: AbortSignal, { where, timeoutMs }: Pick<QueryRequest, 'where' | 'timeoutMs'>) {
     this.#context = context;
     this.#where = where;
     this.#timeoutMs = timeoutMs;
@@ -151,8 +151,8 @@ class Asking {
   }
 
   /** Expressions are matched with the values that the tags have. */
-  async matches(series: SeriesInfo): Promise<TagMatches> {
-    const expressions = expressionsOf(series, this.#where);
+  async matches(series: SeriesInfo, where = this.#where, path = 'where'): Promise<TagMatches> {
+    const expressions = expressionsOf(series, where, path);
     if (expressions.length === 0) return noMatches;
     const seen = askedPosition(this.#context);
     const tags = await this.measured((engine) => engine.tags(series.series, seen));
@@ -201,7 +201,7 @@ const stale: readonly string[] = [
 ];
 
 /** Runs a query with the series' definition; with a fresh one, once more, when a remembered one may be why it failed. */
-async function withDefinition<T>(
+export async function withDefinition<T>(
   context: Context,
   series: string,
   fresh: boolean,

@@ -7,6 +7,7 @@ import { aggregateOps } from '../kdb/aggregates.ts';
 import { memberFault, quoted, SpecFault } from './fault.ts';
 import { maxRows } from './parameter-schema.ts';
 import {
+  type AsofRequest,
   downsampleMethods,
   formats,
   havingOperators,
@@ -123,11 +124,25 @@ export const latestSchema = {
   $defs: { where: definitions.where },
 };
 
-export const readQueryRequest = reader(querySchema);
-export const readLatestRequest = reader(latestSchema);
+/** POST …/asof takes more of it, and what it needs for the other series. */
+const { from, until, groupBy, limit, cursor } = members;
+export const asofSchema = {
+  ...object(['series', 'other'], {
+    ...{ series, from, until, where, fields, limit, cursor, format, timeFormat, timeoutMs },
+    other: object(['series'], { series, where, fields }),
+    by: { ...groupBy, description: 'tags whose values are the same in both; left out: those that both series have' },
+    tolerance: { ...word, description: 'how much older the other point may be, like 5s; left out: any' },
+    order: direction,
+  }),
+  $defs: { where: definitions.where },
+};
 
-function reader(schema: object): (value: unknown) => QueryRequest {
-  const check = checkOf<QueryRequest>(schema);
+export const readQueryRequest = reader<QueryRequest>(querySchema);
+export const readLatestRequest = reader<QueryRequest>(latestSchema);
+export const readAsofRequest = reader<AsofRequest>(asofSchema);
+
+function reader<Request>(schema: object): (value: unknown) => Request {
+  const check = checkOf<Request>(schema);
   return (value) => {
     if (!check(value)) throw schemaFault(check.errors!, value);
     checkTexts(value, '');

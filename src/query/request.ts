@@ -125,3 +125,17 @@ export type Format = (typeof formats)[number];
 
 export const timeFormats = ['iso', 'ns', 'us', 'ms', 's'] as const;
 export type TimeFormat = (typeof timeFormats)[number];
+
+/** The body of POST …/asof: points of a series, each with the newest one of another that is not later. */
+export interface AsofRequest
+  extends Pick<
+    QueryRequest,
+    'series' | 'from' | 'until' | 'where' | 'fields' | 'limit' | 'cursor' | 'format' | 'timeFormat' | 'timeoutMs'
+  > {
+  readonly other: Pick<QueryRequest, 'series' | 'where' | 'fields'>;
+  /** Tags whose values are the same in both; those that both series have when it is left out. */
+  readonly by?: readonly string[];
+  /** How much older the other point may be: 5s. */
+  readonly tolerance?: string;
+  readonly order?: Direction;
+}

@@ -111,6 +111,54 @@ test('parameters and spec ask the same', async () => {
   assert.equal(latest.text, posted.text);
 });
 
+test('an as-of join by tags that both series have, in pages; what is wrong is told with its path', async () => {
+  const asof = '/v1/databases/plant/asof';
+  const limits = (host: string, minutes: number, high: number) =>
+    point('limits', { host }, startNs + BigInt(minutes) * minuteNs, { high });
+  await store.insert(batchOf([limits('h0', 0, 1), limits('h1', 2, 2), limits('h0', 6, 3)]));
+  const body = {
+    ...{ series: 'cpu', fields: ['jobs'], until: '2024-01-01T00:09:00Z', timeFormat: 's' },
+    where: { tag: 'host', op: 'regex', value: 'h[01]' },
+    other: { series: 'limits', fields: ['high'], where: { tag: 'host', op: 'regex', value: 'h.' } },
+  };
+  const { json } = await service.ask(asof, { body });
+  assert.deepEqual(
+    json.columns.map(({ name }: { name: string }) => name),
+    ['time', 'host', 'a,b', 'jobs', 'limits.time', 'limits.high'],
+  );
+  const high = (rows: unknown[][]) => rows.map((row) => [row[3], row[5]]);
+  const expected = [
+    [0, 1],
+    [1, null],
+    [3, 1],
+    [4, 2],
+    [6, 3],
+    [7, 2],
+  ];
+  assert.deepEqual(high(json.rows), expected);
+  const first = await service.ask(asof, { body: { ...body, limit: 4 } });
+  const rest = await service.ask(asof, { body: { ...body, cursor: first.json.next } });
+  assert.deepEqual(high([...first.json.rows, ...rest.json.rows]), expected);
+  const near = await service.ask(asof, { body: { ...body, tolerance: '2m' } });
+  assert.deepEqual(
+    high(near.json.rows).map(([, value]) => value),
+    [1, null, null, 2, 3, null],
+  );
+  const wrong: [object, string][] = [
+    [{ other: { series: 'none' } }, 'other.series'],
+    [{ other: { series: 'limits', fields: ['high', 'low'] } }, 'other.fields[1]'],
+    [{ other: { series: 'limits', where: { tag: 'rack', op: '=', value: '' } } }, 'other.where'],
+    [{ by: ['a,b'] }, 'by[0]'],
+    [{ tolerance: '-5s' }, 'tolerance'],
+    [{ select: [] }, 'the spec'],
+  ];
+  for (const [members, place] of wrong) {
+    const reply = await service.ask(asof, { body: { ...body, ...members } });
+    assert.equal(reply.status, 400, reply.text);
+    assert.ok(reply.json.message.includes(place), reply.text);
+  }
+});
+
 test('formats by member, parameter and Accept; every point of a series in pages', async () => {
   const spec = { series: 'cpu', timeFormat: 's' };
   const lines = await service.ask(path, { body: { ...spec, format: 'ndjson' } });
