@@ -18,8 +18,8 @@ interface Loggly {
   readonly paths: Set<string>;
   /** Of the requests that were taken. */
   readonly lines: Record<string, unknown>[];
-  /** Runs `program` with a log that ships here; resolves with what it wrote to standard error. */
-  run(program: string): Promise<string>;
+  /** Runs `program` with a log that ships here; its `taken` is resolved when the line of that number is. Resolves with what it wrote to standard error. */
+  run(program: string, awaited?: number): Promise<string>;
 }
 
 /** `answer` gives the status of each request in its turn; undefined: no answer. */
@@ -41,6 +41,7 @@ async function startLoggly(t: TestContext, answer: (turn: number) => number | un
   const paths = new Set<string>();
   const lines: Record<string, unknown>[] = [];
   let turn = 0;
+  let told = (): unknown => undefined;
   const server: Server = createServer(
     { key: readFileSync(key), cert: readFileSync(cert) },
     async (request, response) => {
@@ -50,6 +51,7 @@ async function startLoggly(t: TestContext, answer: (turn: number) => number | un
       if (status === undefined) return;
       if (status === 200) lines.push(...body.split('\n').map((line) => JSON.parse(line)));
       response.writeHead(status).end();
+      told();
     },
   ).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -62,16 +64,19 @@ async function startLoggly(t: TestContext, answer: (turn: number) => number | un
   return {
     paths,
     lines,
-    async run(program) {
+    async run(program, awaited) {
       const open = `
         const { createLog, flushLog, logAtOnce } = await import(${JSON.stringify(logModule)});
+        const taken = new Promise((resolve) => process.stdin.once('end', resolve).resume());
         const log = createLog('api', 'info', ${JSON.stringify({ url, token })});
       `;
       const child = spawn(process.execPath, ['--input-type=module', '-e', open + program], {
         env: { ...process.env, NODE_EXTRA_CA_CERTS: cert },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['pipe', 'ignore', 'pipe'],
         timeout: 60_000,
       });
+      child.stdin.on('error', () => {});
+      told = () => lines.some(({ i }) => i === awaited) && child.stdin.end();
       const [output, [code]] = await Promise.all([child.stderr.toArray(), once(child, 'exit')]);
       const stderr = Buffer.concat(output).toString();
       assert.equal(code, 7, stderr);
@@ -84,15 +89,17 @@ async function startLoggly(t: TestContext, answer: (turn: number) => number | un
 test('lines arrive in order, also after answers that are none; the token is only in the address', async (t) => {
   const loggly = await startLoggly(t, (turn) => (turn < 2 ? 503 : 200));
   if (!loggly) return;
-  const stderr = await loggly.run(`
+  const stderr = await loggly.run(
+    `
     for (let i = 0; i < 3; i++) log.info('line', { i });
     logAtOnce(log, { level: 'info', message: 'line', i: 3 });
-    const { setTimeout: delay } = await import('node:timers/promises');
-    await delay(4_000);
+    await taken;
     log.info('line', { i: 4 });
     await flushLog(log);
     process.exit(7);
-  `);
+  `,
+    3,
+  );
   assert.deepEqual([...loggly.paths], [`POST /bulk/${token}/tag/tsg-api/`]);
   const numbers = loggly.lines.filter(({ message }) => message === 'line').map(({ i }) => i);
   assert.deepEqual(numbers, [0, 1, 2, 3, 4]);
@@ -117,16 +124,18 @@ test('one that never answers holds up neither lines nor the stop', async (t) => 
 test('what waits is bounded: the oldest lines go, and are counted', async (t) => {
   const loggly = await startLoggly(t, (turn) => (turn < 1 ? 503 : 200));
   if (!loggly) return;
-  const stderr = await loggly.run(`
+  const stderr = await loggly.run(
+    `
     log.remove(log.transports[0]);
     const long = 'x'.repeat(100_000);
     for (let i = 0; i < 200; i++) log.info(long, { i });
     process.stderr.write('logged\\n');
-    const { setTimeout: delay } = await import('node:timers/promises');
-    for (let i = 0; i < 20; i++) await delay(250);
+    await taken;
     await flushLog(log);
     process.exit(7);
-  `);
+  `,
+    199,
+  );
   assert.equal(stderr, 'logged\n');
   const numbers = loggly.lines.flatMap(({ i }) => (typeof i === 'number' ? [i] : []));
   const dropped = loggly.lines.find(({ message }) => message === 'Loggly takes lines again')!['dropped'];
