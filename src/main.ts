@@ -52,7 +52,7 @@ async function main(config: ApiConfig): Promise<void> {
   const meter = new UsageMeter({ usage: management.usage, bootId: randomUUID(), clock: management.clock, log });
   const metrics = new Metrics({ region: config.region, zone: config.zone });
   const writes = new WriteFigures();
-  addFigures({ metrics, engines, management, follower, throttle, meter, writes });
+  addFigures({ metrics, engines, management, follower, throttle, meter, writes, writeQueue });
   const nowNs = createClock();
   const server = createServer({
     config,

@@ -6,6 +6,8 @@ import type { ZoneCache } from '../src/management/zone-cache.ts';
 import { queueDepth } from '../src/tasks/depth.ts';
 import type { CacheMender } from './cache-mender.ts';
 import type { FeedConsumer } from './feed-consumer.ts';
+import type { IngestSweeper } from './ingest/ingest-sweeper.ts';
+import type { QueuedWriter } from './ingest/queued-writer.ts';
 import type { OutboxSweeper } from './outbox-sweeper.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -24,6 +26,32 @@ export function addQueueFigures(metrics: Metrics, sqs: SQSClient, queues: readon
   metrics.addGauge('tsg_queue_messages_in_hand', "Messages in somebody's hand.", 'queue', () => depths('in_hand'));
   metrics.addGauge('tsg_queue_wait_seconds', 'How long the message that was taken last had waited.', 'queue', () =>
     each(queues.map(({ name, consumer }) => [name, consumer()?.queuedMs])),
+  );
+}
+
+/** Databases that wait longest; a label for each of all would be too many. */
+const shownDatabases = 10;
+
+export function addIngestFigures(metrics: Metrics, writer: QueuedWriter, sweeper: IngestSweeper): void {
+  metrics.addCounter('tsg_queued_requests_total', 'Queued requests that are done with.', 'outcome', () => {
+    const { applied, refused, dead } = writer.written;
+    return { applied, refused, dead };
+  });
+  metrics.addCounter(
+    'tsg_queued_points_total',
+    'Points of queued requests; late: not the newest of their tag sets.',
+    'of',
+    () => {
+      const { points, late } = writer.written;
+      return { written: points, late };
+    },
+  );
+  metrics.addGauge('tsg_queued_batches', 'Stored batches that wait.', 'by', () => ({ region: sweeper.batches }));
+  metrics.addGauge(
+    'tsg_queued_age_seconds',
+    'How long the oldest stored batch waits, of the databases where it waits longest.',
+    'database',
+    () => sweeper.agesS(shownDatabases),
   );
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../src/base/log.ts';
 import type { ObjectStore } from '../src/base/object-store.ts';
+import { batchesKeptDays, batchPrefixes, placeOf } from '../src/ingest/batch-name.ts';
 import { importObject } from '../src/ingest/import.ts';
 import type { Tasks } from '../src/management/tasks.ts';
 import { exportsKeptDays } from '../src/tasks/export.ts';
@@ -15,7 +16,7 @@ interface FileExpiryOptions {
   readonly log: Log;
 }
 
-/** Removes files of exports and imports when their time is over. Every worker looks once an hour; removing twice does no harm. */
+/** Removes files of exports, of imports and of queued writes when their time is over. Every worker looks once an hour; removing twice does no harm. */
 export class FileExpiry {
   readonly #options: FileExpiryOptions;
   readonly #stopped = new AbortController();
@@ -35,7 +36,7 @@ export class FileExpiry {
   }
 
   async removeExpired(): Promise<number> {
-    return (await this.#removeExports()) + (await this.#removeImports());
+    return (await this.#removeExports()) + (await this.#removeImports()) + (await this.#removeBatches());
   }
 
   async #removeExports(): Promise<number> {
@@ -43,6 +44,17 @@ export class FileExpiry {
     for await (const { key, at } of this.#options.objects.list('exports/')) {
       if (this.#stopped.signal.aborted) break;
       if (this.#isOver(at, exportsKeptDays)) removed += await this.#remove(key);
+    }
+    return removed;
+  }
+
+  async #removeBatches(): Promise<number> {
+    let removed = 0;
+    for (const prefix of Object.values(batchPrefixes)) {
+      for await (const { key, at } of this.#options.objects.list(prefix)) {
+        if (this.#stopped.signal.aborted) break;
+        if (placeOf(key) && this.#isOver(at, batchesKeptDays)) removed += await this.#remove(key);
+      }
     }
     return removed;
   }
@@ -80,9 +92,9 @@ export class FileExpiry {
     while (!signal.aborted) {
       try {
         const removed = await this.removeExpired();
-        if (removed > 0) this.#options.log.info('files of exports and imports are removed', { removed });
+        if (removed > 0) this.#options.log.info('files whose time is over are removed', { removed });
       } catch (error) {
-        this.#options.log.warn('files of exports and imports could not be removed', { error });
+        this.#options.log.warn('files whose time is over could not be removed', { error });
       }
       await delay(everyMs, undefined, { signal }).catch(() => {});
     }

@@ -26,7 +26,7 @@ import { createTasks } from '../src/tasks/index.ts';
 import { IngestTopic } from '../src/tasks/ingest-queue.ts';
 import { createSqs, queueNames, queueUrl, TaskQueue, taskQueueNames } from '../src/tasks/queue.ts';
 import { AgentClient } from './agent-client.ts';
-import { addQueueFigures, addSweeps } from './figures.ts';
+import { addIngestFigures, addQueueFigures, addSweeps } from './figures.ts';
 import { FileExpiry } from './file-expiry.ts';
 import { type HostStarter, hostsByHand, hostsOfGroups } from './host-starter.ts';
 import { IngestConsumer } from './ingest/ingest-consumer.ts';
@@ -111,12 +111,12 @@ async function main(config: WorkerConfig): Promise<void> {
     : undefined;
   const stopped = new AbortController();
   const consumers: TaskConsumer[] = [];
-  addQueueFigures(
-    metrics,
-    sqs,
-    taskQueueNames.map((name, i) => ({ name: queueNames[name], consumer: () => consumers[i] })),
-  );
+  addQueueFigures(metrics, sqs, [
+    ...taskQueueNames.map((name, i) => ({ name: queueNames[name], consumer: () => consumers[i] })),
+    { name: ingest.queue, consumer: () => ingestConsumer },
+  ]);
   addSweeps(metrics, sweeper, outboxSweeper);
+  addIngestFigures(metrics, writer, ingestSweeper);
   const watched = await serveMetrics(metrics, config.metricsPort);
 
   onStop(

@@ -10,7 +10,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { ApiError } from '../../src/base/errors.ts';
-import { queues } from '../../src/base/names.ts';
+import { ingest, queues } from '../../src/base/names.ts';
+import { markerKey, outcomeKey } from '../../src/ingest/batch-name.ts';
 import { isTaskKind } from '../../src/management/task-kinds.ts';
 import { TaskQueue, type TaskWish } from '../../src/tasks/queue.ts';
 import type { Session } from './session.ts';
@@ -21,7 +22,7 @@ const batch = 10;
 const maxLetters = 1_000;
 const lookS = 120;
 
-export type DeadQueue = typeof queues.tasksDead | typeof queues.feedDead;
+export type DeadQueue = typeof queues.tasksDead | typeof queues.feedDead | typeof ingest.dead;
 
 export interface DeadLetter {
   readonly queue: DeadQueue;
@@ -32,7 +33,7 @@ export interface DeadLetter {
   readonly body: string;
 }
 
-/** Of tasks first, then of the feed. They stay where they are. */
+/** Of tasks first, then of the feed, then of queued writes. They stay where they are. */
 export async function deadLetters(sqs: SQSClient): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
   await takeLetters(sqs, async (letter) => {
@@ -44,7 +45,7 @@ export async function deadLetters(sqs: SQSClient): Promise<DeadLetter[]> {
 
 /** Those that are there now, one after the other; what `take` gives true for is removed. What comes back meanwhile is not seen again. */
 export async function takeLetters(sqs: SQSClient, take: (letter: DeadLetter) => Promise<boolean>): Promise<void> {
-  for (const queue of [queues.tasksDead, queues.feedDead]) {
+  for (const queue of [queues.tasksDead, queues.feedDead, ingest.dead] as const) {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: queue }));
     const messages = await held(sqs, QueueUrl!);
     const kept = new Set(messages);
@@ -116,9 +117,20 @@ export async function redrive(session: Session, { queue, body }: DeadLetter): Pr
     await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body }));
     return `sent to ${queues.feed}`;
   }
+  if (queue === ingest.dead) return queueAgain(session, body);
   const about = contentOf(body);
   if ('taskId' in about) return retryTask(session, about.taskId);
   return `sent again; it becomes task ${await new TaskQueue(session.sqs()).sendWish(about)}`;
+}
+
+/** The batch waits again. One that was replayed is replayed once more instead. */
+async function queueAgain({ objects, ingestTopic }: Session, body: string): Promise<string> {
+  const [, database, name] = /^\{"database":"(db-[0-9a-f]{20})","name":"([\d/-]+[0-9a-f]{12})"\}$/.exec(body) ?? [];
+  if (database === undefined) throw new Error('it is no message of a stored batch');
+  await objects.remove(outcomeKey(database, name!));
+  await objects.put(markerKey(database, name!), '');
+  await ingestTopic.announce(database, `${database}-again-${Date.now()}`);
+  return `batch ${name} waits again`;
 }
 
 async function retryTask(session: Session, id: string): Promise<string> {

@@ -14,7 +14,10 @@ interface Redriven {
 }
 
 export function deadLetterCommands(commands: Commands): void {
-  const dlq = commands.group('dlq', 'dead letters, of tasks and of the change feed: list, show, redrive, remove');
+  const dlq = commands.group(
+    'dlq',
+    'dead letters, of tasks, of the change feed and of queued writes: list, show, redrive, remove',
+  );
 
   commands.add(dlq, {
     name: 'list',

@@ -8,6 +8,7 @@ import { deadLetterCommands } from './dlq.ts';
 import { feedCommand } from './feed.ts';
 import { fileCommands } from './files.ts';
 import { hostCommands } from './hosts.ts';
+import { replayCommand } from './replay.ts';
 import { restoreCommands } from './restores.ts';
 import { scheduleCommands } from './schedules.ts';
 import { taskCommands } from './tasks.ts';
@@ -44,5 +45,6 @@ export function createProgram(
   scheduleCommands(commands);
   cacheCommands(commands);
   feedCommand(commands);
+  replayCommand(commands);
   return program;
 }

@@ -9,7 +9,9 @@ import { openObjectStore } from '../../src/base/objects/open.ts';
 import { type Actor, theService } from '../../src/management/audit.ts';
 import { createManagement, type Management } from '../../src/management/index.ts';
 import type { Task } from '../../src/management/records.ts';
+import { createSns } from '../../src/management/topic.ts';
 import { createTasks, type Tasks } from '../../src/tasks/index.ts';
+import { IngestTopic } from '../../src/tasks/ingest-queue.ts';
 import { createSqs } from '../../src/tasks/queue.ts';
 
 export interface SessionOptions {
@@ -33,6 +35,7 @@ export class Session {
   #management: Management | undefined;
   #tasks: Tasks | undefined;
   #objects: ObjectStore | undefined;
+  #ingestTopic: IngestTopic | undefined;
 
   constructor({ config, agentSecret, by, signal }: SessionOptions) {
     this.config = config;
@@ -75,6 +78,12 @@ export class Session {
     return sqs;
   }
 
+  get ingestTopic(): IngestTopic {
+    const { region, config } = this;
+    this.#ingestTopic ??= new IngestTopic(createSns({ region, endpoint: config.snsEndpoint }), config.ingestTopicArn);
+    return this.#ingestTopic;
+  }
+
   announce(task: Task): Promise<void> {
     this.#tasks ??= createTasks(this.config);
     return this.#tasks.announce(task, this.log);
@@ -83,6 +92,7 @@ export class Session {
   async close(): Promise<void> {
     for (const sqs of this.#sqs.values()) sqs.destroy();
     this.#tasks?.close();
+    this.#ingestTopic?.close();
     await this.#management?.close();
   }
 }

@@ -1,6 +1,7 @@
 // Everything at once that is known of one database, for whoever wonders why it does not do what it should.
 
 import { ApiError, apiError } from '../base/errors.ts';
+import { batchPrefixes, batchTimeMs, placeOf } from '../ingest/batch-name.ts';
 import { generationOfKey, journalPrefix } from '../management/shipped-journal.ts';
 import { access, findDatabase, requireHere } from './access.ts';
 import { chosenAccount } from './chosen-account.ts';
@@ -13,6 +14,7 @@ import type { Context, Step } from './step.ts';
 /** A part that takes longer is left out: one that hangs must not hide the others. */
 const answerMs = 2_000;
 const shownTasks = 10;
+const shownBatches = 1_000;
 
 export const diagnostics: Step[] = [
   ...access('read'),
@@ -20,8 +22,10 @@ export const diagnostics: Step[] = [
   findChosenDatabase,
   requireHere,
   async function diagnose(context: Context): Promise<void> {
-    const [host, engine, storage, backup, shippedJournal, tasks] = await Promise.all(
-      [hostOf, engineOf, storageOf, backupOf, shippedJournalOf, tasksOf].map((part) => answered(context, part)),
+    const [host, engine, storage, backup, shippedJournal, queued, tasks] = await Promise.all(
+      [hostOf, engineOf, storageOf, backupOf, shippedJournalOf, queuedOf, tasksOf].map((part) =>
+        answered(context, part),
+      ),
     );
     replyJson(context, 200, {
       database: shownDatabase(context, context.database!),
@@ -30,6 +34,7 @@ export const diagnostics: Step[] = [
       storage,
       backup,
       shippedJournal,
+      queued,
       connections: connectionsOf(context),
       tasks,
     });
@@ -131,6 +136,21 @@ async function shippedJournalOf({ services, database }: Context, signal: AbortSi
     if (generation !== null && (newest === null || at >= newest.at)) newest = { generation, bytes, at };
   }
   return newest;
+}
+
+/** Batches that wait; of many the first. */
+async function queuedOf({ services, database }: Context, signal: AbortSignal): Promise<object> {
+  let batches = 0;
+  let oldestMs: number | null = null;
+  for await (const { key } of services.objects.list(`${batchPrefixes.queued}${database!.id}/`)) {
+    const place = placeOf(key);
+    if (!place) continue;
+    batches += 1;
+    oldestMs ??= batchTimeMs(place.name);
+    if (signal.aborted || batches === shownBatches) break;
+  }
+  const oldestAgeS = oldestMs === null ? null : Math.max(0, Date.now() - oldestMs) / 1_000;
+  return { batches, isMore: batches === shownBatches, oldestAgeS };
 }
 
 async function tasksOf({ services, database }: Context): Promise<object[]> {

@@ -9,7 +9,11 @@ export function addFigures({
   throttle,
   meter,
   writes,
-}: Pick<Services, 'metrics' | 'engines' | 'management' | 'follower' | 'throttle' | 'meter' | 'writes'>): void {
+  writeQueue,
+}: Pick<
+  Services,
+  'metrics' | 'engines' | 'management' | 'follower' | 'throttle' | 'meter' | 'writes' | 'writeQueue'
+>): void {
   const { cache } = management;
   metrics.addDurations(
     'tsg_engine_call_seconds',
@@ -46,6 +50,17 @@ export function addFigures({
     'database',
     () => writes.figures('lagS'),
   );
+  metrics.addCounter(
+    'tsg_queued_total',
+    'Batches that were stored to be written later, and requests in them.',
+    'of',
+    () => ({
+      ...writeQueue.stored,
+    }),
+  );
+  metrics.addGauge('tsg_queued_waiting_bytes', 'Requests that are not stored yet.', 'by', () => ({
+    api: writeQueue.waitingBytes,
+  }));
   metrics.addCounter('tsg_throttled_total', 'Requests refused with 429, by limit.', 'limit', () => throttle.refused);
   metrics.addCounter(
     'tsg_cache_reads_total',

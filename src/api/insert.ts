@@ -5,6 +5,7 @@ import { apiError, type PointFault } from '../base/errors.ts';
 import { AllowedTimes } from '../ingest/allowed-times.ts';
 import type { Batch, DecodeOptions, Decoder } from '../ingest/index.ts';
 import { insertGood } from '../ingest/insertion.ts';
+import { type Lag, lagOf } from '../ingest/lag.ts';
 import { namedBatchId, nextBatchId } from '../kdb/batch-id.ts';
 import type { InsertBatch, InsertReceipt, SeriesDefinition } from '../kdb/engine.ts';
 import { EngineError } from '../kdb/engine-error.ts';
@@ -30,7 +31,7 @@ export interface Written {
   /** Points that were not newer than the newest of their tag set. */
   readonly late: number;
   /** Seconds from the times of the newest and the oldest point to their arrival; null when none was accepted. */
-  readonly lagS: { readonly newest: number; readonly oldest: number } | null;
+  readonly lagS: Lag | null;
 }
 
 type BodyOptions = Pick<DecodeOptions, 'precision' | 'table' | 'partial'>;
@@ -84,12 +85,14 @@ export async function queue(context: Context): Promise<void> {
   if (batch.points === 0) return insert(context);
   takePoints(context, batch);
   await keep(context, batch, chosenBatchId(context));
+  const { writes, nowNs } = context.services;
+  writes.add(context.database!.id, 0, lagOf(batch.span!, nowNs()).newest);
   context.written = { ...unwritten(batch), accepted: batch.points };
 }
 
 async function insertBatch(context: Context, decoded: Batch): Promise<Written> {
   const { meter, writes, nowNs } = context.services;
-  const lagS = lagOf(decoded, Number(nowNs()));
+  const lagS = lagOf(decoded.span!, nowNs());
   takePoints(context, decoded);
   // Of one that may be kept for days the database has to know for as long whether it was applied.
   const batchId = chosenBatchId(context) ?? (context.database!.spill ? namedBatchId(randomUUID()) : nextBatchId());
@@ -119,12 +122,6 @@ function takePoints({ services, account }: Context, { lines }: Batch): void {
 
 function unwritten({ lines, faults, faultCount }: Batch): Written {
   return { accepted: 0, lines, faults, faultCount, repeated: false, late: 0, lagS: null };
-}
-
-/** Negative: points of the future. */
-function lagOf({ span }: Batch, nowNs: number): { newest: number; oldest: number } {
-  const seconds = (timeNs: number): number => Math.round((nowNs - timeNs) / 1e6) / 1e3;
-  return { newest: seconds(span!.lastNs), oldest: seconds(span!.firstNs) };
 }
 
 async function insertDefined(context: Context, batch: InsertBatch): Promise<InsertReceipt> {

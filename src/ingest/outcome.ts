@@ -1,6 +1,7 @@
 // What became of a stored batch, request by request: an object that is written before the batch's marker goes.
 
 import type { PointFault } from '../base/errors.ts';
+import type { Lag } from './lag.ts';
 
 interface Counts {
   readonly accepted: number;
@@ -12,6 +13,8 @@ export interface AppliedOutcome extends Counts {
   readonly state: 'applied';
   /** Points that were not the newest of their tag sets. */
   readonly late: number;
+  /** At its arrival. */
+  readonly lagS: Lag;
   /** A request with its Idempotency-Key, or it itself before a crash, was applied before. */
   readonly repeated?: true;
 }

@@ -6,6 +6,7 @@ import { decodeInsertFrame, insert } from '../kdb/calls/insert.ts';
 import { requestFrame } from '../kdb/calls/request.ts';
 import type { InsertBatch } from '../kdb/engine.ts';
 import type { Batch } from './batch.ts';
+import { type Lag, lagOf } from './lag.ts';
 
 const magic = Buffer.from('tsgb\x01', 'latin1');
 const lengthsAt = magic.length + 4;
@@ -24,6 +25,7 @@ interface RequestHead {
   /** Good points stay beside those that the database process refuses. */
   readonly isPartial: boolean;
   readonly traceparent: string;
+  readonly lagS: Lag;
   readonly frameBytes: number;
 }
 
@@ -39,6 +41,7 @@ export interface StoredRequest {
   readonly isPartial: boolean;
   /** W3C trace context of the request. */
   readonly traceparent: string;
+  readonly lagS: Lag;
   /** An `.tsg.insert` message. */
   readonly frame: Buffer;
   /** Of all its points, part by part. */
@@ -50,11 +53,18 @@ export interface StoredBatch {
   readonly requests: readonly StoredRequest[];
 }
 
+/** What the marker of a batch says that is replayed; any other is empty. */
+export interface ReplayMarker {
+  /** Key of the batch, which may be another database's. */
+  readonly batch: string;
+  readonly database: BatchOwner;
+}
+
 /** What is stored is not what was. */
 export class BatchDamaged extends Error {}
 
 export interface NewRequest {
-  readonly batch: Pick<Batch, 'parts' | 'lineNumbers' | 'points'>;
+  readonly batch: Pick<Batch, 'parts' | 'lineNumbers' | 'points' | 'span'>;
   readonly batchId: Uint8Array;
   readonly isPartial: boolean;
   readonly arrivedNs: bigint;
@@ -69,7 +79,8 @@ export function storedRequest({ batch, batchId, isPartial, arrivedNs, traceparen
     at += numbers.length;
   }
   const frame = requestFrame(insert, { batchId, parts: batch.parts });
-  return { arrivedNs, points: batch.points, isPartial, traceparent, frame, lineNumbers };
+  const lagS = lagOf(batch.span!, arrivedNs);
+  return { arrivedNs, points: batch.points, isPartial, lagS, traceparent, frame, lineNumbers };
 }
 
 export function storedBytes({ frame, lineNumbers }: StoredRequest): number {
@@ -79,8 +90,8 @@ export function storedBytes({ frame, lineNumbers }: StoredRequest): number {
 export function encodeStoredBatch({ database, requests }: StoredBatch): Buffer {
   const head: Head = {
     database,
-    requests: requests.map(({ arrivedNs, points, isPartial, traceparent, frame }) => ({
-      ...{ arrivedNs: `${arrivedNs}`, points, isPartial, traceparent },
+    requests: requests.map(({ arrivedNs, points, isPartial, lagS, traceparent, frame }) => ({
+      ...{ arrivedNs: `${arrivedNs}`, points, isPartial, lagS, traceparent },
       frameBytes: frame.length,
     })),
   };
@@ -110,14 +121,14 @@ export function decodeStoredBatch(bytes: Buffer): StoredBatch {
   let linesAt = headEnd + requests.reduce((sum, { frameBytes }) => sum + frameBytes, 0);
   return {
     database,
-    requests: requests.map(({ arrivedNs, points, isPartial, traceparent, frameBytes }) => {
+    requests: requests.map(({ arrivedNs, points, isPartial, lagS, traceparent, frameBytes }) => {
       const frame = bytes.subarray(frameAt, frameAt + frameBytes);
       const lineNumbers = new Int32Array(points);
       // A view of the bytes themselves would have to begin at a multiple of four.
       bytes.copy(Buffer.from(lineNumbers.buffer), 0, linesAt, linesAt + 4 * points);
       frameAt += frameBytes;
       linesAt += 4 * points;
-      return { arrivedNs: BigInt(arrivedNs), points, isPartial, traceparent, frame, lineNumbers };
+      return { arrivedNs: BigInt(arrivedNs), points, isPartial, lagS, traceparent, frame, lineNumbers };
     }),
   };
 }

@@ -10,6 +10,8 @@ import { Throttle } from '../../src/auth/throttle.ts';
 import type { ApiConfig } from '../../src/base/config.ts';
 import type { Log } from '../../src/base/log.ts';
 import { Metrics } from '../../src/base/metrics.ts';
+import { DirectoryStore } from '../../src/base/objects/directory.ts';
+import { WriteQueue } from '../../src/ingest/write-queue.ts';
 import type { Engine, SchemaMode } from '../../src/kdb/engine.ts';
 import { Engines } from '../../src/kdb/engines.ts';
 import { theService } from '../../src/management/audit.ts';
@@ -18,7 +20,7 @@ import { UsageMeter } from '../../src/management/usage-meter.ts';
 import { createServer } from '../../src/server.ts';
 import { stubEngine } from '../kdb/stub-engine.ts';
 import { openManagement, region, silent, type TestManagement } from '../management/region.ts';
-import { startDynoxide } from '../servers.ts';
+import { startDynoxide, temporaryFolder } from '../servers.ts';
 import { Service } from '../system/service.ts';
 
 export interface TestApi {
@@ -52,7 +54,11 @@ export async function openApi(
   const engines = Object.assign(new Engines(log), { client: () => engine }) as unknown as Services['engines'];
   const follower = new SeriesFollower({ engines, management, log: silent });
   const writes = new WriteFigures();
-  addFigures({ metrics, engines, management, follower, throttle, meter, writes });
+  const folder = temporaryFolder();
+  t.after(folder.remove);
+  const objects = new DirectoryStore({ path: folder.path, link: () => 'http://link' });
+  const writeQueue = new WriteQueue({ objects, announce: async () => {}, clock, log: silent });
+  addFigures({ metrics, engines, management, follower, throttle, meter, writes, writeQueue });
   const services = {
     config: {
       ...{ region, regionEndpoints: { [region]: 'http://here' } },
@@ -67,6 +73,8 @@ export async function openApi(
     throttle,
     meter,
     writes,
+    writeQueue,
+    objects,
     metrics,
     nowNs: () => BigInt(clock()) * 1_000_000n,
   } as unknown as Services;

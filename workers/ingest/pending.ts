@@ -4,13 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { ObjectNotFound, type ObjectStore } from '../../src/base/object-store.ts';
 import { batchKey, batchPrefixes, markerKey, outcomeKey, placeOf } from '../../src/ingest/batch-name.ts';
 import type { BatchOutcome } from '../../src/ingest/outcome.ts';
-import { BatchDamaged, type BatchOwner, decodeStoredBatch, type StoredBatch } from '../../src/ingest/stored-batch.ts';
-
-/** What the marker of a replayed batch says: its points are another database's, or were applied before. */
-export interface ReplayMarker {
-  readonly batch: string;
-  readonly database: BatchOwner;
-}
+import { BatchDamaged, decodeStoredBatch, type ReplayMarker, type StoredBatch } from '../../src/ingest/stored-batch.ts';
 
 export interface PendingBatch {
   readonly name: string;

@@ -168,7 +168,7 @@ export class QueuedWriter {
         outcomes.push(await this.#refused(database, engine, request, answer));
         continue;
       }
-      outcomes.push(applied(request.points, answer));
+      outcomes.push(applied(request, request.points, answer));
       meter.addPoints(database, Number(answer.rows));
       if (database.schema === 'flexible') follower.saw(database, before, answer, () => seriesOf(request));
     }
@@ -218,7 +218,7 @@ export class QueuedWriter {
       });
       const { faults, faultCount } = result.batch;
       const counts = { rejected: faultCount, errors: faults };
-      if (result.receipt) return { ...applied(result.batch.points, result.receipt), ...counts };
+      if (result.receipt) return { ...applied(request, result.batch.points, result.receipt), ...counts };
       return { state: 'refused', accepted: 0, ...counts, ...told(database, refusal) };
     } catch (error) {
       if (!(error instanceof EngineError) || passing.includes(error.code)) return error as Error;
@@ -247,10 +247,10 @@ function seriesOf(request: StoredRequest): string[] {
   return batchOf(request).batch.parts.map(({ series }) => series);
 }
 
-function applied(points: number, { rows, late }: InsertReceipt): RequestOutcome {
+function applied({ lagS }: StoredRequest, points: number, { rows, late }: InsertReceipt): RequestOutcome {
   const repeated = rows === 0n && points > 0;
   return {
-    ...{ state: 'applied', accepted: points, rejected: 0, errors: [], late: Number(late) },
+    ...{ state: 'applied', accepted: points, rejected: 0, errors: [], late: Number(late), lagS },
     ...(repeated && { repeated }),
   };
 }

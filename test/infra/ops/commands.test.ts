@@ -9,6 +9,7 @@ import type { Command } from 'commander';
 import { createProgram } from '../../../infra/ops/program.ts';
 import { createSqs } from '../../../src/tasks/queue.ts';
 import { type LocalRegion, startRegion } from '../../system/region.ts';
+import { Service } from '../../system/service.ts';
 import { until } from '../../until.ts';
 
 let region: LocalRegion;
@@ -153,4 +154,26 @@ test('hosts', async () => {
   assert.notEqual(region.pids().agent, before);
   assert.equal((await ask('feed')).rows[0].what, 'outbox');
   assert.equal((await ask('cache', 'verify', '--repair')).exitCode, 0);
+});
+
+test('queued writes are replayed: into their own database nothing changes, another one gets all', async () => {
+  const service = new Service(region.url, region.adminToken);
+  for (const name of ['source', 'target']) await service.database(name);
+  const write = (body: string) => service.ask('/v1/databases/source/write?ack=queued', { body });
+  const replies = [await write('a v=1 1'), await write('a v=2 1\na v=3 2')];
+  for (const { json } of replies)
+    await until('it to be applied', async () => {
+      const { json: found } = await service.ask(`/v1/databases/source/receipts/${json.receipt}`);
+      return found.state === 'applied';
+    });
+  await service.write('source', 'a v=4 2');
+  const { record: same } = await ask('replay', 'source', '--follow');
+  assert.deepEqual([same.batches, same.requests, same.applied, same.knownBefore], [2, 2, 0, 2]);
+  const values = async (name: string) => (await service.rows(name, 'a')).map((row) => row[1]);
+  assert.deepEqual(await values('source'), [2, 4]);
+  const { record: other } = await ask('replay', 'source', '--from', '-1h', '--into', 'target', '--follow');
+  assert.deepEqual([other.batches, other.applied, other.refused, other.dead], [2, 2, 0, 0]);
+  assert.deepEqual(await values('target'), [2, 3]);
+  const { record: none } = await ask('replay', 'source', '--from', '-14d', '--until', '-1h');
+  assert.equal(none.batches, 0);
 });
