@@ -38,7 +38,7 @@ export function replayCommand(commands: Commands): void {
         .option('--follow', 'until all of it is applied'),
     work: async (session, [wanted], options) => {
       const nowNs = BigInt(Date.now()) * 1_000_000n;
-      const { fromNs, toNs } = parseTimeRange(options.from, options.until ?? '0s', nowNs);
+      const { fromNs, toNs } = parseTimeRange(options.from, options.until ?? new Date().toISOString(), nowNs);
       const source = await findDatabase(session, wanted!, options);
       const target = options.into === undefined ? source : await findDatabase(session, options.into, options);
       const names = await replay(session, source, target, Number(fromNs / 1_000_000n), Number(toNs / 1_000_000n));
