@@ -119,13 +119,8 @@ export const stats: CallCodec<void, Stats> = {
     reply.checkpointNs ?? nullLong,
   ],
   decodeReply(reply) {
-    const said = list(reply, 'stats');
-    // Hosts are replaced last: until then some say five things.
-    const [bytesPerVolume, journalBytes, hotRows, lateRows, parts, generation, offset, checkpointNs] = list(
-      said.length === 5 ? [...said, nullLong, nullLong, nullLong] : reply,
-      'stats',
-      8,
-    ) as QValue[];
+    const told = list(reply, 'stats', 8) as QValue[];
+    const [bytesPerVolume, journalBytes, hotRows, lateRows, parts, generation, offset, checkpointNs] = told;
     const end = { generation: long(generation!, 'generation'), offset: long(offset!, 'offset') };
     return {
       bytesPerVolume: longs(bytesPerVolume!, 'bytes per volume'),
