@@ -189,8 +189,3 @@ check(codecs['.tsg.compact'], nothing, compaction);
 check(codecs['.tsg.checkpoint'], nothing, nothing);
 check(codecs['.tsg.backup'], any.symbol, fc.array(backupFile, { maxLength: 4 }));
 check(codecs['.tsg.tail'], tailSpec, tail);
-
-test('.tsg.stats of a process of before the journal’s end was said', () => {
-  const { journalEnd, checkpointNs, parts } = codecs['.tsg.stats'].decodeReply([BigInt64Array.of(1n), 1n, 2n, 3n, 4n]);
-  assert.deepEqual({ journalEnd, checkpointNs, parts }, { journalEnd: null, checkpointNs: null, parts: 4n });
-});
