@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { deadLetters } from '../../infra/ops/dead-letters.ts';
+import { ingest } from '../../src/base/names.ts';
 import { DirectoryStore } from '../../src/base/objects/directory.ts';
+import { createSqs } from '../../src/tasks/queue.ts';
 import { until } from '../until.ts';
 import { whileDown } from './durability/outage.ts';
 import { type LocalRegion, startRegion } from './region.ts';
@@ -67,13 +70,39 @@ test('what the database refuses is named by line; with partial=true the rest is 
   assert.equal((await service.rows('plant', 'typed')).length, 2);
 });
 
+/** Where the region's objects are. */
+function objectsOf({ dataDir, names }: LocalRegion): DirectoryStore {
+  return new DirectoryStore({ path: join(dataDir, 'regions', names[0]!, 'objects'), link: () => '' });
+}
+
+test('what is damaged goes to the dead letters with its reason, and holds up nothing', async () => {
+  const worker = region.pids().worker;
+  process.kill(worker, 'SIGSTOP');
+  const [damaged, whole] = [await write('bad v=1 1', 'ack=queued'), await write('good v=1 1', 'ack=queued')];
+  const objects = objectsOf(region);
+  const markers = (await Array.fromAsync(objects.list('queued/'))).map(({ key }) => key);
+  assert.equal(markers.length, 2);
+  await objects.put(markers[0]!.replace('queued', 'batches'), 'no batch');
+  process.kill(worker, 'SIGCONT');
+  const reason = 'it does not begin as a batch of this version';
+  const { state, reason: told } = await ended(damaged);
+  assert.deepEqual([state, told], ['dead', reason]);
+  assert.equal((await ended(whole)).state, 'applied');
+  const { TSG_SQS_ENDPOINT: endpoint } = region.environment();
+  const sqs = createSqs({ region: region.names[0]!, endpoint });
+  const letters = (await deadLetters(sqs)).filter(({ queue }) => queue === ingest.dead);
+  sqs.destroy();
+  assert.deepEqual(
+    letters.map((letter) => letter.reason),
+    [reason],
+  );
+});
+
 test('a batch that comes twice changes nothing', async () => {
   const reply = await write('twice v=1 1', 'ack=queued');
   await ended(reply);
   await service.write('plant', 'twice v=2 1');
-  const { TSG_REGION } = region.environment();
-  const path = join(region.dataDir, 'regions', TSG_REGION!, 'objects');
-  const objects = new DirectoryStore({ path, link: () => '' });
+  const objects = objectsOf(region);
   let last = '';
   for await (const { key } of objects.list('outcomes/')) last = key;
   // As if its worker had ended after the insert.
