@@ -48,6 +48,7 @@ before(async () => {
   }
   await service.database('leaving', { volumes: 1 });
   await service.write('leaving', someLines);
+  await until('the hosts to be there', async () => (await management.hosts.listHosts()).length === 3);
 });
 after(async () => {
   sqs?.destroy();
