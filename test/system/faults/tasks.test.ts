@@ -1,4 +1,4 @@
-// Tasks that move bytes while the processes that work on them are killed and the object store fails; kills.test.ts has every kind.
+// Tasks that move bytes while the processes that work on them are killed and the object store fails; kills.suite.ts has every kind.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

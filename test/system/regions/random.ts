@@ -13,7 +13,7 @@ import { Replay } from './replay.ts';
 import { assertNobodyCrashed, assertSettled, names, newAccount, redisNames, sharedWorld, verdicts } from './world.ts';
 
 const seed = Number(process.env['TSG_RANDOM_SEED'] ?? Date.now() % 1_000_000);
-const rounds = Number(process.env['TSG_RANDOM_ROUNDS'] ?? 3);
+const rounds = Number(process.env['TSG_RANDOM_ROUNDS'] ?? 1);
 const people = 6;
 const changesPerRound = 12;
 const databaseChangesPerRound = 5;
