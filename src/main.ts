@@ -20,7 +20,6 @@ import { openObjectStore } from './base/objects/open.ts';
 import { WriteQueue } from './ingest/write-queue.ts';
 import { Engines } from './kdb/engines.ts';
 import { createManagement } from './management/index.ts';
-import type { Tokens } from './management/tokens.ts';
 import { createSns } from './management/topic.ts';
 import { UsageMeter } from './management/usage-meter.ts';
 import { createServer } from './server.ts';
@@ -71,7 +70,9 @@ async function main(config: ApiConfig): Promise<void> {
   });
 
   const stopped = new AbortController();
-  if (config.adminToken !== undefined) await ensureOperator(management.tokens, config.adminToken, stopped.signal, log);
+  const { adminToken, region } = config;
+  if (adminToken !== undefined)
+    await untilKnown(() => management.tokens.ensureOperator(adminToken, region), stopped.signal, log);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.port, config.host, resolve);
@@ -100,14 +101,14 @@ async function main(config: ApiConfig): Promise<void> {
 }
 
 /** While DynamoDB is away, the process serves what the cache of its zone knows, and sees to the operator's token later. */
-async function ensureOperator(tokens: Tokens, secret: string, stopped: AbortSignal, log: Log): Promise<void> {
+async function untilKnown(ensureOperator: () => Promise<void>, stopped: AbortSignal, log: Log): Promise<void> {
   try {
-    await tokens.ensureOperator(secret);
+    await ensureOperator();
   } catch (error) {
     if (!(error instanceof ApiError && error.code === 'MetadataUnavailable')) throw error;
     log.warn("the operator's token waits for DynamoDB", { error });
     delay(operatorRetryMs, undefined, { signal: stopped })
-      .then(() => ensureOperator(tokens, secret, stopped, log))
+      .then(() => untilKnown(ensureOperator, stopped, log))
       .catch((fault: unknown) => {
         if (!stopped.aborted) log.error("the operator's token was not made", { error: fault });
       });

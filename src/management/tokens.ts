@@ -174,8 +174,12 @@ export class Tokens {
       : this.#good(secret, hash, found);
   }
 
-  /** Makes the account `local` and the operator's token for this secret; an operator token of another secret ends. */
-  async ensureOperator(secret: string): Promise<void> {
+  /**
+   * Makes the account `local` and the operator's token for this secret. Each region may have a secret of its own: what it had before ends, and no other
+   * region's does.
+   */
+  async ensureOperator(secret: string, region: string): Promise<void> {
+    const name = `operator-${region}`;
     const createdAt = new Date(this.#clock()).toISOString();
     const account = newAccount({ id: localAccount, name: localAccount, plan: 'unlimited', limits: {}, createdAt });
     await this.#unlessDone(
@@ -189,7 +193,7 @@ export class Tokens {
         id: randomUUID(),
         accountId: localAccount,
         userId: null,
-        name: 'operator',
+        name,
         scopes,
         databases: null,
         operator: true,
@@ -209,7 +213,7 @@ export class Tokens {
       );
     }
     for await (const page of this.#pages(localAccount)) {
-      const former = page.filter((token) => token.operator && token.hash !== hash);
+      const former = page.filter((token) => token.operator && token.name === name && token.hash !== hash);
       for (const token of former) await this.#remove([token], theService);
     }
   }

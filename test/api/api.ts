@@ -85,7 +85,7 @@ export async function openApi(
     server.server.closeAllConnections();
     server.close();
   });
-  await management.tokens.ensureOperator(operatorSecret);
+  await management.tokens.ensureOperator(operatorSecret, region);
   const operator = new Service(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, operatorSecret);
   return {
     services,

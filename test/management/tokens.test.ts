@@ -59,18 +59,26 @@ test('a token ends when it expires', async (t) => {
 });
 
 test("the operator's token owns the account local and follows its secret", async () => {
-  await Promise.all([tokens.ensureOperator('one'), tokens.ensureOperator('one')]);
+  await Promise.all([tokens.ensureOperator('one', 'eu'), tokens.ensureOperator('one', 'eu')]);
   assert.equal((await accounts.findByName('local'))?.id, 'local');
   assert.equal((await tokens.findToken('one'))?.operator, true);
-  await tokens.ensureOperator('two');
+  await tokens.ensureOperator('two', 'eu');
   assert.equal(await tokens.findToken('one'), undefined);
   assert.equal((await tokens.findToken('two'))?.accountId, 'local');
   // Back to a secret that was used before.
-  await tokens.ensureOperator('one');
+  await tokens.ensureOperator('one', 'eu');
   assert.equal((await tokens.findToken('one'))?.version, 3);
   const [operator, ...others] = (await tokens.pageOfTokens('local')).records;
   assert.deepEqual(others, []);
   await assert.rejects(tokens.revokeToken('local', operator!.id, theService), code('InvalidRequest'));
+  // Another region has a secret of its own, or the same.
+  await tokens.ensureOperator('three', 'us');
+  await tokens.ensureOperator('four', 'us');
+  assert.equal(await tokens.findToken('three'), undefined);
+  await tokens.ensureOperator('one', 'us');
+  await tokens.ensureOperator('five', 'us');
+  await tokens.ensureOperator('one', 'eu');
+  for (const secret of ['one', 'five']) assert.equal((await tokens.findToken(secret))?.operator, true, secret);
 });
 
 test('a warm token costs no call', async () => {
