@@ -2,9 +2,9 @@
 
 import { ArnFormat, Duration, type Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { CfnSubscription, type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { CfnSubscription, FifoThroughputScope, type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
-import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
+import { DeduplicationScope, FifoThroughputLimit, Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ingest, queues } from '../../src/base/names.ts';
 import { feedMaxReceives, feedVisibilityS } from '../../src/tasks/feed-queue.ts';
@@ -46,15 +46,19 @@ export class Queues extends Construct {
     this.#alarmOnAge(this.feed, 2, 30, 'replication');
     this.#subscribe(scope, region, homeRegion);
 
+    // Order and repetitions are of one database each; so are AWS' limits then, which otherwise are 300 calls a second for all databases together.
     this.ingestTopic = new Topic(this, 'IngestTopic', {
       topicName: ingest.topic,
       fifo: true,
       contentBasedDeduplication: false,
+      fifoThroughputScope: FifoThroughputScope.MESSAGE_GROUP,
       enforceSSL: true,
     });
     const ingestDead = this.#dead(ingest.dead, { fifo: true });
     this.ingest = this.#queue(ingest.queue, ingestDead, ingest.maxReceives, {
       fifo: true,
+      deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+      fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
       visibilityTimeout: Duration.seconds(ingest.visibilityS),
       retentionPeriod: Duration.days(14),
     });

@@ -346,7 +346,17 @@ checks(
   [
     'queues: queued writes are in order',
     () => {
-      some(region, 'AWS::SNS::Topic', 1, { TopicName: ingest.topic, FifoTopic: true });
+      some(region, 'AWS::SNS::Topic', 1, {
+        TopicName: ingest.topic,
+        FifoTopic: true,
+        FifoThroughputScope: 'MessageGroup',
+      });
+      some(region, 'AWS::SQS::Queue', 1, {
+        QueueName: ingest.queue,
+        DeduplicationScope: 'messageGroup',
+        FifoThroughputLimit: 'perMessageGroupId',
+        VisibilityTimeout: ingest.visibilityS,
+      });
       some(region, 'AWS::SNS::Subscription', 1, {
         RawMessageDelivery: true,
         RedrivePolicy: like({ deadLetterTargetArn: Match.anyValue() }),
