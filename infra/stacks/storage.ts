@@ -30,11 +30,21 @@ export class Storage extends Construct {
       serverAccessLogsBucket: this.logs as IBucket,
       serverAccessLogsPrefix: 'objects/',
       lifecycleRules: [
-        { noncurrentVersionExpiration: Duration.days(14), abortIncompleteMultipartUploadAfter: Duration.days(8) },
+        {
+          noncurrentVersionExpiration: Duration.days(14),
+          // Else what was removed would be in every list for ever.
+          expiredObjectDeleteMarker: true,
+          abortIncompleteMultipartUploadAfter: Duration.days(8),
+        },
         // Workers remove these earlier (workers/file-expiry.ts); this is for what they never heard of.
         { prefix: 'exports/', expiration: Duration.days(10) },
         { prefix: 'imports/', expiration: Duration.days(100) },
-        ...Object.values(batchPrefixes).map((prefix) => ({ prefix, expiration: Duration.days(batchesKeptDays + 1) })),
+        // Several a second for each database, and a marker goes as soon as its batch is written: removed ones are not kept.
+        ...Object.values(batchPrefixes).map((prefix) => ({
+          prefix,
+          expiration: Duration.days(batchesKeptDays + 1),
+          noncurrentVersionExpiration: Duration.days(1),
+        })),
       ],
     });
   }

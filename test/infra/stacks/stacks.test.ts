@@ -12,6 +12,7 @@ import { runbookParagraphs } from '../../../infra/stacks/alarms.ts';
 import { drainS, idleTimeoutS } from '../../../infra/stacks/balancer.ts';
 import { deployment as deployed, hostClasses } from '../../../infra/stacks/regions.ts';
 import { figures, hostGroupPrefix, ingest, queues, topics } from '../../../src/base/names.ts';
+import { batchesKeptDays, batchPrefixes } from '../../../src/ingest/batch-name.ts';
 import { tableDefinitions } from '../../../src/management/tables.ts';
 import { temporaryFolder } from '../../servers.ts';
 import { callsOf, modulesOf, root } from './aws-calls.ts';
@@ -389,7 +390,16 @@ checks(
         },
         LifecycleConfiguration: Match.anyValue(),
       });
-      const rules = ['exports/', 'imports/', 'batches/'].map((Prefix) => like({ Prefix, Status: 'Enabled' }));
+      const rules = [
+        { NoncurrentVersionExpiration: { NoncurrentDays: 14 }, ExpiredObjectDeleteMarker: true },
+        { Prefix: 'exports/' },
+        { Prefix: 'imports/' },
+        ...Object.values(batchPrefixes).map((Prefix) => ({
+          Prefix,
+          ExpirationInDays: batchesKeptDays + 1,
+          NoncurrentVersionExpiration: { NoncurrentDays: 1 },
+        })),
+      ].map((rule) => like({ ...rule, Status: 'Enabled' }));
       some(region, 'AWS::S3::Bucket', 1, { LifecycleConfiguration: { Rules: among(rules) } });
       every(region, 'AWS::S3::BucketPolicy', 2, {
         PolicyDocument: like({
