@@ -28,6 +28,8 @@ export class GlobalStack extends Stack {
     this.#images(deployment);
     const zone = new PublicHostedZone(this, 'Domain', { zoneName: deployment.domain });
     // Its name servers go into the parent domain, its id into the stacks of regions (deploy.ts).
+    // The domain above names its servers; and what is imported into another home's stack has to be retained (RUNBOOK.md, home region lost).
+    zone.applyRemovalPolicy(RemovalPolicy.RETAIN);
     new CfnOutput(this, 'HostedZoneId', { value: zone.hostedZoneId });
   }
 

@@ -162,7 +162,13 @@ checks(
       one.templates.get('tsg-global')!.resourceCountIs('AWS::ECR::ReplicationConfiguration', 0);
     },
   ],
-  ['home: the domain', () => every(home, 'AWS::Route53::HostedZone', 1, { Name: 'tsg.test.' })],
+  [
+    'home: the domain, which outlives the stack',
+    () => {
+      every(home, 'AWS::Route53::HostedZone', 1, { Name: 'tsg.test.' });
+      home.hasResource('AWS::Route53::HostedZone', { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+    },
+  ],
 );
 
 checks(
