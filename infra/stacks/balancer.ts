@@ -23,6 +23,8 @@ import { ports } from './processes.ts';
 export const idleTimeoutS = 60;
 /** Requests end in that time: the longest call of a database has 30 s. */
 export const drainS = 45;
+/** Of the firewall, and of its figures. */
+export const firewallName = 'tsg-firewall';
 /** From one address, in five minutes: a client that writes small batches without a pause sends some 500 a second. */
 const maxRequestsPer5Minutes = 300_000;
 
@@ -94,9 +96,10 @@ export class Balancer extends Construct {
       sampledRequestsEnabled: false,
     });
     const acl = new CfnWebACL(this, 'Firewall', {
+      name: firewallName,
       scope: 'REGIONAL',
       defaultAction: { allow: {} },
-      visibilityConfig: visibility('tsg-firewall'),
+      visibilityConfig: visibility(firewallName),
       rules: [
         {
           name: 'rate',
@@ -105,7 +108,7 @@ export class Balancer extends Construct {
             block: { customResponse: { responseCode: 429, responseHeaders: [{ name: 'Retry-After', value: '60' }] } },
           },
           statement: { rateBasedStatement: { limit: maxRequestsPer5Minutes, aggregateKeyType: 'IP' } },
-          visibilityConfig: visibility('tsg-firewall-rate'),
+          visibilityConfig: visibility(`${firewallName}-rate`),
         },
       ],
     });

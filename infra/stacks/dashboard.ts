@@ -14,7 +14,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { figures } from '../../src/base/names.ts';
 import { alarm } from './alarms.ts';
-import type { Balancer } from './balancer.ts';
+import { type Balancer, firewallName } from './balancer.ts';
 import { type Cache, cacheName } from './cache.ts';
 import type { ApiFleet, WorkerFleet } from './fleets.ts';
 import type { Hosts } from './hosts.ts';
@@ -156,7 +156,7 @@ export class Dashboard extends Construct {
         new Metric({
           namespace: 'AWS/WAFV2',
           metricName: 'BlockedRequests',
-          dimensionsMap: { Region: region, Rule: 'ALL' },
+          dimensionsMap: { Region: region, Rule: 'ALL', WebACL: firewallName },
           period,
           statistic: 'Sum',
         }),

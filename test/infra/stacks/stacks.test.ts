@@ -268,6 +268,8 @@ checks(
         ],
       });
       region.resourceCountIs('AWS::WAFv2::WebACLAssociation', 1);
+      const [dashboard] = Object.values(region.findResources('AWS::CloudWatch::Dashboard'));
+      assert.match(JSON.stringify(dashboard), /WebACL[\\",]+tsg-firewall\\/);
     },
   ],
   [
