@@ -21,7 +21,7 @@ export interface RegionSettings {
 
 export interface FleetSettings {
   readonly instanceType: string;
-  /** At least one for each zone, so that a zone may be lost. */
+  /** Two at least, which the group puts into different zones, so that a zone may be lost. */
   readonly min: number;
   readonly max: number;
 }
