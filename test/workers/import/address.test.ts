@@ -3,6 +3,7 @@ import type { LookupAddress } from 'node:dns';
 import { test } from 'node:test';
 import { checkedLookup, isPublic } from '../../../workers/import/address.ts';
 import { publicDownloads } from '../../../workers/import/download.ts';
+import { Permanent } from '../../../workers/kinds/kind.ts';
 import { importBench } from './import-run.ts';
 
 const forbidden = [
@@ -60,7 +61,7 @@ for (const [url, message] of urls) {
   test(`${url} is not fetched`, async (t) => {
     const { run } = await importBench(t);
     await assert.rejects(run({ source: { url } }, { limits: publicDownloads }), (error: Error) => {
-      assert.equal(error.constructor.name, 'Permanent');
+      assert.ok(error instanceof Permanent);
       assert.match(error.message, message);
       return true;
     });
