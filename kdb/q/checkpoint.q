@@ -129,7 +129,7 @@
   .tsg.mergedGeneration:saved`.tsg.mergedGeneration;
   .tsg.mergedSequence:saved`.tsg.mergedSequence;}
 
-/ What parts have now goes from memory, from the journal, and from the readers.
+/ What parts have now goes from memory, from the readers, and from the journal: what cannot be removed must not hold up the next merge.
 .tsg.switch:{
   .tsg.retryAfter:0;
   .tsg.checkpointed:.tsg.now[];
@@ -138,7 +138,7 @@
   .tsg.switches+:1;
   .tsg.outgoing,:([]serial:.tsg.replaced;switched:count[.tsg.replaced]#.tsg.switches);
   .tsg.publish (`.tsg.applySwitch;.tsg.parts;.tsg.mergedSequence;.tsg.switches);
-  .tsg.removeOutgoing .tsg.heardByAll[];}
+  @[.tsg.removeOutgoing;.tsg.heardByAll[];{[reason] .tsg.log "what went out is still there: ",reason}];}
 
 / A switch later at the earliest: a backup takes what the manifest of before names. Then when no reader can be reading it; a reader that begins reads old
 / files of the journal too. What stays goes with a later switch.

@@ -1,6 +1,7 @@
 // What kdb/q keeps when a process of it ends at a bad moment, or its disk is full; run by our interpreter of q.
 import assert from 'node:assert/strict';
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -156,8 +157,11 @@ test('a merge that is killed is started again, and what it wrote is written over
   await writer.stop('SIGKILL');
   const again = await started(t, volumes, main);
   assert.deepEqual(await values(again.client), upTo(7));
+  // What has the name of an old journal file and cannot be removed: the merge is done all the same.
+  mkdirSync(join(volumes[0]!, 'journal-0/held'), { recursive: true });
   await again.client.checkpoint();
   assert.deepEqual(await values(again.client), upTo(7));
+  assert.equal((await again.client.stats()).hotRows, 0n);
 });
 
 test('a reader has what the writer has, also over a merge, and ends with it', async (t) => {
