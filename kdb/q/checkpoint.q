@@ -101,6 +101,7 @@
   if[.tsg.isThere ready;
     saved:.tsg.readFile .tsg.manifestPath `merged;
     .tsg.renameReady ready;
+    .tsg.isApplying:1b;
     .tsg.takeParts saved;
     .tsg.switch[];
     if[.tsg.mergedGeneration<=.tsg.merging;:.tsg.startMerge .tsg.merging];          / it was one of a former writer, which had less to do

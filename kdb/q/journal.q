@@ -8,7 +8,7 @@
 .tsg.journalHandle:0i
 .tsg.journalBroken:0b                                 / the last write failed and may have left a piece of a record
 .tsg.firstWrite:0N                                    / when the first record of the current file came, ns since 1970
-.tsg.isApplying:0b                                    / a record is written and memory does not have all of it yet
+.tsg.isApplying:0b                                    / a record or a manifest is written and memory does not have all of it yet
 .tsg.applied:(`u#0#0Ng)!0#0                           / batch id -> arrival, ns since 1970; see .tsg.noteBatch
 .tsg.positions:([]sequence:0#0;generation:0#0;offset:0#0)         / where records since the last checkpoint end, for tails
 .tsg.appliers:(enlist`)!enlist(::)                    / the closed list of what a record may call; filled where the functions are

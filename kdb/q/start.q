@@ -170,7 +170,7 @@
 .tsg.open:{[port]
   .tsg.configText:read0 .tsg.configFile;
   .tsg.lock[];
-  .z.ts:$[.tsg.role=`writer;{[time] @[.tsg.tick;::;{[reason] .tsg.log "timer: ",reason}]};.tsg.sayPosition];
+  .z.ts:$[.tsg.role=`writer;{[time] @[.tsg.tick;::;{[reason] .tsg.log "timer: ",.tsg.wireError reason}]};.tsg.sayPosition];
   .tsg.startTimer $[.tsg.role=`writer;.tsg.timerMs;.tsg.positionMs];
   .tsg.listen[.tsg.host;$[port=0;"0W";string port]];  / [basics/listening-port] 0W: any that is free
   -1 "listening ",string .tsg.listening[];}
