@@ -254,11 +254,18 @@ export class LocalRegion {
     const before = names.map((name) => now()[name]!);
     // Stopped, the launcher starts nothing again.
     process.kill(this.launcherPid, 'SIGSTOP');
+    // A test that is ended for taking too long: the launcher is to notice that nobody is there any more.
+    const ended = (): void => {
+      process.kill(this.launcherPid, 'SIGCONT');
+      process.exit(1);
+    };
+    process.once('SIGTERM', ended);
     try {
       for (const identity of before) kill(identity, 'SIGKILL');
       await until('the processes to be gone', () => !before.some(isAlive));
       await action();
     } finally {
+      process.off('SIGTERM', ended);
       process.kill(this.launcherPid, 'SIGCONT');
     }
     await until(
