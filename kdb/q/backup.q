@@ -10,7 +10,7 @@
 
 .tsg.backups:([]handle:0#0i;name:0#`)                 / those under way; of a client that is gone none, whatever its backup.sh still does
 .tsg.backupPath:{[volume;name] .tsg.joinPath[volume;`$"backup-",string name]}
-.tsg.workPath:{[name;volume;file] .tsg.joinPath[.tsg.joinPath[.tsg.backupPath[volume;name];`work];file]}
+.tsg.makingPath:{[name;volume;file] .tsg.joinPath[.tsg.joinPath[.tsg.backupPath[volume;name];`making];file]}
 
 .tsg.backup:{[name]
   text:string name;
@@ -25,27 +25,27 @@
   -30!(::)}
 
 / What an attempt before left goes.
-.tsg.beginBackup:{[home] .tsg.shell "rm -rf ",home," && mkdir -p ",home,"/work && touch ",home,"/work/running";}
+.tsg.beginBackup:{[home] .tsg.shell "rm -rf ",home," && mkdir -p ",home,"/making && touch ",home,"/making/running";}
 .tsg.link:{[source;target] .tsg.shell "ln ",.tsg.quoted[source]," ",.tsg.quoted target;}
 
 / Whole directories.
 .tsg.linkParts:{[name;parts;place]
   names:"part-",/:string exec serial from parts where volume=place;
-  begin:"(cd ",.tsg.quoted[.tsg.volumes place]," && cp -rl -t backup-",string[name],"/work ";
+  begin:"(cd ",.tsg.quoted[.tsg.volumes place]," && cp -rl -t backup-",string[name],"/making ";
   {[begin;names] .tsg.shell begin,(" " sv names),")";}[begin] each .tsg.inThousands names;}
 
 / The current file grows: backup.sh copies what is whole now.
 .tsg.linkJournal:{[name;generation]
   volume:.tsg.volumes generation mod count .tsg.volumes;
   flat:`$.tsg.flatJournal generation;
-  target:$[generation=.tsg.generation;.tsg.workPath[name;volume;flat];.tsg.joinPath[.tsg.backupPath[volume;name];flat]];
+  target:$[generation=.tsg.generation;.tsg.makingPath[name;volume;flat];.tsg.joinPath[.tsg.backupPath[volume;name];flat]];
   .tsg.link[.tsg.journalPath generation;target];}
 
 .tsg.startSums:{[name;place]
   volume:.tsg.volumes place;
   current:$[place=.tsg.generation mod count .tsg.volumes;" ",.tsg.flatJournal[.tsg.generation]," ",string .tsg.offset;""];
   command:"script=$(realpath ",.tsg.quoted[hsym `$.tsg.directory,"backup.sh"],") && cd ",.tsg.quoted[.tsg.backupPath[volume;name]]," && sh \"$script\"",current;
-  .tsg.startShell[.tsg.workPath[name;volume;`running];command;.tsg.workPath[name;volume;`log]];}
+  .tsg.startShell[.tsg.makingPath[name;volume;`running];command;.tsg.makingPath[name;volume;`log]];}
 
 .tsg.nextLook:0                                       / ns since 1970
 
@@ -57,7 +57,7 @@
   .tsg.answerBackup each .tsg.backups where .tsg.isSummed[isLook] each .tsg.backups`name;}
 
 / `running` goes when backup.sh ends; its lock also when it is killed.
-.tsg.isSummed:{[isLook;name] not any .tsg.isSumming[isLook] each .tsg.workPath[name;;`running] each .tsg.volumes}
+.tsg.isSummed:{[isLook;name] not any .tsg.isSumming[isLook] each .tsg.makingPath[name;;`running] each .tsg.volumes}
 .tsg.isSumming:{[isLook;running] $[not .tsg.isThere running;0b;isLook;.tsg.isLocked running;1b]}
 
 / Whatever fails takes nothing else of the timer along.
@@ -74,13 +74,13 @@
 / (volume; path below the database's directory; bytes; sha256) of every file.
 .tsg.backupFiles:{[name;place]
   volume:.tsg.volumes place;
-  checksums:.tsg.workPath[name;volume;`checksums];
-  if[not .tsg.isThere checksums;.tsg.refuseSums .tsg.workPath[name;volume;`log]];
-  lines:read0 .tsg.workPath[name;volume;`sizes];
+  checksums:.tsg.makingPath[name;volume;`checksums];
+  if[not .tsg.isThere checksums;.tsg.refuseSums .tsg.makingPath[name;volume;`log]];
+  lines:read0 .tsg.makingPath[name;volume;`sizes];
   files:{[place;folder;line;checksum]
     blank:line?" ";
     (place;folder,"/",(1+blank)_line;"J"$blank#line;64#checksum)}[place;"backup-",string name]'[lines;read0 checksums];
-  .tsg.removePath .tsg.joinPath[.tsg.backupPath[volume;name];`work];
+  .tsg.removePath .tsg.joinPath[.tsg.backupPath[volume;name];`making];
   files}
 
 .tsg.refuseSums:{[logFile]

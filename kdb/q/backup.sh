@@ -2,11 +2,11 @@
 # volume, and names nothing outside of it: when a later attempt has replaced the directory, this one finds nothing any more.
 # usage: sh backup.sh [JOURNAL BYTES]
 set -e
-trap 'rm -f work/running' EXIT
+trap 'rm -f making/running' EXIT
 
-for part in work/part-*; do
+for part in making/part-*; do
   test -d "$part" || continue
-  serial=$(printf %010d "${part#work/part-}")
+  serial=$(printf %010d "${part#making/part-}")
   for file in "$part"/.d "$part"/*; do
     column=${file##*/}
     case $column in
@@ -18,8 +18,8 @@ for part in work/part-*; do
   done
   rmdir "$part"
 done
-if test $# -gt 0; then head -c "$2" "work/$1" >"$1"; fi
+if test $# -gt 0; then head -c "$2" "making/$1" >"$1"; fi
 
-find . -maxdepth 1 -type f -printf '%s %P\n' | LC_ALL=C sort -k 2 >work/sizes
-find . -maxdepth 1 -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 -r sha256sum >work/checksums.new
-mv work/checksums.new work/checksums
+find . -maxdepth 1 -type f -printf '%s %P\n' | LC_ALL=C sort -k 2 >making/sizes
+find . -maxdepth 1 -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 -r sha256sum >making/checksums.new
+mv making/checksums.new making/checksums

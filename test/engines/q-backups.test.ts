@@ -48,7 +48,7 @@ test('inserts, merges and other backups go on while checksums are made', async (
   t.after(() => client.close());
   const insert = (i: number) =>
     client.insert(batchOf([point('m', { host: `h${i % 3}` }, BigInt(i), { f: i, s: `text ${i}` })]));
-  const isUnderWay = (name: string) => existsSync(join(volumes[1]!, `backup-${name}/work/log`));
+  const isUnderWay = (name: string) => existsSync(join(volumes[1]!, `backup-${name}/making/log`));
   for (const i of [0, 1, 2]) await insert(i);
   await client.checkpoint();
   for (const i of [3, 4]) await insert(i);
